@@ -1,0 +1,36 @@
+"""Dense layers over lanes: what a head declares and what it applies. Imports no torch, so that specs stay light."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ablations.streams import Role
+
+
+class Dense(NamedTuple):
+    """The shape of a dense layer and the stream that its initial weights are drawn from."""
+
+    name: str
+    fan_in: int
+    fan_out: int
+    role: Role
+
+    @property
+    def size(self) -> int:
+        """How many numbers the layer has: weights and biases."""
+        return self.fan_in * self.fan_out + self.fan_out
+
+
+class Layer(NamedTuple):
+    """One dense layer of every lane."""
+
+    weight: Tensor  # (L, I, O)
+    bias: Tensor  # (L, 1, O)
+
+
+def affine(layer: Layer, x: Tensor) -> Tensor:
+    """x W + b in every lane: (L, B, I) -> (L, B, O)."""
+    return layer.bias.baddbmm(x, layer.weight)

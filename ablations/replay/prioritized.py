@@ -1,0 +1,65 @@
+"""Proportional prioritised experience replay (Schaul et al. 2016, sections 3.3, 3.4 and Algorithm 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+
+from annotated_types import Ge, Gt, Le
+
+from ablations.replay.ring import Batch, Ring, Space, Transition
+from ablations.replay.sumtree import SumTree
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class PrioritizedMemory(NamedTuple):
+    """The ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1)."""
+
+    ring: Ring
+    tree: SumTree
+    largest: Tensor
+
+
+@dataclass(frozen=True)
+class Prioritized:
+    """P(i) = p_i^alpha / sum_k p_k^alpha with p_i = |delta_i| + eps; w_i = (N P(i))^-beta / max_j w_j.
+
+    The maximum is over the batch. delta is the TD error before weighting. A new transition gets the largest priority
+    so far, starting from 1. beta goes linearly from ``beta_start`` to ``beta_end`` over the run. Stratified: the total
+    is cut into B equal parts and one draw falls into each. alpha 0 is uniform's marginal law with every weight 1.
+    """
+
+    alpha: Annotated[float, Ge(0), Le(2)] = 0.6
+    beta_start: Annotated[float, Ge(0), Le(2)] = 0.4
+    beta_end: Annotated[float, Ge(0), Le(2)] = 1.0
+    eps: Annotated[float, Gt(0)] = 1e-6
+    stratified: bool = True
+    kind: ClassVar[str] = "prioritized"
+
+    def init(self, space: Space) -> PrioritizedMemory:
+        ring = Ring(space, space.capacity, space.batch_size)
+        largest = space.zeros((space.lanes, 1)).double() + 1
+        return PrioritizedMemory(ring, SumTree(space, space.capacity, largest.dtype), largest)
+
+    def add(self, memory: PrioritizedMemory, transition: Transition) -> None:
+        memory.tree.set_slot(memory.ring.add(transition), memory.largest.squeeze(1) ** self.alpha)
+
+    def sample(self, memory: PrioritizedMemory, u: Tensor, progress: float) -> Batch:
+        tree, size = memory.tree, memory.ring.size
+        if self.stratified:
+            stratum = u.new_ones(u.shape).cumsum(-1) - 1  # (L, B): 0 ... B-1
+            mass = (stratum + u) / u.shape[-1] * tree.total
+        else:
+            mass = u * tree.total
+        index = tree.find(mass).clamp_(max=size - 1)  # rounding may carry the last draw past the newest leaf
+        beta = self.beta_start + (self.beta_end - self.beta_start) * progress
+        weight = (size * tree.values(index) / tree.total) ** -beta  # (L, B)
+        weight = weight / weight.amax(-1, keepdim=True)
+        return memory.ring.gather(index, weight.to(memory.ring.rows.dtype))
+
+    def feedback(self, memory: PrioritizedMemory, batch: Batch, delta: Tensor) -> None:
+        priority = delta.abs().double() + self.eps  # (L, B)
+        memory.tree.set_many(batch.index, priority**self.alpha)
+        memory.largest.copy_(memory.largest.maximum(priority.amax(-1, keepdim=True)))

@@ -1,0 +1,64 @@
+"""A sum tree per lane: draws in proportion to priority in O(log N), vectorised over lanes and draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ablations.replay.ring import Space
+
+
+class SumTree:
+    """Complete binary trees in one (L, 2 M) float64 block, M the capacity rounded up to a power of two.
+
+    Node 1 is the root, node i has the children 2 i and 2 i + 1, leaf k is node M + k. A parent is always recomputed
+    as the sum of its children, so rounding doesn't drift however often leaves change.
+    """
+
+    def __init__(self, space: Space, capacity: int, dtype: object) -> None:
+        self.depth = max(1, (capacity - 1).bit_length())
+        self.leaves = 1 << self.depth
+        self.nodes = space.zeros((space.lanes, 2 * self.leaves), dtype=dtype)  # (L, 2 M)
+        self.offset = space.lane_index * (2 * self.leaves)  # (L, 1)
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of all leaves of each lane: (L, 1)."""
+        return self.nodes[:, 1:2]
+
+    def set_slot(self, slot: int, value: Tensor) -> None:
+        """Leaf ``slot`` of every lane becomes ``value`` (L,)."""
+        node = self.leaves + slot
+        self.nodes[:, node] = value
+        while node > 1:
+            node //= 2
+            self.nodes[:, node] = self.nodes[:, 2 * node] + self.nodes[:, 2 * node + 1]
+
+    def set_many(self, index: Tensor, value: Tensor) -> None:
+        """Leaves ``index`` (L, B) become ``value`` (L, B); of duplicates the last one counts."""
+        flat = self.nodes.view(-1)
+        node = (index + self.leaves).view(index.shape)  # (L, B)
+        self.nodes.scatter_(1, node, value)
+        for _ in range(self.depth):
+            node = node >> 1
+            child = (2 * node + self.offset).view(-1)  # (L B,)
+            total = flat.take(child) + flat.take(child + 1)
+            self.nodes.scatter_(1, node, total.view(index.shape))
+
+    def find(self, mass: Tensor) -> Tensor:
+        """The leaf under each point of the cumulated priorities: (L, B) in [0, total) -> (L, B) slots."""
+        flat = self.nodes.view(-1)
+        node = self.offset.expand_as(mass) + 1  # (L, B): each lane's root, in the flat view
+        for _ in range(self.depth):
+            child = 2 * node - self.offset
+            left = flat.take(child)
+            right = mass >= left
+            mass = mass - left * right
+            node = child + right
+        return node - self.offset - self.leaves
+
+    def values(self, index: Tensor) -> Tensor:
+        """The leaves at ``index``: (L, B)."""
+        return self.nodes.gather(1, index + self.leaves)
