@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
-from annotated_types import Gt, Ge, Le
+from annotated_types import Ge, Gt, Le
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,251 @@
+"""The schema of results and the run protocol: what is stored, where, and when it stands. Imports no torch.
+
+A run's folder holds parquet tables and ``manifest.json``, which is written last and is the commit record. A run stands
+when its manifest parses, its schema is known, its digests match and its status is ``ok`` or ``diverged``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+ALGORITHM_VERSION = 1
+"""Raised whenever the same configuration would give other numbers than before; it is part of every key."""
+
+STANDING = ("ok", "diverged")
+ATTEMPTS = ("failed", "died", "timeout")
+MANIFEST = "manifest.json"
+STUDY = "study.json"
+
+EPISODES = pa.schema(
+    [
+        pa.field("env_id", pa.string(), nullable=False),
+        pa.field("variant", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("episode", pa.int32(), nullable=False),
+        pa.field("global_step", pa.int64(), nullable=False),
+        pa.field("episodic_return", pa.float64(), nullable=False),
+        pa.field("episodic_length", pa.int32(), nullable=False),
+        pa.field("terminated", pa.bool_(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("epsilon", pa.float32(), nullable=False),
+    ]
+)
+
+
+class Damaged(Exception):
+    """A stored file is there but can't be trusted; the text says why."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a run's folder holds: ``state`` is a status, ``missing`` or ``damaged`` (then ``reason`` says why)."""
+
+    state: str
+    reason: str = ""
+    manifest: Mapping[str, Any] | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the run's result counts."""
+        return self.state in STANDING
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value, on which keys rest."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def key_of(config: Mapping[str, Any]) -> str:
+    """The first 12 hex digits of sha256 over the canonical JSON of a run's configuration."""
+    return hashlib.sha256(canonical(config).encode("ascii")).hexdigest()[:12]
+
+
+def env_folder(env_id: str) -> str:
+    """An environment's id as the name of one folder or the beginning of a file's name."""
+    return env_id.replace("/", "__")
+
+
+def run_path(env_id: str, label: str, seed: int, key: str) -> str:
+    """Where a run lies below its study's folder, with forward slashes."""
+    return f"runs/{env_folder(env_id)}/{label}/seed-{seed:04d}-{key}"
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Temporary name, fsync, rename: at ``path`` there is the old file or the whole new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_study(folder: Path, study: Mapping[str, Any]) -> None:
+    """Store the resolved study; an equal file is left untouched."""
+    data = (json.dumps(study, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")
+    path = folder / STUDY
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomic(path, data)
+
+
+def write_run(folder: Path, path: str, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+    """Commit a run: the old manifest goes first, the tables come next, the new manifest last.
+
+    ``manifest`` lacks ``schema_version``, ``files`` and ``series_sha256``, which are filled in here.
+    """
+    run_dir = folder / path
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / MANIFEST).unlink(missing_ok=True)
+    files = {}
+    for name, table in tables.items():
+        data = parquet_bytes(table)
+        write_atomic(run_dir / f"{name}.parquet", data)
+        files[f"{name}.parquet"] = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "rows": table.num_rows,
+        }
+    full = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+    if "episodes" in tables:
+        full["series_sha256"] = series_sha256(tables["episodes"])
+    write_atomic(run_dir / MANIFEST, (json.dumps(full, indent=1, allow_nan=False) + "\n").encode("ascii"))
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """The table as a parquet file: zstd, no index, no pandas metadata; equal tables give equal bytes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", store_schema=False)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def series_sha256(table: pa.Table) -> str:
+    """The digest of a table's numbers alone: for each numeric column its name, dtype and little-endian bytes."""
+    digest = hashlib.sha256()
+    for field in table.schema:
+        if pa.types.is_string(field.type):
+            continue
+        values = table.column(field.name).to_numpy()
+        little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+        digest.update(field.name.encode("ascii"))
+        digest.update(little.dtype.name.encode("ascii"))
+        digest.update(little.tobytes())
+    return digest.hexdigest()
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """The resolved study of a results folder. Raises FileNotFoundError or Damaged."""
+    study = _read_json(folder / STUDY)
+    if study.get("schema_version") != SCHEMA_VERSION:
+        raise Damaged(f"schema version {study.get('schema_version')!r} is not known to this version")
+    if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
+        raise Damaged("the file lists no runs or no rows")
+    return study
+
+
+def inspect(run_dir: Path, key: str | None = None) -> Standing:
+    """What stands in a run's folder. With ``key``, the manifest must belong to it."""
+    try:
+        manifest = _read_json(run_dir / MANIFEST)
+    except FileNotFoundError:
+        leftovers = run_dir.is_dir() and any(run_dir.iterdir())
+        return Standing("damaged", "files without a manifest") if leftovers else Standing("missing")
+    except Damaged as problem:
+        return Standing("damaged", str(problem))
+    reason = _why_not(run_dir, manifest, key)
+    if reason:
+        return Standing("damaged", reason, manifest)
+    return Standing(manifest["status"], "", manifest)
+
+
+def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
+    """A stored table of a run that stands."""
+    return pq.read_table(run_dir / f"{name}.parquet", partitioning=None)
+
+
+def _why_not(run_dir: Path, manifest: Mapping[str, Any], key: str | None) -> str:
+    """Why a manifest can't be trusted, or an empty text."""
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        return f"schema version {manifest.get('schema_version')!r} is not known to this version"
+    status, config, files = manifest.get("status"), manifest.get("config"), manifest.get("files")
+    if status not in STANDING + ATTEMPTS:
+        return f"unknown status {status!r}"
+    if not isinstance(config, dict) or not isinstance(files, dict):
+        return "the manifest lacks its configuration or its list of files"
+    try:
+        stated = key_of(config)
+    except ValueError as problem:
+        return f"the manifest's configuration is no plain JSON ({problem})"
+    if stated != manifest.get("key") or (key is not None and stated != key):
+        return f"the manifest's configuration has the key {stated}, not {key or manifest.get('key')}"
+    if status in STANDING and "episodes.parquet" not in files:
+        return "the manifest lists no episodes.parquet"
+    for name, facts in files.items():
+        problem = _file_problem(run_dir, name, facts)
+        if problem:
+            return problem
+    return ""
+
+
+def _file_problem(run_dir: Path, name: str, facts: Any) -> str:
+    if not re.fullmatch(r"[a-z_]+\.(parquet|npz)", name) or not isinstance(facts, dict):
+        return f"the manifest lists a strange file {name!r}"
+    path = run_dir / name
+    if path.is_symlink() or not path.is_file():
+        return f"{name} is missing or not a plain file"
+    data = path.read_bytes()
+    if len(data) != facts.get("bytes") or hashlib.sha256(data).hexdigest() != facts.get("sha256"):
+        return f"{name} does not match its digest"
+    return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (UnicodeDecodeError, ValueError, RecursionError) as problem:
+        raise Damaged(f"{path.name} is not readable JSON ({problem})") from None
+    except NotADirectoryError:
+        raise FileNotFoundError(path) from None
+    if not isinstance(value, dict):
+        raise Damaged(f"{path.name} holds no table")
+    return value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the file system lets a folder be synced."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
