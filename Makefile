@@ -1,0 +1,77 @@
+# Each target that needs Python sets up .venv on its first call; later calls find it ready.
+# make itself exits with 2 whatever a recipe's own status was (it prints that as "Error N").
+
+PYTHON ?= python3
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+STUDY ?= core
+RESULTS ?= results
+JOBS ?=
+SEEDS ?=
+STEPS ?=
+
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest -q --numprocesses auto --maxprocesses 8
+RUN_OPTIONS = --results '$(RESULTS)' $(if $(JOBS),--jobs '$(JOBS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+	$(if $(STEPS),--steps '$(STEPS)')
+STUDY_FOLDER = "$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS)')"
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help ablate smoke figures report test check lint slow bench clean setup
+
+help: ## this list
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  %-9s%s\n' "$$name" "$$text"; done
+	@echo 'Variables, with what they are now:'
+	@echo '  STUDY=$(STUDY)  a study that ships (python -m ablations list) or a file.toml'
+	@echo '  RESULTS=$(RESULTS)  where results go'
+	@echo '  JOBS=$(JOBS)  processes at a time; empty: as many as there are cores'
+	@echo '  SEEDS=$(SEEDS)  STEPS=$(STEPS)  seeds (0 to N-1) and environment steps per run; empty: as the study says'
+	@echo '  PYTHON=$(PYTHON)  the Python to build .venv with, 3.11 or newer'
+	@echo '  TORCH_INDEX=$(TORCH_INDEX)  asked for torch first, for five seconds'
+
+# Runs that failed lower the number of seeds in the figures, and the figures say so: they are drawn all the same.
+ablate: setup ## run a study (STUDY=core), then its figures, tables and report
+	@status=0; \
+	$(PY) -m ablations run '$(STUDY)' $(RUN_OPTIONS) || status=$$?; \
+	[ $$status -le 1 ] || exit $$status; \
+	for part in figures tables report; do \
+		drawn=0; $(PY) -m analysis $$part $(STUDY_FOLDER) || drawn=$$?; \
+		[ $$status -ne 0 ] || status=$$drawn; \
+	done; \
+	exit $$status
+
+smoke: STUDY = smoke
+smoke: ablate ## every variant, two seeds, a few thousand steps: about a minute
+
+figures: setup ## draw the figures and tables of a study that has been run
+	@$(PY) -m analysis figures $(STUDY_FOLDER)
+	@$(PY) -m analysis tables $(STUDY_FOLDER)
+
+report: setup ## write the report of a study that has been run
+	@$(PY) -m analysis report $(STUDY_FOLDER)
+
+test: setup ## the tests, in under five minutes
+	@$(PYTEST) -m 'not slow and not faults'
+
+check: lint test slow ## what CI runs: lint, format, types, the tests, the slower tests
+
+lint: setup ## ruff and mypy alone
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(PY) -m mypy
+
+slow: setup ## the slower tests alone
+	@$(PYTEST) -m 'slow and not faults' || [ $$? -eq 5 ] # 5: no test carries the mark
+
+bench: setup ## lane-steps per second against the lessons' loop, per variant
+	@$(PY) scripts/bench.py
+
+clean: ## remove .venv, caches and builds; never results
+	@rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@find ablations analysis scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: ## make .venv ready and do nothing else
+	@PYTHON='$(PYTHON)' PYTHON_GIVEN='$(filter-out file,$(origin PYTHON))' TORCH_INDEX='$(TORCH_INDEX)' \
+		sh scripts/setup.sh
