@@ -35,7 +35,7 @@ check_python() {
 }
 
 pip() {
-    PIP_USER=0 "$python" -m pip --disable-pip-version-check --no-input --quiet "$@"
+    PIP_USER=0 "$python" -m pip --disable-pip-version-check --no-input -qq "$@"
 }
 
 answers() { # whether the package index $1 has torch; the alarm ends name look-ups too, which know no time limit
