@@ -1,0 +1,163 @@
+"""The equations one by one, on plain Python numbers, so that each can be checked by hand.
+
+Nothing here knows about networks, batches or replay. `q_next` is the list of Q(s', a) over actions by the
+online network, `q_minus_next` the same by the target network, `discount` is gamma times (1 - terminated).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def first_maximum(values: Sequence[float]) -> int:
+    """Index of the largest value; the first of several equal ones."""
+    best = 0
+    for index in range(1, len(values)):
+        if values[index] > values[best]:
+            best = index
+    return best
+
+
+# --- targets -----------------------------------------------------------------
+
+
+def discount_of(gamma: float, terminated: bool, truncated: bool, bootstrap_truncated: bool) -> float:
+    """gamma (1 - terminated). `bootstrap_truncated=False`, the lessons' way, cuts at a time limit as well.
+
+    Pardo et al. 2018: a time limit is not a terminal state; when both flags are set, terminated wins.
+    """
+    if terminated:
+        return 0.0
+    if truncated and not bootstrap_truncated:
+        return 0.0
+    return gamma
+
+
+def max_target(reward: float, discount: float, q_minus_next: Sequence[float]) -> float:
+    """y = r + gamma (1 - terminated) max_a Q-(s', a). Mnih et al. 2015, Algorithm 1."""
+    return reward + discount * max(q_minus_next)
+
+
+def double_target(
+    reward: float, discount: float, q_next: Sequence[float], q_minus_next: Sequence[float]
+) -> float:
+    """y = r + gamma (1 - terminated) Q-(s', argmax_a Q(s', a)). van Hasselt, Guez and Silver 2016."""
+    return reward + discount * q_minus_next[first_maximum(q_next)]
+
+
+def inverse_double_target(
+    reward: float, discount: float, q_next: Sequence[float], q_minus_next: Sequence[float]
+) -> float:
+    """y = r + gamma (1 - terminated) Q(s', argmax_a Q-(s', a)). van Hasselt et al. 2018."""
+    return reward + discount * q_next[first_maximum(q_minus_next)]
+
+
+def target_of(
+    bootstrap: str, reward: float, discount: float, q_next: Sequence[float], q_minus_next: Sequence[float]
+) -> float:
+    """One of the three, by the name of its piece."""
+    if bootstrap == "max":
+        return max_target(reward, discount, q_minus_next)
+    if bootstrap == "double":
+        return double_target(reward, discount, q_next, q_minus_next)
+    if bootstrap == "inverse-double":
+        return inverse_double_target(reward, discount, q_next, q_minus_next)
+    raise ValueError(f"unknown bootstrap {bootstrap!r}")
+
+
+# --- head --------------------------------------------------------------------
+
+
+def dueling(value: float, advantages: Sequence[float]) -> list[float]:
+    """Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a'), for one state. Wang et al. 2016, eq. 9."""
+    mean = sum(advantages) / len(advantages)
+    return [value + advantage - mean for advantage in advantages]
+
+
+# --- loss --------------------------------------------------------------------
+
+
+def squared(delta: float) -> float:
+    """delta^2 / 2."""
+    return delta * delta / 2
+
+
+def huber(delta: float) -> float:
+    """delta^2 / 2 where |delta| <= 1, |delta| - 1/2 beyond: its slope is the error clipped to [-1, 1]."""
+    if abs(delta) <= 1:
+        return delta * delta / 2
+    return abs(delta) - 0.5
+
+
+def mean_loss(loss: str, deltas: Sequence[float], weights: Sequence[float]) -> float:
+    """mean_b w_b f(delta_b): the weight multiplies the loss of its sample, whatever the loss."""
+    f = {"squared": squared, "huber": huber}[loss]
+    total = 0.0
+    for delta, weight in zip(deltas, weights, strict=True):
+        total += weight * f(delta)
+    return total / len(deltas)
+
+
+def clip_scale(norm: float, max_norm: float) -> float:
+    """What the gradient is multiplied by: min(1, max_norm / (norm + 1e-6)); 1 where clipping is off (0)."""
+    if max_norm <= 0:
+        return 1.0
+    return min(1.0, max_norm / (norm + 1e-6))
+
+
+# --- target network ----------------------------------------------------------
+
+
+def follow(target: dict[str, Any], minus: Any, online: Any, update: int) -> Any:
+    """theta- of one weight, or of one tensor of them, after `update` finished updates.
+
+    none: theta- is theta. hard: theta- <- theta every `period` updates (Mnih et al. 2015).
+    soft: theta- <- tau theta + (1 - tau) theta- (Lillicrap et al. 2016).
+    """
+    if target["kind"] == "none":
+        return online
+    if target["kind"] == "hard":
+        return online if update % target["period"] == 0 else minus
+    if target["kind"] == "soft":
+        return target["tau"] * online + (1 - target["tau"]) * minus
+    raise ValueError(f"unknown target {target['kind']!r}")
+
+
+# --- schedules ---------------------------------------------------------------
+
+
+def epsilon_of(settings: dict[str, Any], step: int, updates: int) -> float:
+    """Exploration at environment step `step` (1, 2, ...), after `updates` finished updates.
+
+    linear: from start_e at the first step down to end_e after exploration_fraction of the run, then end_e.
+    exponential: start_e * epsilon_decay^updates, never below end_e. constant: start_e.
+    """
+    start, end = float(settings["start_e"]), float(settings["end_e"])
+    decay: float = settings["epsilon_decay"]
+    schedule = settings["epsilon_schedule"]
+    if schedule == "linear":
+        duration: float = settings["exploration_fraction"] * settings["total_timesteps"]
+        steps_done = step - 1
+        if steps_done >= duration:  # also where the duration is 0
+            return end
+        return max(end, start + (end - start) * steps_done / duration)
+    if schedule == "exponential":
+        return max(end, start * math.pow(decay, updates))
+    if schedule == "constant":
+        return start
+    raise ValueError(f"unknown epsilon_schedule {schedule!r}")
+
+
+def beta_of(beta_start: float, beta_end: float, step: int, total_timesteps: int) -> float:
+    """PER's exponent of the weights, annealed linearly over the run. Schaul et al. 2016, section 3.4."""
+    return beta_start + (beta_end - beta_start) * step / total_timesteps
+
+
+# --- initial weights ---------------------------------------------------------
+
+
+def weight_bound(fan_in: int) -> float:
+    """k of uniform(-k, k): 1 / sqrt(fan_in), for weights and biases alike."""
+    return 1 / math.sqrt(fan_in)
