@@ -1,0 +1,1 @@
+"""CONTRACT checked from outside: by the command line, the two Python doors and the files on disk."""

@@ -1,0 +1,87 @@
+"""Finished studies, trained once per session (also under pytest-xdist) and never written to by a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from .outside import SLOW_SOFT, ablations, assert_answered, write_study
+
+SWEPT = '[sweep]\nhidden = [[8], [8, 8]]\n"target.period" = [5, 50]\n'
+
+FACTORS = """[factors]
+replay = ["uniform"]
+target = ["none", "hard"]
+bootstrap = ["max", "double"]
+head = ["linear"]
+"""
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` filled: by the first process that asks, for all of them."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / f"contract-{name}"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
+def train(folder: Path) -> None:
+    assert_answered(ablations("run", "tiny.toml", cwd=folder), 0)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny.toml and its finished results: three rows, three seeds."""
+
+    def make(folder: Path) -> None:
+        write_study(folder, {"variants": ["dqn", "per", "slow-soft"], "seeds": 3}, tables=SLOW_SOFT)
+        train(folder)
+
+    return once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep over widths and target periods; `soft-target` has no period."""
+
+    def make(folder: Path) -> None:
+        write_study(folder, {"variants": ["dqn", "soft-target"]}, {"total_timesteps": 300}, SWEPT)
+        train(folder)
+
+    return once(tmp_path_factory, "swept", make)
+
+
+@pytest.fixture(scope="session")
+def factorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished factorial of four cells, one of them an alias."""
+
+    def make(folder: Path) -> None:
+        top = {"baseline": "uniform+hard+max+linear", "seeds": 1}
+        write_study(folder, top, {"total_timesteps": 300}, FACTORS, without=["variants"])
+        train(folder)
+
+    return once(tmp_path_factory, "factorial", make)
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    """The finished study, copied to a place of its own, for a test to change."""
+    place = tmp_path / "copied"
+    shutil.copytree(finished, place)
+    return place
+
+
+@pytest.fixture
+def results(finished: Path) -> Path:
+    return finished / "results" / "tiny"

@@ -1,0 +1,176 @@
+"""What an outsider has: a study file, the command line in a subprocess, and the files it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[2]
+
+# A budget that trains, in well under a second: 500 updates of a small network.
+SMALL: dict[str, Any] = {
+    "total_timesteps": 600,
+    "learning_starts": 100,
+    "batch_size": 32,
+    "buffer_size": 500,
+    "hidden": [16],
+}
+
+# A variant of the user's own, built from the pieces.
+SLOW_SOFT = (
+    '[variant.slow-soft]\nbase = "dqn"\ntarget = { kind = "soft", tau = 0.001 }\nlabel = "Soft, slowly"\n'
+)
+
+Answer = subprocess.CompletedProcess[str]
+
+
+def surroundings(folder: Path, **more: str) -> dict[str, str]:
+    """Environment variables of a call from `folder`: our packages and its modules importable, no colour asked."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in {"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS"}
+    }
+    return kept | {"PYTHONPATH": os.pathsep.join([str(REPO), str(folder)])} | more
+
+
+def python(*args: str, cwd: Path, **more: str) -> Answer:
+    """Run this interpreter from `cwd`, its output through pipes; `more` are environment variables."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=cwd,
+        env=surroundings(cwd, **more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def ablations(*args: str, cwd: Path, **more: str) -> Answer:
+    return python("-m", "ablations", *args, cwd=cwd, **more)
+
+
+def analysis(*args: str, cwd: Path, **more: str) -> Answer:
+    return python("-m", "analysis", *args, cwd=cwd, **more)
+
+
+def imported(answer: Answer) -> set[str]:
+    """The top-level packages that a call under `python -X importtime` brought in."""
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
+
+
+def toml(value: Any) -> str:
+    """One TOML value; tables inline. Python's repr of a number is TOML's, nan and inf included."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return repr(value)
+
+
+def study_text(
+    top: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    tables: str = "",
+    without: Sequence[str] = (),
+) -> str:
+    """A small good study: `top` and `settings` add or replace keys, `tables` is appended, `without` is left out."""
+    keys: dict[str, Any] = {
+        "name": "tiny",
+        "envs": ["CartPole-v1"],
+        "seeds": 2,
+        "baseline": "dqn",
+        "variants": ["dqn"],
+    } | dict(top or {})
+    lines = [f"{key} = {toml(value)}" for key, value in keys.items() if key not in without]
+    lines += ["[settings]"] + [
+        f"{key} = {toml(value)}" for key, value in (SMALL | dict(settings or {})).items()
+    ]
+    return "\n".join(lines) + "\n" + tables
+
+
+def write_study(
+    folder: Path,
+    top: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    tables: str = "",
+    without: Sequence[str] = (),
+    file: str = "tiny.toml",
+) -> Path:
+    path = folder / file
+    path.write_text(study_text(top, settings, tables, without), encoding="utf-8")
+    return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def runs_in(folder: Path) -> list[dict[str, Any]]:
+    """The runs that study.json lists, in its order."""
+    found: list[dict[str, Any]] = read_json(folder / "study.json")["runs"]
+    return found
+
+
+def manifest_of(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    return read_json(folder / run["path"] / "manifest.json")
+
+
+def committed(folder: Path) -> set[str]:
+    """Run folders that hold a manifest, relative to the study's folder."""
+    return {path.parent.relative_to(folder).as_posix() for path in folder.glob("runs/*/*/*/manifest.json")}
+
+
+def fingerprint(folder: Path) -> dict[str, tuple[int, str]]:
+    """Time of change and digest of study.json and of every stored run's file."""
+    files = [folder / "study.json", *(path for path in (folder / "runs").rglob("*") if path.is_file())]
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in files
+    }
+
+
+def episodes_bytes(folder: Path) -> dict[tuple[str, str, int], bytes]:
+    """The bytes of every listed run's series, by environment, label and seed."""
+    return {
+        (run["env_id"], run["label"], run["seed"]): (folder / run["path"] / "episodes.parquet").read_bytes()
+        for run in runs_in(folder)
+    }
+
+
+def names_in(folder: Path) -> set[str]:
+    """What lies in a folder, Python's own byte code aside."""
+    return {path.name for path in folder.iterdir()} - {"__pycache__"}
+
+
+def assert_answered(answer: Answer, code: int) -> None:
+    """The exit code is `code`, and nothing on either stream is a traceback."""
+    assert answer.returncode == code, f"exit {answer.returncode}\n{answer.stdout}\n{answer.stderr}"
+    assert "Traceback (most recent call last)" not in answer.stdout + answer.stderr, answer.stderr
+
+
+def assert_refused(answer: Answer, *mentions: str) -> None:
+    """Exit 2, and one line of standard error holds all `mentions`: the file, the key, the nearest valid name."""
+    assert_answered(answer, 2)
+    lines = answer.stderr.splitlines()
+    assert any(all(word in line for word in mentions) for line in lines), (
+        f"no line with {mentions}:\n{answer.stderr}"
+    )
