@@ -31,7 +31,7 @@ Answer = subprocess.CompletedProcess[str]
 
 
 def surroundings(folder: Path, **more: str) -> dict[str, str]:
-    """Environment variables of a call from `folder`: our packages and its modules importable, no colour asked."""
+    """Environment of a call from `folder`: our packages and its modules import, and no colour is asked for."""
     kept = {
         k: v
         for k, v in os.environ.items()
@@ -87,7 +87,7 @@ def study_text(
     tables: str = "",
     without: Sequence[str] = (),
 ) -> str:
-    """A small good study: `top` and `settings` add or replace keys, `tables` is appended, `without` is left out."""
+    """A small good study: `top`, `settings` add or replace keys, `tables` follow, `without` is left out."""
     keys: dict[str, Any] = {
         "name": "tiny",
         "envs": ["CartPole-v1"],
@@ -168,7 +168,7 @@ def assert_answered(answer: Answer, code: int) -> None:
 
 
 def assert_refused(answer: Answer, *mentions: str) -> None:
-    """Exit 2, and one line of standard error holds all `mentions`: the file, the key, the nearest valid name."""
+    """Exit 2, and one line of standard error holds all `mentions`: file, key, nearest valid name."""
     assert_answered(answer, 2)
     lines = answer.stderr.splitlines()
     assert any(all(word in line for word in mentions) for line in lines), (
