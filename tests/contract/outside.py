@@ -31,7 +31,7 @@ Answer = subprocess.CompletedProcess[str]
 
 
 def surroundings(folder: Path, **more: str) -> dict[str, str]:
-    """Environment of a call from `folder`: our packages and its modules import, and no colour is asked for."""
+    """Environment of a call from `folder`: our packages and its modules import, no colour is asked for."""
     kept = {
         k: v
         for k, v in os.environ.items()
