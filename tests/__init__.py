@@ -1,0 +1,1 @@
+"""The tests: names of modules start with ``tests.``, so that none is taken for a package of the same name."""
