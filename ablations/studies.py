@@ -1,0 +1,124 @@
+"""Studies: load one by name or from a file, and change its seeds or steps.
+
+``load`` reports every mistake at once (``BadInput``); it writes nothing and imports nothing by name. The one
+later step that may, because Gymnasium does, is ``check_environments``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ablations import environments, shipped, studyfile
+from ablations.problems import BadInput, Findings, Problem, hint
+from ablations.study import Study
+
+__all__ = [
+    "Study",
+    "check_environments",
+    "from_document",
+    "is_file_name",
+    "load",
+    "with_engine",
+    "with_seeds",
+    "with_steps",
+]
+
+
+def load(source: str | os.PathLike[str]) -> Study:
+    """The study of a shipped name or a file. Raises ``BadInput`` with every mistake."""
+    if isinstance(source, os.PathLike) or is_file_name(source):
+        where = os.fspath(source)
+        return from_document(_document(Path(source), where), where)
+    if source not in shipped.names():
+        near = hint(source, shipped.names())
+        message = f"no shipped study has this name{near} (the name of a file ends in .toml)"
+        raise BadInput([Problem(source, "", message)])
+    return studyfile.read(_document(shipped.path_of(source), source), source, shipped_name=True)
+
+
+def from_document(document: Mapping[str, Any], where: str = "study") -> Study:
+    """The study of a parsed TOML document. Raises ``BadInput`` with every mistake."""
+    return studyfile.read(document, where)
+
+
+def is_file_name(source: str) -> bool:
+    """Does STUDY mean a file (it holds a path separator or ends in .toml) rather than a shipped study?"""
+    return source.endswith(".toml") or any(sep in source for sep in (os.sep, os.altsep or "/", "/"))
+
+
+def with_seeds(study: Study, count: int) -> Study:
+    """The same study with the seeds 0 to ``count`` - 1."""
+    return _reread(study, {**study.document, "seeds": count})
+
+
+def with_steps(study: Study, steps: int) -> Study:
+    """The same study with this ``total_timesteps`` everywhere. Raises ``BadInput`` if the study sweeps it."""
+    document = dict(study.document)
+    document["settings"] = {**document.get("settings", {}), "total_timesteps": steps}
+    document["env"] = {
+        env_id: {**table, "settings": _without(table.get("settings", {}), "total_timesteps")}
+        for env_id, table in document.get("env", {}).items()
+    }
+    if "total_timesteps" in document.get("sweep", {}):
+        raise BadInput([Problem(study.where, "sweep.total_timesteps", "the study itself sweeps the steps")])
+    return _reread(study, document)
+
+
+def with_engine(study: Study, stored: str | None) -> Study:
+    """Keep the engine that the study's first run chose and stored."""
+    if stored is None or stored == study.engine:
+        return study
+    if stored not in studyfile.AVAILABLE_ENGINES:
+        message = f"the stored results come from the engine '{stored}', which this version does not have"
+        raise BadInput([Problem(study.where, "engine", message)])
+    return replace(study, engine=stored)
+
+
+def check_environments(study: Study, needed: Collection[str] = ()) -> Study:
+    """Make each environment once (only those ``needed``, if named) and refuse those that can't be trained on.
+
+    Fills in the reward thresholds of environments that register themselves when they are imported.
+    """
+    found = Findings(study.where)
+    checked = []
+    for environment in study.environments:
+        threshold = environment.reward_threshold
+        if not needed or environment.env_id in needed:
+            registered = environments.check_made(environment.env_id, environment.args, found)
+            threshold = registered if threshold is None else threshold
+        checked.append(replace(environment, reward_threshold=threshold))
+    found.stop()
+    return replace(study, environments=tuple(checked))
+
+
+def _document(path: Path, where: str) -> dict[str, Any]:
+    """The TOML of a file; every failure is told in one sentence."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        message = "no such file"
+    except IsADirectoryError:
+        message = "this is a folder; a study is a TOML file"
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: {error.reason} at byte {error.start}"
+    except RecursionError:
+        message = "nested too deeply"
+    except ValueError as error:  # tomllib's own error among them, and paths with a null character
+        message = f"not valid TOML: {error}"
+    raise BadInput([Problem(where, "", message)])
+
+
+def _reread(study: Study, document: Mapping[str, Any]) -> Study:
+    """Validate a changed document; the engine stays."""
+    return replace(studyfile.read(document, study.where, shipped_name=True), engine=study.engine)
+
+
+def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
