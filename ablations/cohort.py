@@ -1,0 +1,174 @@
+"""A cohort: runs trained together, that is one environment and row under several seeds.
+
+A cohort is plain JSON, so that it can travel to a worker; ``train`` carries it out and commits each run's result.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+
+from ablations import store
+from ablations.envs.gym import Failure, GymLanes
+from ablations.learner import Learner, learn
+from ablations.recorder import EpisodeRecorder
+from ablations.settings import Settings
+from ablations.variants import from_plain
+
+PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
+REPORT_SECONDS = 0.3
+
+
+class LaneJob(TypedDict):
+    """One run of a cohort."""
+
+    path: str  # below the study's folder
+    key: str
+    config: dict[str, Any]
+    attempts: int  # including this one
+
+
+class CohortJob(TypedDict):
+    """Runs whose configurations differ in the seed alone."""
+
+    folder: str  # the study's folder
+    label: str
+    lanes: list[LaneJob]
+    git: dict[str, Any]
+
+
+def train(job: CohortJob, report: Callable[[int], None]) -> None:
+    """Train all lanes and commit their results. ``report`` is told lane-steps as they are done.
+
+    An exception in one lane's environment fails that lane's run; any other exception fails every run of the cohort.
+    """
+    started = time.perf_counter(), time.process_time()
+    try:
+        outcomes, tables = _train(job, report)
+    except Exception as problem:
+        frames = tuple(traceback.extract_tb(problem.__traceback__))
+        failure = Failure(0, type(problem).__name__, str(problem), frames)
+        outcomes = [_failed(failure)] * len(job["lanes"])
+        tables = [None] * len(job["lanes"])
+    shared = {
+        "versions": versions(),
+        "git": job["git"],
+        "platform": platform_facts(),
+        "lanes": len(job["lanes"]),
+        "wall_seconds": round(time.perf_counter() - started[0], 3),
+        "cpu_seconds": round(time.process_time() - started[1], 3),
+    }
+    for lane, outcome, table in zip(job["lanes"], outcomes, tables, strict=True):
+        manifest = {
+            "status": outcome["status"],
+            "key": lane["key"],
+            "config": lane["config"],
+            "label": job["label"],
+            **outcome,
+            "attempts": lane["attempts"],
+            **shared,
+        }
+        store.write_run(Path(job["folder"]), lane["path"], manifest, {} if table is None else {"episodes": table})
+
+
+def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The outcome and the episodes of every lane."""
+    config = job["lanes"][0]["config"]
+    seeds = [lane["config"]["seed"] for lane in job["lanes"]]
+    settings = Settings(**{**config["settings"], "hidden": tuple(config["settings"]["hidden"])})
+    envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+    learner = Learner(from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
+    recorder = EpisodeRecorder(len(seeds))
+    told, due = 0, time.monotonic() + REPORT_SECONDS
+    for moment in learn(learner):
+        recorder.observe(moment)
+        if time.monotonic() >= due:
+            report((moment.step - told) * len(seeds))
+            told, due = moment.step, time.monotonic() + REPORT_SECONDS
+    envs.close()
+    report((settings.total_timesteps - told) * len(seeds))
+
+    outcomes: list[dict[str, Any]] = []
+    tables: list[Any] = []
+    for lane, seed in enumerate(seeds):
+        if lane in envs.failures:
+            outcomes.append(_failed(envs.failures[lane]))
+            tables.append(None)
+            continue
+        diverged_at = learner.diverged_at.get(lane)
+        outcomes.append(
+            {
+                "status": "ok" if diverged_at is None else "diverged",
+                "steps": settings.total_timesteps,
+                "unfinished": recorder.unfinished(lane),
+                "diverged_at": diverged_at,
+            }
+        )
+        tables.append(recorder.table(lane, config["env_id"], job["label"], seed))
+    return outcomes, tables
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {
+        "status": "failed",
+        "steps": failure.step,
+        "unfinished": None,
+        "diverged_at": None,
+        "error": {
+            "type": failure.type,
+            "message": failure.message,
+            "traceback": [f"{relative(frame.filename)}:{frame.lineno} {frame.name}" for frame in failure.frames],
+        },
+    }
+
+
+def relative(filename: str) -> str:
+    """A source file's name without this machine's folders: from the packages' folder on, else the last two parts."""
+    parts = Path(filename).parts
+    for anchor in ("site-packages", "ablations"):
+        if anchor in parts[:-1]:
+            return "/".join(parts[parts.index(anchor) :])
+    return parts[-1] if parts else filename
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        found[name] = version(name)
+    try:
+        found["ablations"] = version("dqn-ablations")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        found["ablations"] = "not installed"
+    return found
+
+
+def platform_facts() -> dict[str, Any]:
+    """The machine in words: what may change the last bit of a result."""
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpu": cpu_model(),
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,1 @@
+"""Engines: how cohorts are carried out."""

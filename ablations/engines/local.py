@@ -1,0 +1,124 @@
+"""The local engine: one supervised process per task, a few at a time.
+
+joblib's threads each supervise one process that a fork server starts, with torch already imported there. That gives
+an exact exit code per process: one dead worker costs its own task and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed
+
+PRELOAD = ["ablations.engines.worker"]
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a task's process ended. ``exit_code`` 0 with ``done`` False counts as died."""
+
+    task: dict[str, Any]
+    done: bool
+    result: Any
+    exit_code: int
+    log: str  # the end of what the process printed
+
+
+class LocalEngine:
+    """Runs tasks on this machine, ``jobs`` at a time."""
+
+    def __init__(self, jobs: int, logs: Path) -> None:
+        self.jobs = jobs
+        self.logs = logs
+        self.stopping = threading.Event()
+        self.start_lock = threading.Lock()
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(PRELOAD)
+
+    def run(self, tasks: Sequence[dict[str, Any]], advance: Callable[[int], None]) -> Iterator[Ended]:
+        """Carry out tasks in their order of starting; yields each as it ends.
+
+        ``advance`` is called from supervising threads with lane-steps as they are done.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        pool = Parallel(n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs")
+        ended = pool(delayed(self._supervise)(number, task, advance) for number, task in enumerate(tasks))
+        for each in ended:
+            if each is not None:
+                yield each
+
+    def stop(self) -> None:
+        """End all processes and start no more."""
+        self.stopping.set()
+
+    def _supervise(self, number: int, task: dict[str, Any], advance: Callable[[int], None]) -> Ended | None:
+        """Start a process for one task and stay with it to its end. None if the engine was stopped."""
+        if self.stopping.is_set():
+            return None
+        log = self.logs / f"task-{number:04d}.log"
+        receiver, sender = self.context.Pipe(duplex=False)
+        from ablations.engines.worker import main
+
+        process = self.context.Process(target=main, args=(json.dumps(task), sender, str(log)), daemon=True)
+        with self.start_lock, _hidden_main():
+            process.start()
+        sender.close()
+        done, result = False, None
+        try:
+            while True:
+                if self.stopping.is_set():
+                    _end(process)
+                    return None
+                if not receiver.poll(POLL_SECONDS):
+                    continue
+                kind, value = receiver.recv()
+                if kind == "done":
+                    done, result = True, value
+                else:
+                    advance(value)
+        except (EOFError, OSError):
+            pass  # the process closed its end: it is done, or dead
+        process.join()
+        receiver.close()
+        return Ended(task, done, result, process.exitcode or 0, _take_log(log))
+
+
+def _end(process: BaseProcess) -> None:
+    process.terminate()
+    process.join(1.0)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _take_log(log: Path) -> str:
+    """The end of a log; an empty log is removed."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return ""
+    if not text:
+        log.unlink(missing_ok=True)
+    return text[-2000:]
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Keep multiprocessing from running the caller's script again in each worker (``ablations.run`` in a script)."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

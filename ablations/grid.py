@@ -1,0 +1,250 @@
+"""The grid: from a study to stored runs. It skips what stands, runs what is missing, and loses nothing.
+
+The order of work: take the lock, write study.json, quarantine what is damaged, train the missing runs in cohorts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from ablations import store
+from ablations.engines.local import Ended, LocalEngine
+from ablations.store import Standing
+from ablations.study import Run, Study
+
+MOST_LANES = 64
+
+
+class Progress(Protocol):
+    """Where the grid tells how far it is."""
+
+    def start(self, total_steps: int, text: str) -> None: ...
+    def advance(self, steps: int) -> None: ...
+    def note(self, text: str) -> None: ...
+    def finish(self) -> None: ...
+
+
+class Held(Exception):
+    """Another runner holds the study; the text says who and since when."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the runs that were asked for."""
+
+    asked: int
+    new: int  # trained by this call
+    states: Mapping[str, Standing]  # by path, of all asked-for runs
+
+    @property
+    def stand(self) -> int:
+        """How many of the asked-for runs stand."""
+        return sum(standing.stands for standing in self.states.values())
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in a results folder: the state of each listed run, and run folders that are not listed."""
+
+    states: dict[str, Standing] = field(default_factory=dict)  # path -> standing
+    strangers: tuple[str, ...] = ()
+
+
+def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progress: Progress) -> Outcome:
+    """Train those of the chosen runs that don't stand. Raises ``Held`` where another runner is at work."""
+    with _lock(folder):
+        scores = _known_scores(folder)
+        store.write_study(folder, study.plain(scores))
+        states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
+        missing = [run for run in chosen if not states[run.path].stands]
+        for each in missing:
+            if states[each.path].state == "damaged":
+                where = quarantine(folder, each.path)
+                progress.note(f"{each.path}: {states[each.path].reason}; moved to {where}")
+        if not missing:
+            return Outcome(len(chosen), 0, states)
+        tasks = [_cohort_task(folder, group, states) for group in cohorts(missing, jobs)]
+        engine = LocalEngine(jobs, folder / ".grid" / "logs")
+        try:
+            _score_random_policies(study, folder, scores, {each.env_id for each in missing}, engine)
+            progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
+            for ended in engine.run(tasks, progress.advance):
+                _note_end(ended, folder, progress)
+        finally:
+            engine.stop()
+            progress.finish()
+        states |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
+        return Outcome(len(chosen), len(missing), states)
+
+
+def survey(study: Mapping[str, Any], folder: Path) -> Survey:
+    """The standing of every run that a stored study lists, and the run folders that it doesn't."""
+    listed = {run["path"]: store.inspect(folder / run["path"], run["key"]) for run in study["runs"]}
+    present = (path.relative_to(folder).as_posix() for path in sorted(folder.glob("runs/*/*/seed-*")))
+    return Survey(listed, tuple(path for path in present if path not in listed))
+
+
+def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
+    """Runs grouped by environment and row, cut so that no job is idle while another has several cohorts left.
+
+    How runs are grouped never changes a result, only how long the grid takes.
+    """
+    groups = [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
+    whole = len(groups) - len(groups) % jobs
+    parts = [1] * whole + [jobs] * (len(groups) - whole)
+    return [
+        piece for group, count in zip(groups, parts, strict=True) for piece in _cut(group, min(count, len(group)))
+    ]
+
+
+def quarantine(folder: Path, path: str) -> str:
+    """Move a damaged run out of the way, under the lock; nothing is ever deleted. Returns where it went."""
+    target = folder / ".grid" / "quarantine" / path
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{Path(path).name}.{number}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder / path, target)
+    return target.relative_to(folder).as_posix()
+
+
+def _cut(group: list[Run], parts: int) -> Iterator[list[Run]]:
+    """``parts`` nearly equal pieces, more if a piece would have too many lanes."""
+    parts = max(parts, -(-len(group) // MOST_LANES))
+    size, longer = divmod(len(group), parts)
+    start = 0
+    for number in range(parts):
+        end = start + size + (number < longer)
+        yield group[start:end]
+        start = end
+
+
+def _cohort_task(folder: Path, group: Sequence[Run], states: Mapping[str, Standing]) -> dict[str, Any]:
+    lanes = [
+        {
+            "path": run.path,
+            "key": run.key,
+            "config": run.config,
+            "attempts": 1 + _attempts(states[run.path]),
+        }
+        for run in group
+    ]
+    job = {"folder": str(folder.resolve()), "label": group[0].label, "lanes": lanes, "git": git_facts()}
+    return {"kind": "cohort", "job": job}
+
+
+def _attempts(standing: Standing) -> int:
+    if standing.manifest is None or standing.state == "damaged":
+        return 0
+    return int(standing.manifest.get("attempts", 0))
+
+
+def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
+    """Tell of failures, and record the runs of a process that died before it could."""
+    job = ended.task["job"]
+    for lane in job["lanes"]:
+        standing = store.inspect(folder / lane["path"], lane["key"])
+        if ended.done and standing.state == "failed" and standing.manifest is not None:
+            error = standing.manifest["error"]
+            progress.note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
+        if not ended.done and not standing.stands:
+            cause = f"signal {-ended.exit_code}" if ended.exit_code < 0 else f"exit code {ended.exit_code}"
+            progress.note(f"{lane['path']}: its worker died ({cause})")
+            manifest = {
+                "status": "died",
+                "key": lane["key"],
+                "config": lane["config"],
+                "label": job["label"],
+                "steps": None,
+                "unfinished": None,
+                "diverged_at": None,
+                "error": {"type": "died", "message": cause, "traceback": ended.log.splitlines()[-20:]},
+                "attempts": lane["attempts"],
+                "git": job["git"],
+                "lanes": len(job["lanes"]),
+            }
+            store.write_run(folder, lane["path"], manifest, {})
+
+
+def _known_scores(folder: Path) -> dict[str, dict[str, Any]]:
+    """The random policy's scores that an earlier call stored, by environment."""
+    try:
+        stored = store.read_study(folder)
+    except (FileNotFoundError, store.Damaged):
+        return {}
+    return {env["env_id"]: env["random_policy"] for env in stored["environments"] if env["random_policy"]}
+
+
+def _score_random_policies(
+    study: Study, folder: Path, scores: dict[str, dict[str, Any]], needed: set[str], engine: LocalEngine
+) -> None:
+    """Complete the scores of the environments about to be trained on, and store them."""
+    tasks = [
+        {"kind": "random_policy", "env_id": env.env_id, "env_args": dict(env.args), "entropy": study.entropy}
+        for env in study.environments
+        if env.env_id in needed and env.env_id not in scores
+    ]
+    for ended in engine.run(tasks, lambda steps: None):
+        if ended.result is not None:
+            scores[ended.task["env_id"]] = ended.result
+    store.write_study(folder, study.plain(scores))
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the study for this process. The operating system frees the lock of a killed runner."""
+    grid = folder / ".grid"
+    grid.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(grid / "lock", timeout=0)
+    holder = grid / "holder.json"
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Held(_holder(holder)) from None
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        store.write_atomic(holder, json.dumps(facts).encode())
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        facts = json.loads(path.read_bytes())
+        return f"pid {facts['pid']} on {facts['host']} since {facts['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another runner"
+
+
+def git_facts() -> dict[str, Any]:
+    """Commit and dirty flag of the checkout that this code runs from; nulls outside of one."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        tracked = _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
+        dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no")) if tracked else None
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

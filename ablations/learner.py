@@ -1,0 +1,160 @@
+"""The kernel: deep Q-learning (Mnih et al. 2015, Algorithm 1) over lanes, whatever the pieces.
+
+It never asks which variant it runs. Recording observes it from outside: ``learn`` yields a ``Moment`` after each
+environment step, and whatever looks on between two moments must not draw from the learner's streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ablations.envs.gym import GymLanes, Steps
+from ablations.lanes import Draws
+from ablations.network import Network
+from ablations.optimiser import Optimiser, Trainable
+from ablations.replay.ring import Batch, Space, Transition
+from ablations.settings import Settings
+from ablations.streams import Role
+from ablations.variants import Variant
+
+
+@dataclass
+class Learner:
+    """Everything that a cohort's training holds: the lanes differ in their seeds alone."""
+
+    variant: Variant
+    settings: Settings
+    envs: GymLanes
+    entropy: int
+    seeds: Sequence[int]
+    dtype: torch.dtype = torch.float32
+    updates: int = 0  # finished gradient updates
+    diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
+
+    def __post_init__(self) -> None:
+        s, lanes = self.settings, len(self.seeds)
+        self.network = Network(self.envs.features, tuple(s.hidden), self.envs.actions, self.variant.head)
+        self.online = Trainable(self.network, self.network.initial(self.entropy, self.seeds, self.dtype))
+        self.use_minus(self.online.flat.clone())
+        self.optimiser = Optimiser(self.online, s.optimizer, s.learning_rate, s.adam_eps, s.max_grad_norm)
+        self.memory = self.variant.replay.init(
+            Space(
+                lanes, s.buffer_size, s.batch_size, self.envs.features,
+                lane_index=torch.arange(lanes)[:, None], zeros=partial(torch.zeros, dtype=self.dtype),
+            )  # fmt: skip
+        )
+        self.exploration = Draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
+        self.sampling = Draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
+
+    def q(self, obs: Tensor) -> Tensor:
+        """Q(s, .) of the online network: (L, B, D) -> (L, B, A)."""
+        return self.network.values(self.online.layers, obs)
+
+    def q_minus(self, obs: Tensor) -> Tensor:
+        """Q-(s, .) of the network that the target slot gives: (L, B, D) -> (L, B, A)."""
+        return self.network.values(self.minus_layers, obs)
+
+    def use_minus(self, flat: Tensor) -> None:
+        """Take theta- (L, P) as what ``q_minus`` evaluates."""
+        self.minus, self.minus_layers = flat, self.network.views(flat)
+
+
+@dataclass(frozen=True)
+class Update:
+    """What the latest gradient update saw, for those who look on."""
+
+    batch: Batch
+    delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    loss: Tensor  # (L,)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of affairs after an environment step (1 = after the first)."""
+
+    step: int
+    epsilon: float
+    steps: Steps
+    update: Update | None
+
+
+def learn(a: Learner) -> Iterator[Moment]:
+    """Train all lanes for ``settings.total_timesteps`` environment steps."""
+    s = a.settings
+    update = None
+    for step in range(1, s.total_timesteps + 1):
+        epsilon = epsilon_at(s, step - 1, a.updates)
+        obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
+        action = act(a, obs, epsilon)
+        steps = a.envs.step(action.tolist())
+        a.variant.replay.add(a.memory, transition(s, obs, action, steps, a.dtype))
+        if step >= s.learning_starts and step % s.train_frequency == 0:
+            for _ in range(s.gradient_steps):
+                update = improve(a, step)
+        yield Moment(step, epsilon, steps, update)
+
+
+def act(a: Learner, obs: Tensor, epsilon: float) -> Tensor:
+    """Epsilon-greedy actions (L,). A coin and a pick are drawn for each lane whatever the action."""
+    coin, pick = a.exploration.next().unbind(-1)  # (L,), (L,)
+    with torch.no_grad():
+        greedy = a.q(obs[:, None]).argmax(-1).squeeze(1)  # (L, 1, A) -> (L,)
+    return torch.where(coin < epsilon, (pick * a.envs.actions).long(), greedy)
+
+
+def transition(s: Settings, obs: Tensor, action: Tensor, steps: Steps, dtype: torch.dtype) -> Transition:
+    """What is stored of a step. Only termination cuts the bootstrap (Pardo et al. 2018), unless the study says so."""
+    ended = steps.terminated if s.bootstrap_truncated else steps.terminated | steps.truncated
+    return Transition(
+        obs=obs,
+        action=action,
+        reward=torch.from_numpy(steps.reward).to(dtype),
+        discount=torch.from_numpy(s.gamma * ~ended).to(dtype),
+        next_obs=torch.from_numpy(steps.next_obs).to(dtype),
+    )
+
+
+def improve(a: Learner, step: int) -> Update:
+    """One gradient update of every lane: sample, bootstrap, descend, follow, feed back."""
+    v, s = a.variant, a.settings
+    batch = v.replay.sample(a.memory, a.sampling.next(), step / s.total_timesteps)
+    with torch.no_grad():
+        y = v.bootstrap(batch, a.q, a.q_minus)  # (L, B)
+    chosen = a.q(batch.obs).gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B, A) -> (L, B)
+    delta = y - chosen
+    loss = (batch.weight * error(delta, s.loss)).mean(-1)  # (L,)
+    if a.optimiser.step(loss):
+        frozen = (~a.optimiser.alive).nonzero().flatten().tolist()
+        a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
+    a.updates += 1
+    minus = v.target.follow(a.minus, a.online.flat, a.updates)
+    if minus is not a.minus:
+        a.use_minus(minus)
+    v.replay.feedback(a.memory, batch, delta.detach())
+    return Update(batch, delta.detach(), loss.detach())
+
+
+def error(delta: Tensor, loss: str) -> Tensor:
+    """Squared: delta^2 / 2. Huber (Mnih et al. 2015: the clipped error): the same within 1, |delta| - 1/2 beyond."""
+    if loss == "squared":
+        return 0.5 * delta * delta
+    size = delta.abs()
+    inner = size.clamp(max=1.0)
+    return inner * (size - 0.5 * inner)
+
+
+def epsilon_at(s: Settings, steps: int, updates: int) -> float:
+    """The exploration rate after ``steps`` environment steps and ``updates`` gradient updates."""
+    match s.epsilon_schedule:
+        case "linear":
+            slope = (s.end_e - s.start_e) / (s.exploration_fraction * s.total_timesteps)
+            return max(s.end_e, s.start_e + slope * steps)
+        case "exponential":
+            return max(s.end_e, s.start_e * s.epsilon_decay**updates)
+        case _:  # constant
+            return s.start_e

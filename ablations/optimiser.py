@@ -1,0 +1,99 @@
+"""Gradient steps over lanes: one buffer of parameters, one of gradients, one operation per step.
+
+The rules are torch.optim's (Adam: betas 0.9, 0.999; RMSprop: alpha 0.99, eps 1e-8; SGD: plain), element by element, so
+lanes cannot see each other. A lane whose loss or gradient is not finite is frozen: its parameters stay as they were.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
+
+from ablations.layers import Layer
+from ablations.network import Network
+
+
+class Trainable:
+    """The online parameters: a buffer, its gradient, and views of both, layer by layer."""
+
+    def __init__(self, network: Network, flat: Tensor) -> None:
+        self.flat = flat  # (L, P)
+        self.grad = torch.zeros_like(flat)  # (L, P): the padding's gradient stays zero
+        self.layers = {
+            name: Layer(*(part.detach().requires_grad_() for part in layer))
+            for name, layer in network.views(flat).items()
+        }
+        self._leaves = [part for layer in self.layers.values() for part in layer]
+        self._gradients = [part for layer in network.views(self.grad).values() for part in layer]
+
+    def differentiate(self, loss: Tensor) -> Tensor:
+        """The gradient of the scalar ``loss`` by all parameters: ``grad`` (L, P), overwritten."""
+        for stored, fresh in zip(self._gradients, torch.autograd.grad(loss, self._leaves), strict=True):
+            stored.copy_(fresh)
+        return self.grad
+
+
+class Optimiser:
+    """Steps a ``Trainable`` down the gradient of per-lane losses."""
+
+    def __init__(
+        self, online: Trainable, rule: str, learning_rate: float, adam_eps: float, max_grad_norm: float
+    ) -> None:
+        self.online = online
+        self.rule = rule
+        self.learning_rate = learning_rate
+        self.adam_eps = adam_eps
+        self.max_grad_norm = max_grad_norm
+        self.first = torch.zeros_like(online.flat)  # Adam's m
+        self.second = torch.zeros_like(online.flat)  # Adam's v, RMSprop's mean square
+        self.count = torch.zeros((), dtype=torch.float32)
+        self.alive = torch.ones(len(online.flat), dtype=torch.bool, device=online.flat.device)  # (L,)
+        self.all_alive = True
+
+    def step(self, loss: Tensor) -> bool:
+        """One update from the losses (L,); the **sum** over lanes keeps their gradients apart.
+
+        Returns whether a lane was frozen by this update.
+        """
+        grad = self.online.differentiate(loss.sum())
+        with torch.no_grad():
+            finite = (loss + grad.sum(-1)).isfinite()  # (L,)
+            newly_frozen = not bool(finite.all()) and bool((self.alive & ~finite).any())
+            if newly_frozen:
+                self.alive &= finite
+                self.all_alive = False
+            if self.max_grad_norm > 0:
+                norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
+                grad.mul_((self.max_grad_norm / (norm + 1e-6)).clamp_(max=1.0))
+            if self.all_alive:
+                self._apply()
+            else:
+                before = self.online.flat.clone()
+                self._apply()
+                self.online.flat.copy_(torch.where(self.alive[:, None], self.online.flat, before))
+        return newly_frozen
+
+    def _apply(self) -> None:
+        flat, grad = [self.online.flat], [self.online.grad]
+        match self.rule:
+            case "adam":
+                adam(
+                    flat, grad, [self.first], [self.second], [], [self.count],
+                    fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.learning_rate,
+                    weight_decay=0.0, eps=self.adam_eps, maximize=False,
+                )  # fmt: skip
+            case "rmsprop":
+                rmsprop(
+                    flat, grad, [self.second], [], [], [self.count],
+                    foreach=False, lr=self.learning_rate, alpha=0.99, eps=1e-8,
+                    weight_decay=0.0, momentum=0.0, centered=False,
+                )  # fmt: skip
+            case "sgd":
+                sgd(
+                    flat, grad, [None],
+                    foreach=False, weight_decay=0.0, momentum=0.0, lr=self.learning_rate,
+                    dampening=0.0, nesterov=False, maximize=False,
+                )  # fmt: skip

@@ -1,0 +1,59 @@
+"""Episodes as they finish: the reward series of every lane, observed from outside the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ablations.learner import Moment
+from ablations.store import EPISODES
+
+Row = tuple[int, float, int, bool, bool, float]
+
+
+class EpisodeRecorder:
+    """Collects one row per finished episode and lane. Returns are sums of raw rewards in float64."""
+
+    def __init__(self, lanes: int) -> None:
+        self.returns = np.zeros(lanes)  # of the episodes under way
+        self.lengths = np.zeros(lanes, dtype=np.int64)
+        self.rows: list[list[Row]] = [[] for _ in range(lanes)]
+
+    def observe(self, moment: Moment) -> None:
+        """Take note of one environment step."""
+        steps = moment.steps
+        self.returns += steps.reward
+        self.lengths += 1
+        for lane in np.flatnonzero(steps.terminated | steps.truncated).tolist():
+            self.rows[lane].append(
+                (
+                    moment.step,
+                    float(self.returns[lane]),
+                    int(self.lengths[lane]),
+                    bool(steps.terminated[lane]),
+                    bool(steps.truncated[lane]),
+                    moment.epsilon,
+                )
+            )
+            self.returns[lane] = 0.0
+            self.lengths[lane] = 0
+
+    def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table:
+        """The finished episodes of a lane in the stored schema."""
+        rows = self.rows[lane]
+        columns: list[Any] = [
+            [env_id] * len(rows),
+            [label] * len(rows),
+            [seed] * len(rows),
+            list(range(len(rows))),
+            *(list(column) for column in zip(*rows, strict=True)),
+        ]
+        if not rows:
+            return EPISODES.empty_table()
+        return pa.table(dict(zip(EPISODES.names, columns, strict=True)), schema=EPISODES)
+
+    def unfinished(self, lane: int) -> dict[str, float | int]:
+        """Length and return of the episode that the end of the budget cut off."""
+        return {"length": int(self.lengths[lane]), "return": float(self.returns[lane])}
