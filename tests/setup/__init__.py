@@ -1,1 +1,1 @@
-"""The set-up itself: packaging, the Makefile, the direction of imports, what our code must not do, and the documents."""
+"""The set-up itself: packaging, the Makefile, the direction of imports, what our code must not do."""

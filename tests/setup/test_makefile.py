@@ -19,8 +19,8 @@ MAKEFILE = (REPO / "Makefile").read_text("utf-8")
 TARGETS = re.findall(r"^([a-z]+):[^=\n]*## ", MAKEFILE, re.M)
 CONTRACT = {"ablate", "test", "check", "smoke", "figures", "report", "bench", "clean", "help"}
 
-# Answers questions about itself truly, makes a "virtual environment" that holds only itself, and writes down what pip is
-# asked for. The file `no-network` beside it makes pip fail.
+# Answers questions about itself truly, makes a "virtual environment" that holds only itself, and writes down what pip
+# is asked for. The file `no-network` beside it makes pip fail.
 STAND_IN = """#!/bin/sh
 case "$1 $2" in
 "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "venv $3" >>"{log}" ;;

@@ -1,0 +1,79 @@
+"""The documents say what the code does: generated tables, defaults, links, commands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ablations.settings import Settings
+from scripts.docs import filled
+from tests.setup.sources import REPO
+
+DOCUMENTS = [path for pattern in ("*.md", "docs/*.md") for path in sorted(REPO.glob(pattern))]
+PAGE = (REPO / "docs/what-dqn-means.md").read_text("utf-8")
+
+
+def test_the_generated_tables_of_the_readme_are_up_to_date():
+    text = (REPO / "README.md").read_text("utf-8")
+    assert text == filled(text), "run: python scripts/docs.py"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_link_inside_the_repository_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_make_command_is_a_target(path):
+    targets = re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text("utf-8"), re.M)
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", path.read_text("utf-8"), re.M):
+        assert target in targets
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_file_named_in_backticks_exists(path):
+    for name in re.findall(r"`((?:ablations|analysis|docs|scripts|tests)/[\w./-]+)`", path.read_text("utf-8")):
+        assert (REPO / name).exists(), name
+
+
+@pytest.mark.parametrize(
+    ("row", "ours"),
+    [
+        ("budget", f"{Settings.total_timesteps:,} steps"),
+        ("optimiser", Settings.optimizer.capitalize()),
+        ("learning rate", f"{Settings.learning_rate}"),
+        ("Adam's epsilon", f"{Settings.adam_eps:.0e}".replace("e-0", "e-")),
+        ("buffer", f"{Settings.buffer_size:,}"),
+        ("batch", f"{Settings.batch_size}"),
+        ("discount", f"{Settings.gamma}"),
+        ("learning starts at step", f"{Settings.learning_starts:,}"),
+        ("steps between updates", f"{Settings.train_frequency}"),
+        ("epsilon from, to", f"{Settings.start_e}, {Settings.end_e}"),
+        ("epsilon falls", f"{Settings.epsilon_schedule}ly, over {Settings.exploration_fraction:.0%} of the steps"),
+        ("hidden layers", ", ".join(map(str, Settings.hidden))),
+        ("loss", f"{Settings.loss}, with the half"),
+        ("gradient clipping", "none" if Settings.max_grad_norm == 0 else f"norm {Settings.max_grad_norm}"),
+    ],
+)
+def test_the_page_on_defaults_says_what_the_settings_say(row, ours):
+    cell = re.search(rf"^\| {re.escape(row)} \| ([^|]+) \|", PAGE, re.M)
+    assert cell is not None
+    assert cell[1].replace(" %", "%") == ours
+
+
+def studies_in(path: Path) -> list[str]:
+    return re.findall(r"```toml\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "text", [text for path in DOCUMENTS for text in studies_in(path)], ids=lambda t: tomllib.loads(t)["name"]
+)
+def test_every_study_in_the_documents_is_a_valid_one(text, tmp_path):
+    from ablations.studies import load
+
+    (tmp_path / "study.toml").write_text(text)
+    assert load(str(tmp_path / "study.toml")).name == tomllib.loads(text)["name"]
