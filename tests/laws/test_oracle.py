@@ -1,0 +1,108 @@
+"""Lane k of the fast code equals the textbook: every named variant, every setting, hundreds of updates, float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ablations.envs.gym import GymLanes
+from ablations.head import Dueling
+from ablations.learner import Learner, Update, learn
+from ablations.recorder import EpisodeRecorder
+from ablations.settings import Settings
+from ablations.variants import DQN, NAMED, Variant, plain
+from tests.oracles import textbook_dqn
+
+SETTINGS: dict[str, Any] = {
+    "total_timesteps": 700,
+    "learning_starts": 100,
+    "batch_size": 16,
+    "buffer_size": 250,  # wraps around
+    "hidden": [24, 16],
+    "learning_rate": 1e-3,
+    "exploration_fraction": 0.5,
+}
+SEEDS = (3, 0, 7)
+LANE = 1  # neither first nor last
+
+OTHER_SETTINGS: dict[str, dict[str, Any]] = {
+    "huber": {"loss": "huber"},
+    "clipped": {"max_grad_norm": 0.5},
+    "rmsprop": {"optimizer": "rmsprop"},
+    "sgd": {"optimizer": "sgd"},
+    "adam-eps": {"adam_eps": 1e-4},
+    "train-frequency": {"train_frequency": 4},
+    "gradient-steps": {"gradient_steps": 3, "total_timesteps": 350},
+    "exponential": {"epsilon_schedule": "exponential", "epsilon_decay": 0.99},
+    "constant": {"epsilon_schedule": "constant", "start_e": 0.2},
+    "no-hidden-layer": {"hidden": []},
+    "five-layers": {"hidden": [8, 8, 8, 8, 8]},
+    "gamma": {"gamma": 0.9},
+}
+
+
+def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-v1") -> None:
+    """Train three lanes and one textbook agent; compare everything that both know."""
+    torch.set_num_threads(1)
+    chosen = Settings(**{**settings, "hidden": tuple(settings["hidden"])})
+    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64)
+    recorder = EpisodeRecorder(len(SEEDS))
+    updates: list[tuple[int, Update]] = []
+    for moment in learn(learner):
+        recorder.observe(moment)
+        if moment.update is not None and (not updates or updates[-1][1] is not moment.update):
+            updates.append((moment.step, moment.update))
+    trace = textbook_dqn.train(
+        env_id, {}, plain(variant), settings, SEEDS[LANE], 0, settings["total_timesteps"]
+    )
+
+    assert [e.global_step for e in trace.episodes] == [row[0] for row in recorder.rows[LANE]]
+    assert [e.episodic_return for e in trace.episodes] == [row[1] for row in recorder.rows[LANE]]
+    np.testing.assert_allclose(
+        [e.epsilon for e in trace.episodes], [row[5] for row in recorder.rows[LANE]], rtol=1e-12
+    )
+    assert len(trace.updates) == learner.updates >= 100
+    last_of_step = {each.step: each for each in trace.updates}
+    for step, update in updates:
+        expected = last_of_step[step]
+        np.testing.assert_allclose(update.delta[LANE], expected.delta, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(update.batch.weight[LANE], expected.weights, rtol=1e-7)
+        np.testing.assert_allclose(update.loss[LANE], expected.loss, rtol=1e-7, atol=1e-12)
+        if expected.slots is not None:
+            assert update.batch.index[LANE].tolist() == expected.slots
+    for name, layer in learner.online.layers.items():
+        oracle = {"advantage": "head", "value": "value"}.get(name) or ".".join(name.rsplit("_", 1))
+        np.testing.assert_allclose(
+            layer.weight[LANE].detach(), trace.online[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
+        )
+        np.testing.assert_allclose(
+            layer.bias[LANE, 0].detach(), trace.online[f"{oracle}.bias"], rtol=1e-6, atol=1e-9
+        )
+        minus = learner.minus_layers[name]
+        np.testing.assert_allclose(
+            minus.weight[LANE].detach(), trace.target[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_variant_equals_the_textbook(name: str) -> None:
+    compare(NAMED[name].variant, SETTINGS)
+
+
+@pytest.mark.parametrize("name", OTHER_SETTINGS)
+def test_every_setting_equals_the_textbook(name: str) -> None:
+    compare(DQN, {**SETTINGS, **OTHER_SETTINGS[name]})
+
+
+@pytest.mark.parametrize("name", ["huber", "clipped", "gradient-steps"])
+def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None:
+    compare(NAMED["combined"].variant, {**SETTINGS, **OTHER_SETTINGS[name]})
+
+
+@pytest.mark.parametrize("bootstrap_truncated", [True, False])
+def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool) -> None:
+    settings = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
+    compare(Variant(head=Dueling((8,))), settings, env_id="MountainCar-v0")
