@@ -76,7 +76,9 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
             "attempts": lane["attempts"],
             **shared,
         }
-        store.write_run(Path(job["folder"]), lane["path"], manifest, {} if table is None else {"episodes": table})
+        store.write_run(
+            Path(job["folder"]), lane["path"], manifest, {} if table is None else {"episodes": table}
+        )
 
 
 def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Any]]:
@@ -125,7 +127,9 @@ def _failed(failure: Failure) -> dict[str, Any]:
         "error": {
             "type": failure.type,
             "message": failure.message,
-            "traceback": [f"{relative(frame.filename)}:{frame.lineno} {frame.name}" for frame in failure.frames],
+            "traceback": [
+                f"{relative(frame.filename)}:{frame.lineno} {frame.name}" for frame in failure.frames
+            ],
         },
     }
 

@@ -106,7 +106,9 @@ def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
     whole = len(groups) - len(groups) % jobs
     parts = [1] * whole + [jobs] * (len(groups) - whole)
     return [
-        piece for group, count in zip(groups, parts, strict=True) for piece in _cut(group, min(count, len(group)))
+        piece
+        for group, count in zip(groups, parts, strict=True)
+        for piece in _cut(group, min(count, len(group)))
     ]
 
 

@@ -44,9 +44,13 @@ class Learner:
         self.optimiser = Optimiser(self.online, s.optimizer, s.learning_rate, s.adam_eps, s.max_grad_norm)
         self.memory = self.variant.replay.init(
             Space(
-                lanes, s.buffer_size, s.batch_size, self.envs.features,
-                lane_index=torch.arange(lanes)[:, None], zeros=partial(torch.zeros, dtype=self.dtype),
-            )  # fmt: skip
+                lanes=lanes,
+                capacity=s.buffer_size,
+                batch_size=s.batch_size,
+                features=self.envs.features,
+                lane_index=torch.arange(lanes)[:, None],
+                zeros=partial(torch.zeros, dtype=self.dtype),
+            )
         )
         self.exploration = Draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
         self.sampling = Draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)

@@ -207,9 +207,9 @@ def _why_not(run_dir: Path, manifest: Mapping[str, Any], key: str | None) -> str
     if status in STANDING and "episodes.parquet" not in files:
         return "the manifest lists no episodes.parquet"
     for name, facts in files.items():
-        problem = _file_problem(run_dir, name, facts)
-        if problem:
-            return problem
+        wrong = _file_problem(run_dir, name, facts)
+        if wrong:
+            return wrong
     return ""
 
 

@@ -59,7 +59,8 @@ NAMED: dict[str, Named] = {
 }
 
 PIECES: dict[str, dict[str, type]] = {
-    slot: {getattr(n.variant, slot).kind: type(getattr(n.variant, slot)) for n in NAMED.values()} for slot in SLOTS
+    slot: {getattr(n.variant, slot).kind: type(getattr(n.variant, slot)) for n in NAMED.values()}
+    for slot in SLOTS
 }
 """Every piece by slot and kind: a piece is known as soon as a named variant uses it."""
 

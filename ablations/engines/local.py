@@ -52,7 +52,9 @@ class LocalEngine:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        pool = Parallel(n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs")
+        pool = Parallel(
+            n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs"
+        )
         ended = pool(delayed(self._supervise)(number, task, advance) for number, task in enumerate(tasks))
         for each in ended:
             if each is not None:

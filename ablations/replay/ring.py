@@ -7,6 +7,7 @@ Actions are stored as floats: exact up to 2**24.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Space(NamedTuple):
     batch_size: int
     features: int  # numbers in one observation: D
     lane_index: Tensor  # (L, 1) int64: 0 ... L-1
-    zeros: Callable[..., Tensor]  # torch.zeros on the right device, in the training dtype unless told otherwise
+    zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
 
 
 class Transition(NamedTuple):
@@ -34,7 +35,8 @@ class Transition(NamedTuple):
     next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Batch:
     """B transitions of every lane."""
 
     obs: Tensor  # (L, B, D)
