@@ -1,7 +1,7 @@
 """Environment ids: what may be named in a study, and whether this suite can train on it.
 
-``check_id`` looks ids up without making anything. ``check_made`` makes each environment once, which may import
-code by name, so it is called only after a study holds no other mistake.
+``check_id`` looks ids up without making anything. ``check_made`` makes each environment once, which may
+import code by name, so it is called only after a study holds no other mistake.
 """
 
 from __future__ import annotations

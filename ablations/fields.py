@@ -1,8 +1,8 @@
 """Checks the fields of a frozen record (settings, a piece) against their annotated types and ranges.
 
 Strict: nothing is coerced, except that an integer is accepted where a float is asked for and becomes one, so
-that ``gamma = 1`` and ``gamma = 1.0`` are the same run. NaN and infinity are refused. Pydantic does the checking
-and is imported only when something is checked.
+that ``gamma = 1`` and ``gamma = 1.0`` are the same run. NaN and infinity are refused. Pydantic checks and
+is imported only when something is checked.
 """
 
 from __future__ import annotations

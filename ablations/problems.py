@@ -18,7 +18,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.key}: {self.message}" if self.key else f"{self.where}: {self.message}"
+        return f"{self.where}: {self.key}: {self.message}"
 
 
 class BadInput(Exception):
@@ -76,3 +76,11 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def few(names: Iterable[str], most: int = 4) -> str:
+    """Distinct names in a sentence, cut where they are many."""
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) <= most:
+        return ", ".join(distinct)
+    return f"{', '.join(distinct[: most - 1])} and {len(distinct) - most + 1} more"

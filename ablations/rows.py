@@ -1,8 +1,8 @@
 """From variants, factors and a sweep to the rows of a study.
 
-A row is a variant at one point of the sweep. Order: cells of the factorial first, then the variants as listed;
-within each, the points of the sweep with the last key fastest. A swept number that a variant's piece lacks does
-not apply to it.
+A row is a variant at one point of the sweep. Order: cells of the factorial first, then the variants as
+listed; within each, the points of the sweep with the last key fastest. A swept number that a variant's piece
+lacks does not apply to it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def equal_rows(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
 
 
 def read_sweep(table: Any, found: Findings) -> dict[str, list[Any]]:
-    """The sweep with dotted keys. Values of settings are checked here, those of slots in ``check_applied``."""
+    """The sweep with dotted keys. Settings' values are checked here, those of slots in ``check_applied``."""
     if not isinstance(table, dict):
         found.add("sweep", f"expected a section, got {shown(table)}")
         return {}

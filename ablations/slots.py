@@ -160,7 +160,7 @@ def value_label(value: Any) -> str:
     """A value inside a label: as TOML spells it, lists as ``64x64``, the empty list as ``none``."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "x".join(value_label(v) for v in value) or "none"
     return str(value)
 

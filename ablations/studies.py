@@ -23,6 +23,7 @@ __all__ = [
     "from_document",
     "is_file_name",
     "load",
+    "read_document",
     "with_engine",
     "with_seeds",
     "with_steps",
@@ -31,14 +32,18 @@ __all__ = [
 
 def load(source: str | os.PathLike[str]) -> Study:
     """The study of a shipped name or a file. Raises ``BadInput`` with every mistake."""
-    if isinstance(source, os.PathLike) or is_file_name(source):
-        where = os.fspath(source)
-        return from_document(_document(Path(source), where), where)
-    if source not in shipped.names():
-        near = hint(source, shipped.names())
-        message = f"no shipped study has this name{near} (the name of a file ends in .toml)"
-        raise BadInput([Problem(source, "", message)])
-    return studyfile.read(_document(shipped.path_of(source), source), source, shipped_name=True)
+    return studyfile.read(read_document(source), os.fspath(source), shipped_name=not is_file_name(source))
+
+
+def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """The TOML of a shipped name or a file, not validated. Raises ``BadInput`` where there is none."""
+    where = os.fspath(source)
+    if is_file_name(source):
+        return _parsed(Path(source), where)
+    if where not in shipped.names():
+        message = f"no shipped study has this name{hint(where, shipped.names())}"
+        raise BadInput([Problem(where, "STUDY", f"{message} (the name of a file ends in .toml)")])
+    return _parsed(shipped.path_of(where), where)
 
 
 def from_document(document: Mapping[str, Any], where: str = "study") -> Study:
@@ -46,8 +51,10 @@ def from_document(document: Mapping[str, Any], where: str = "study") -> Study:
     return studyfile.read(document, where)
 
 
-def is_file_name(source: str) -> bool:
+def is_file_name(source: str | os.PathLike[str]) -> bool:
     """Does STUDY mean a file (it holds a path separator or ends in .toml) rather than a shipped study?"""
+    if isinstance(source, os.PathLike):
+        return True
     return source.endswith(".toml") or any(sep in source for sep in (os.sep, os.altsep or "/", "/"))
 
 
@@ -96,7 +103,7 @@ def check_environments(study: Study, needed: Collection[str] = ()) -> Study:
     return replace(study, environments=tuple(checked))
 
 
-def _document(path: Path, where: str) -> dict[str, Any]:
+def _parsed(path: Path, where: str) -> dict[str, Any]:
     """The TOML of a file; every failure is told in one sentence."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
@@ -112,7 +119,7 @@ def _document(path: Path, where: str) -> dict[str, Any]:
         message = "nested too deeply"
     except ValueError as error:  # tomllib's own error among them, and paths with a null character
         message = f"not valid TOML: {error}"
-    raise BadInput([Problem(where, "", message)])
+    raise BadInput([Problem(where, "STUDY", message)])
 
 
 def _reread(study: Study, document: Mapping[str, Any]) -> Study:

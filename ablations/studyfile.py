@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ablations import environments, fields, rows, settings, shipped, slots
-from ablations.problems import Findings, hint, shown
+from ablations.problems import Findings, few, hint, shown
 from ablations.rows import Alias, Row
 from ablations.settings import Settings
 from ablations.study import Environment, Record, Study
@@ -357,7 +357,7 @@ def _read_baseline(
     cells: Mapping[str, Named],
     found: Findings,
 ) -> str:
-    """The variant or cell that the others are compared with; a variant may stand for the cell that equals it."""
+    """The variant or cell to compare with; a variant may stand for the cell that equals it."""
     name = document.get("baseline", "dqn")
     if not isinstance(name, str):
         found.add("baseline", f"expected the name of a variant, got {shown(name)}")
@@ -426,7 +426,7 @@ def _notes(study: Study, sweep: rows.Sweep, own: Mapping[str, Any], listed: list
             lacking = dict.fromkeys(row.variant for row in study.rows if key not in row.swept)
             if lacking:
                 notes.append(
-                    f"{key} does not apply to {', '.join(lacking)}: one row for each point of the other keys"
+                    f"{key} does not apply to {few(lacking)}: one row for each point of the other keys"
                 )
     for environment in study.environments:
         idle = [
@@ -437,7 +437,7 @@ def _notes(study: Study, sweep: rows.Sweep, own: Mapping[str, Any], listed: list
         if idle:
             notes.append(
                 f"{environment.env_id}: total_timesteps is below learning_starts, so no update is ever made "
-                f"({', '.join(idle[:3])}{', ...' if len(idle) > 3 else ''})"
+                f"({few(idle)})"
             )
     bases = {table.get("base") for table in study.document.get("variant", {}).values()}
     for name in own:

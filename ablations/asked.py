@@ -1,0 +1,171 @@
+"""What is asked for: a study, where its results lie, and which of its runs. Shared by the command line and Python.
+
+Mistakes of the options and of the study are found together and raised together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import Namespace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations import store, studies
+from ablations.problems import BadInput, Problem, hint
+from ablations.study import Run, Study
+from ablations.variants import NAMED
+
+WHERE = "command line"
+Whole = int | str | None
+"""A whole number as a program gives it or as a command line spells it; None where it was not given."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A validated request."""
+
+    study: Study
+    folder: Path
+    jobs: int
+    chosen: tuple[Run, ...]
+
+
+def resolve(
+    source: str | os.PathLike[str],
+    results: str | os.PathLike[str] = "results",
+    *,
+    jobs: Whole = None,
+    envs: Sequence[str] = (),
+    variants: Sequence[str] = (),
+    seeds: Whole = None,
+    steps: Whole = None,
+) -> Asked:
+    """The study with its environments tried, its stored engine kept, and the chosen runs. Raises ``BadInput``."""
+    problems: list[Problem] = []
+    document, study = _study(source, problems)
+    numbers = {
+        key: _whole(value, f"--{key}", problems)
+        for key, value in (("jobs", jobs), ("seeds", seeds), ("steps", steps))
+    }
+    problems += _results_problems(results)
+    if study is not None and numbers["seeds"] is not None:
+        study = _changed(study, "--seeds", numbers["seeds"], problems)
+    if study is not None and numbers["steps"] is not None:
+        study = _changed(study, "--steps", numbers["steps"], problems)
+    known_envs, known_variants = _choices(document, study)
+    problems += _unknown(envs, known_envs, "--envs", "environment of this study")
+    problems += _unknown(variants, known_variants, "--variants", "row or variant of this study")
+    if problems or study is None:
+        raise BadInput(problems)
+    folder = Path(results) / study.name
+    study = with_stored_engine(study, folder)
+    study = studies.check_environments(study, envs)
+    chosen = study.select(envs, variants)
+    return Asked(study, folder, numbers["jobs"] or usable_cores(), tuple(chosen))
+
+
+def locate(source: str | os.PathLike[str], results: str | os.PathLike[str] = "results") -> tuple[Study, Path]:
+    """A study and the folder where its results lie or would lie. Raises ``BadInput``."""
+    problems: list[Problem] = []
+    _, study = _study(source, problems)
+    problems += _results_problems(results)
+    if problems or study is None:
+        raise BadInput(problems)
+    return study, Path(results) / study.name
+
+
+def _results_problems(results: str | os.PathLike[str]) -> list[Problem]:
+    """Why results can't lie below this path: it, or a part of it, is a file."""
+    path = Path(results)
+    try:
+        nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
+    except (OSError, ValueError) as error:
+        return [Problem(WHERE, "--results", f"'{results}' cannot be used: {error}")]
+    return [] if nearest.is_dir() else [Problem(WHERE, "--results", f"'{nearest}' is not a folder")]
+
+
+def with_stored_engine(study: Study, folder: Path) -> Study:
+    """The study with the engine that its first run chose, if it has been run."""
+    try:
+        stored = store.read_study(folder).get("engine")
+    except (FileNotFoundError, store.Damaged):
+        return study
+    return studies.with_engine(study, stored if isinstance(stored, str) else None)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+def _study(source: str | os.PathLike[str], problems: list[Problem]) -> tuple[Mapping[str, Any], Study | None]:
+    """The document, as far as it can be parsed, and the study, if it is a good one."""
+    document: Mapping[str, Any] = {}
+    if source == "":
+        problems.append(
+            Problem(WHERE, "STUDY", "missing: a shipped study's name or a file (before the options)")
+        )
+        return document, None
+    try:
+        document = studies.read_document(source)
+        return document, studies.load(source)
+    except BadInput as bad:
+        problems += bad.problems
+        return document, None
+
+
+def _whole(value: Whole, key: str, problems: list[Problem]) -> int | None:
+    if value is None:
+        return None
+    number = int(value) if isinstance(value, int) or re.fullmatch(r"[0-9]{1,18}", value) else 0
+    if number < 1:
+        problems.append(Problem(WHERE, key, f"expected a whole number, 1 or more, got '{value}'"))
+        return None
+    return number
+
+
+def _changed(study: Study, key: str, number: int, problems: list[Problem]) -> Study:
+    """The study with other seeds or steps; what is wrong then is told in the option's name."""
+    try:
+        return studies.with_seeds(study, number) if key == "--seeds" else studies.with_steps(study, number)
+    except BadInput as bad:
+        problems += [Problem(WHERE, key, f"{p.key}: {p.message}") for p in bad.problems]
+        return study
+
+
+def _choices(document: Mapping[str, Any], study: Study | None) -> tuple[list[str], list[str]]:
+    """The environments and the rows or variants that may be chosen; a guess where the study is not a good one."""
+    if study is not None:
+        return [environment.env_id for environment in study.environments], study.selectable()
+    envs, own = document.get("envs"), document.get("variant")
+    return (
+        [env_id for env_id in envs if isinstance(env_id, str)] if isinstance(envs, list) else [],
+        [*NAMED, *own] if isinstance(own, dict) else list(NAMED),
+    )
+
+
+def _unknown(names: Sequence[str], known: Collection[str], key: str, what: str) -> list[Problem]:
+    return [
+        Problem(WHERE, key, f"'{name}' is no {what}{hint(name, known)}")
+        for name in names
+        if name not in known
+    ]
+
+
+def from_arguments(arguments: Namespace) -> Asked:
+    """The request of a parsed command line of ``run`` or ``plan``."""
+    return resolve(
+        arguments.study,
+        arguments.results or "results",
+        jobs=arguments.jobs,
+        envs=arguments.envs or (),
+        variants=arguments.variants or (),
+        seeds=arguments.seeds,
+        steps=arguments.steps,
+    )

@@ -1,0 +1,37 @@
+"""The command line. Each command is a module here, imported only when it is asked for, so that ``list`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+
+from ablations.cli.arguments import parse
+from ablations.cli.speech import say, say_problems, speak_any_locale
+from ablations.problems import BadInput
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out a command line; the exit code is the one the contract gives."""
+    speak_any_locale()
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else argv)
+        return carry_out(arguments)
+    except BadInput as bad:
+        say_problems(bad)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def carry_out(arguments: Namespace) -> int:
+    """Import the command's module and call it."""
+    if arguments.help_text:
+        say(arguments.help_text)
+        return 0
+    command = import_module(f"ablations.cli.{arguments.module}")
+    return int(command.main(arguments))

@@ -1,0 +1,170 @@
+"""The grammar of the command line. Mistakes are collected as problems, so that all can be told at once.
+
+argparse stops at the first mistake, so it is given only what it can't refuse: numbers stay text until
+``ablations.asked`` checks them together with the study, unknown options are taken out beforehand, and what is missing
+is filled in.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from ablations.problems import BadInput, Problem, hint, nearest
+
+WHERE = "command line"
+STUDY_HELP = "a shipped study's name (see `list`), or a file: a path or a name that ends in .toml"
+
+COMMANDS = {
+    "list": ("listing", "show the studies that ship, the variants and the slots"),
+    "new": ("new", "write a commented study to start from"),
+    "plan": ("plan", "show what a study would run, how long it takes and how much it stores; makes nothing"),
+    "run": ("run", "run what is missing of a study"),
+    "status": ("status", "show what stands of a study"),
+    "verify": ("verify", "check the stored results of a study: digests, schema, keys"),
+    "where": ("where", "print the folder of a study's results"),
+}
+
+EXITS = """exit codes:
+  0 done; for `run`: all runs that were asked for stand      1 some don't
+  2 bad input, every mistake named                           3 another runner holds the study
+  130, 143 ended by Ctrl-C, SIGTERM: what is finished is kept"""
+
+EXAMPLES = {
+    "run": """examples:
+  python -m ablations run core                             the default study; again: only what is missing
+  python -m ablations run core --variants dqn no-target    a part of it now, the rest later
+  python -m ablations run mine.toml --seeds 3 --steps 5000 a quick look""",
+    "plan": """examples:
+  python -m ablations plan core
+  python -m ablations plan mine.toml --seeds 20 --jobs 8""",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of printing and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput([Problem(WHERE, self.prog.rpartition(" ")[2], message)])
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command and its options, with ``module`` to carry it out and ``help_text`` where help is asked for."""
+    words = list(argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        if words:
+            return argparse.Namespace(help_text=_overview())
+        raise BadInput([Problem(WHERE, "COMMAND", f"missing; one of {', '.join(COMMANDS)} (or --help)")])
+    name, *rest = words
+    if name not in COMMANDS:
+        raise BadInput([Problem(WHERE, "COMMAND", f"unknown command '{name}'{hint(name, list(COMMANDS))}")])
+    parser = _parser(name)
+    if "-h" in rest or "--help" in rest:
+        return argparse.Namespace(help_text=parser.format_help().rstrip())
+    return _collected(parser, name, rest)
+
+
+def _collected(parser: Parser, name: str, rest: list[str]) -> argparse.Namespace:
+    """Parse leniently and note mistakes in ``problems``; the command tells them together with those of the study."""
+    problems: list[Problem] = []
+    words = _without_unknown_options(_options(name), rest, problems)
+    try:
+        arguments, extra = parser.parse_known_args(words)
+    except BadInput:  # all that argparse can still miss is STUDY or FILE: empty, which the command refuses
+        arguments, extra = parser.parse_known_args(["", *words])
+    problems += [Problem(WHERE, name, f"unexpected argument '{word}'") for word in extra]
+    for option, value in vars(arguments).items():
+        if value == [] or value is _NO_VALUE:
+            problems.append(Problem(WHERE, f"--{option}", "needs a value"))
+            setattr(arguments, option, None)
+    arguments.module, arguments.help_text, arguments.problems = COMMANDS[name][0], "", problems
+    return arguments
+
+
+_NO_VALUE = object()
+
+_RESULTS = {"--results": ("DIR", "where results lie, one folder per study (default: ./results)")}
+_GRID = {
+    "--jobs": ("N", "how many processes train at once (default: usable cores)"),
+    "--envs": ("ENV ...", "only these environments now; the study stays whole"),
+    "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
+    "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
+    "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
+}
+
+
+def _options(name: str) -> dict[str, tuple[str, str]]:
+    """{option: (placeholder, help)} of a command."""
+    return _RESULTS | (_GRID if name in ("run", "plan") else {})
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Shows a value as needed although the parser itself is lenient about it."""
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return str(action.metavar or default_metavar)
+
+
+def _parser(name: str) -> Parser:
+    text = COMMANDS[name][1]
+    parser = Parser(
+        prog=f"python -m ablations {name}",
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog="\n\n".join(filter(None, (EXAMPLES.get(name), EXITS if name == "run" else None))),
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    if name == "new":
+        parser.add_argument("file", metavar="FILE", help="the file to write; it must not exist yet")
+    elif name != "list":
+        parser.add_argument("study", metavar="STUDY", help=STUDY_HELP)
+    for flag, (metavar, help_text) in _options(name).items():
+        if metavar.endswith("..."):
+            parser.add_argument(flag, metavar=metavar, nargs="*", action="extend", help=help_text)
+        else:
+            parser.add_argument(flag, metavar=metavar, nargs="?", const=_NO_VALUE, help=help_text)
+    return parser
+
+
+def _without_unknown_options(
+    options: Mapping[str, Any], words: Sequence[str], problems: list[Problem]
+) -> list[str]:
+    """Take out options that don't exist, each with the value that follows if the option meant takes one."""
+    kept, skip_value = [], False
+    for word in words:
+        if not word.startswith("-") or _is_number(word):
+            if not skip_value:
+                kept.append(word)
+            skip_value = False
+            continue
+        flag = word.partition("=")[0]
+        skip_value = flag not in options and "=" not in word and nearest(flag, options) is not None
+        if flag in options:
+            kept.append(word)
+        else:
+            problems.append(Problem(WHERE, flag, f"unknown option{hint(flag, list(options))}"))
+    return kept
+
+
+def _is_number(word: str) -> bool:
+    return word[1:].replace(".", "", 1).isdigit()
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        (
+            "usage: python -m ablations COMMAND [STUDY] [options]",
+            "",
+            "Seeded ablations of DQN: which stabilisation trick does what, by how much, and how sure are we?",
+            "",
+            "commands:",
+            *lines,
+            "",
+            EXITS,
+            "",
+            "`python -m ablations COMMAND --help` shows a command's options.",
+        )
+    )

@@ -1,0 +1,53 @@
+"""``list``: the studies that ship, the variants, the slots. Imports neither torch nor anything else that is slow."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from ablations import shipped
+from ablations.cli.speech import say, table
+from ablations.problems import BadInput
+from ablations.slots import numbers, piece_label, value_label
+from ablations.variants import NAMED, PIECES, SLOTS, changed_slots, pieces
+
+
+def main(arguments: Namespace) -> int:
+    """Print three tables."""
+    if arguments.problems:
+        raise BadInput(arguments.problems)
+    say("STUDIES  (python -m ablations run NAME; a study of your own: python -m ablations new FILE)")
+    say(
+        table(
+            [{"study": name, "question": asked} for name, asked in shipped.questions().items()],
+            ("study", "question"),
+        )
+    )
+    say()
+    say("VARIANTS  (a * marks what differs from dqn)")
+    say(table([_variant(name) for name in NAMED], ("variant", *SLOTS, "title")))
+    say()
+    say("SLOTS  (kinds, and their numbers with defaults)")
+    for slot in SLOTS:
+        say(
+            f"{slot.ljust(max(map(len, SLOTS)))}  {'; '.join(_kind(piece) for piece in PIECES[slot].values())}"
+        )
+    return 0
+
+
+def _variant(name: str) -> dict[str, str]:
+    variant, title = NAMED[name]
+    changed = changed_slots(variant)
+    return {
+        "variant": name,
+        "title": title,
+        **{
+            slot: piece_label(piece) + ("*" if slot in changed else "")
+            for slot, piece in pieces(variant).items()
+        },
+    }
+
+
+def _kind(piece: type) -> str:
+    default = piece()
+    given = [f"{name} {value_label(getattr(default, name))}" for name in numbers(piece)]
+    return f"{default.kind} ({', '.join(given)})" if given else str(default.kind)

@@ -1,0 +1,110 @@
+"""``plan``: what a study would run, and what that costs. Makes nothing."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from itertools import groupby
+
+from ablations import asked, grid
+from ablations.asked import Asked
+from ablations.cli.speech import say, table, together
+from ablations.matrix import COLUMNS, caveats, component_matrix
+from ablations.store import Standing
+from ablations.study import Run, Study
+
+ALPHA = 0.05
+BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
+BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
+
+
+def main(arguments: Namespace) -> int:
+    """Print the component matrix, notes, rows and runs, and the estimate."""
+    wanted = together(arguments.problems, lambda: asked.from_arguments(arguments))
+    study = wanted.study
+    say(f"{study.name}: {study.question}" if study.question else study.name)
+    say()
+    say("COMPONENTS  (networks: which one selects the next action, which one evaluates it)")
+    say(table(component_matrix(study.rows), ("row", *COLUMNS)))
+    for note in [*caveats(study.rows), *study.notes, *_aliases(study), *_too_few_seeds(study)]:
+        say(f"  note: {note}")
+    say()
+    states = grid.survey(study.plain(), wanted.folder).states
+    say(f"RUNS  ({wanted.folder})")
+    say(
+        table(
+            [_by_environment(study, env_id, list(runs), states) for env_id, runs in _groups(wanted)], _COLUMNS
+        )
+    )
+    to_do = [run for run in wanted.chosen if not states[run.path].stands]
+    say()
+    say(f"{len(wanted.chosen)} runs asked for: {len(wanted.chosen) - len(to_do)} done, {len(to_do)} to do")
+    if to_do:
+        say(_estimate(wanted, to_do))
+    return 0
+
+
+_COLUMNS = ("environment", "rows", "seeds", "steps", "asked for", "done", "to do")
+
+
+def _groups(wanted: Asked) -> groupby[str, Run]:
+    return groupby(wanted.chosen, key=lambda run: run.env_id)
+
+
+def _by_environment(
+    study: Study, env_id: str, runs: list[Run], states: Mapping[str, Standing]
+) -> dict[str, object]:
+    steps = sorted({run.config["settings"]["total_timesteps"] for run in runs})
+    done = sum(states[run.path].stands for run in runs)
+    return {
+        "environment": env_id,
+        "rows": len({run.label for run in runs}),
+        "seeds": len(study.seeds),
+        "steps": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}",
+        "asked for": len(runs),
+        "done": done,
+        "to do": len(runs) - done,
+    }
+
+
+def _aliases(study: Study) -> list[str]:
+    return [f"{alias.label} behaves as {alias.of} and is not run" for alias in study.aliases]
+
+
+def smallest_holm_p(comparisons: int, seeds: int) -> float:
+    """m 2 / 2^n: the least that Holm's correction of m exact sign-flip tests over n paired seeds can reach."""
+    return min(1.0, comparisons * 2.0 ** (1 - seeds))
+
+
+def _too_few_seeds(study: Study) -> list[str]:
+    comparisons, seeds = len(study.rows) - 1, len(study.seeds)
+    if comparisons < 1 or smallest_holm_p(comparisons, seeds) < ALPHA:
+        return []
+    enough = next(n for n in range(seeds, 64) if smallest_holm_p(comparisons, n) < ALPHA)
+    return [
+        f"with {seeds} seeds and {comparisons} comparisons the smallest Holm-corrected p is "
+        f"{smallest_holm_p(comparisons, seeds):.2g}: nothing can be called different below {enough} seeds"
+    ]
+
+
+def _estimate(wanted: Asked, to_do: list[Run]) -> str:
+    seconds_per_step = grid.quick_measure(wanted.study, wanted.folder)
+    steps = [run.config["settings"]["total_timesteps"] for run in to_do]
+    seconds = sum(n * seconds_per_step[run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.jobs
+    disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
+    return (
+        f"estimate: {_duration(seconds)} with {wanted.jobs} job{'s' if wanted.jobs > 1 else ''} "
+        f"(from a short measurement on this machine), {_size(disk)} on disk"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} seconds"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours ({round(seconds / 60)} minutes)"
+
+
+def _size(size: float) -> str:
+    return f"about {size / 1e3:.0f} kB" if size < 1e6 else f"about {size / 1e6:.1f} MB"

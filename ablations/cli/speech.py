@@ -1,0 +1,67 @@
+"""How commands speak: plain lines to standard output, mistakes to standard error. Nobody listening is no error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO, TypeVar
+
+from ablations.problems import BadInput, Problem
+
+Result = TypeVar("Result")
+
+
+def say(text: str = "") -> None:
+    """A line to standard output; once a pipe's reader has gone, lines go nowhere, quietly."""
+    _write(sys.stdout, text)
+
+
+def warn(text: str) -> None:
+    """A line to standard error."""
+    _write(sys.stderr, text)
+
+
+def say_problems(bad: BadInput) -> None:
+    """Every mistake on a line of its own."""
+    for problem in bad.problems:
+        warn(" ".join(str(problem).split()))
+
+
+def table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Left-aligned columns under their names."""
+    texts = [list(columns), *([str(line[column]) for column in columns] for line in lines)]
+    widths = [max(len(text[i]) for text in texts) for i in range(len(columns))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(text, widths, strict=True)) for text in texts
+    )
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def together(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:
+    """What ``find`` finds, unless there are mistakes: those known before and those it raises are told together."""
+    try:
+        found = find()
+    except BadInput as bad:
+        raise BadInput([*problems, *bad.problems]) from None
+    if problems:
+        raise BadInput(problems)
+    return found
+
+
+def speak_any_locale() -> None:
+    """Characters that a terminal's encoding lacks are written as escapes instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed before we started
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

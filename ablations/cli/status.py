@@ -1,0 +1,69 @@
+"""``status``: what stands of the runs that study.json lists."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ablations import asked, grid, store
+from ablations.cli.run import reason_of
+from ablations.cli.speech import say, table, together
+
+ALL_STAND, SOME_DO_NOT = 0, 1
+STATES = (*store.STANDING, *store.ATTEMPTS, "damaged", "missing")
+
+
+def main(arguments: Namespace) -> int:
+    """Print a table of states by environment and row, and every run that was tried and does not stand."""
+    study, folder = together(
+        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
+    )
+    try:
+        stored = store.read_study(folder)
+    except FileNotFoundError:
+        say(f"{folder}: never run; all {len(study.runs())} runs of {study.name} are to do")
+        return SOME_DO_NOT
+    except store.Damaged as damage:
+        say(f"{folder / store.STUDY}: damaged: {damage}; the next run writes it anew")
+        return SOME_DO_NOT
+    survey = grid.survey(stored, folder)
+    say(table(_lines(stored, survey), _columns(survey)))
+    for path, standing in survey.states.items():
+        if not standing.stands and standing.state != "missing":
+            say(f"  {standing.state}: {path}{reason_of(standing)}")
+    stand = sum(standing.stands for standing in survey.states.values())
+    say(f"{stand} of {len(survey.states)} runs stand ({folder})")
+    if survey.strangers:
+        say(
+            f"{len(survey.strangers)} other stored runs are not part of the study as it is now; they are kept"
+        )
+    changed = {run.path for run in asked.with_stored_engine(study, folder).runs()} ^ set(survey.states)
+    if changed:
+        say(
+            "the study file asks for other runs than the last `run` stored in study.json; `run` brings it up to date"
+        )
+    return ALL_STAND if stand == len(survey.states) else SOME_DO_NOT
+
+
+def _columns(survey: grid.Survey) -> tuple[str, ...]:
+    present = {standing.state for standing in survey.states.values()}
+    return ("environment", "row", "runs", *(state for state in STATES if state in present))
+
+
+def _lines(stored: Mapping[str, Any], survey: grid.Survey) -> list[dict[str, Any]]:
+    """One line per environment and row with a count for each state."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for run in stored["runs"]:
+        state = survey.states[run["path"]].state
+        counts.setdefault((run["env_id"], run["label"]), Counter())[state] += 1
+    return [
+        {
+            "environment": env_id,
+            "row": label,
+            "runs": states.total(),
+            **{state: states[state] or "" for state in STATES},
+        }
+        for (env_id, label), states in counts.items()
+    ]

@@ -1,0 +1,75 @@
+"""The component matrix: what each row is made of, and what rows cannot share with each other.
+
+A comparison is fair where rows differ in what they are meant to differ in. What a variant cannot share (no replay
+learns from one sample per update) is printed here, in every plan and report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ablations.problems import few
+from ablations.rows import Row
+from ablations.slots import piece_label
+from ablations.variants import SLOTS, Variant, behaviour, pieces
+
+COLUMNS = (
+    *SLOTS,
+    "updates/step",  # gradient updates per environment step, from learning_starts on
+    "samples/update",
+    "samples/step",
+    "selects",  # the network whose argmax chooses the next action in the bootstrap
+    "evaluates",  # the network whose value of that action is taken
+)
+
+
+def component_matrix(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """One {column: text} per row, "row" being its label."""
+    return [{"row": row.label, **_cells(row)} for row in rows]
+
+
+def caveats(rows: Sequence[Row]) -> list[str]:
+    """What the matrix does not show: where a setting means something else, or nothing, for a row."""
+    notes = []
+    latest = [row for row in rows if row.slots.replay.kind == "latest"]
+    for condition, sentence in (
+        (
+            lambda row: True,
+            "learns from the newest transition alone: buffer_size and batch_size do not apply",
+        ),
+        (lambda row: row.settings.train_frequency > 1, "skips transitions, as train_frequency is above 1"),
+        (lambda row: row.settings.gradient_steps > 1, "repeats transitions, as gradient_steps is above 1"),
+    ):
+        affected = [row.label for row in latest if condition(row)]
+        if affected:
+            notes.append(f"{few(affected)}: {sentence}")
+    idle = [row.label for row in rows if _bootstrap_is_idle(row.slots)]
+    if idle:
+        notes.append(f"{few(idle)}: without a target network the bootstrap has no effect")
+    return notes
+
+
+def selects_and_evaluates(variant: Variant) -> tuple[str, str]:
+    """(network that selects the next action, network that evaluates it): van Hasselt et al. 2018, the 2 x 2."""
+    effective = behaviour(variant)
+    if effective.target.kind == "none":
+        return "online", "online"
+    known = {
+        "max": ("target", "target"),
+        "double": ("online", "target"),
+        "inverse-double": ("target", "online"),
+    }
+    return known.get(effective.bootstrap.kind, ("see its piece", "see its piece"))
+
+
+def _cells(row: Row) -> dict[str, str]:
+    settings = row.settings
+    samples = 1 if row.slots.replay.kind == "latest" else settings.batch_size
+    updates = settings.gradient_steps / settings.train_frequency
+    selects, evaluates = selects_and_evaluates(row.slots)
+    values = (f"{updates:g}", f"{samples}", f"{samples * updates:g}", selects, evaluates)
+    return dict(zip(COLUMNS, (*map(piece_label, pieces(row.slots).values()), *values), strict=True))
+
+
+def _bootstrap_is_idle(variant: Variant) -> bool:
+    return behaviour(variant).bootstrap != variant.bootstrap
