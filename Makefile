@@ -13,7 +13,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q --numprocesses auto --maxprocesses 8
 RUN_OPTIONS = --results '$(RESULTS)' $(if $(JOBS),--jobs '$(JOBS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
 	$(if $(STEPS),--steps '$(STEPS)')
-STUDY_FOLDER = "$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS)')"
+FIND_FOLDER = folder=$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS)')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -36,8 +36,9 @@ ablate: setup ## run a study (STUDY=core), then its figures, tables and report
 	@status=0; \
 	$(PY) -m ablations run '$(STUDY)' $(RUN_OPTIONS) || status=$$?; \
 	[ $$status -le 1 ] || exit $$status; \
+	$(FIND_FOLDER); \
 	for part in figures tables report; do \
-		drawn=0; $(PY) -m analysis $$part $(STUDY_FOLDER) || drawn=$$?; \
+		drawn=0; $(PY) -m analysis $$part "$$folder" || drawn=$$?; \
 		[ $$status -ne 0 ] || status=$$drawn; \
 	done; \
 	exit $$status
@@ -46,11 +47,10 @@ smoke: STUDY = smoke
 smoke: ablate ## every variant, two seeds, a few thousand steps: about a minute
 
 figures: setup ## draw the figures and tables of a study that has been run
-	@$(PY) -m analysis figures $(STUDY_FOLDER)
-	@$(PY) -m analysis tables $(STUDY_FOLDER)
+	@$(FIND_FOLDER) && $(PY) -m analysis figures "$$folder" && $(PY) -m analysis tables "$$folder"
 
 report: setup ## write the report of a study that has been run
-	@$(PY) -m analysis report $(STUDY_FOLDER)
+	@$(FIND_FOLDER) && $(PY) -m analysis report "$$folder"
 
 test: setup ## the tests, in under five minutes
 	@$(PYTEST) -m 'not slow and not faults'

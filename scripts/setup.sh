@@ -77,9 +77,9 @@ else
     rm -rf "$venv"
     "$PYTHON" -m venv "$venv"
 fi
+pip install -c constraints.txt setuptools # what builds this project, and first: torch alone would be complained of
 install_torch
 echo "  everything else, as pinned in constraints.txt"
-pip install -c constraints.txt setuptools
 pip install -c constraints.txt --no-build-isolation --editable '.[dev]'
 printf '%s\n' "$wanted" >"$stamp"
 echo "Set-up done"

@@ -134,7 +134,7 @@ def setup(copy: Path, python: StandIn, index: str = "") -> subprocess.CompletedP
 def test_the_first_call_sets_up_with_the_pinned_versions(copy, python):
     done = setup(copy, python)
     assert (done.returncode, done.stderr) == (0, "")
-    venv, torch, builder, rest = python.asked()
+    venv, builder, torch, rest = python.asked()
     assert venv == "venv .venv"
     assert torch.endswith("install -c constraints.txt torch==2.13.0")
     assert builder.endswith("install -c constraints.txt setuptools")
@@ -195,7 +195,7 @@ def test_an_interrupted_update_is_begun_again(copy, python):
 
 def test_torch_is_taken_alone_from_an_index_that_has_it(copy, python):
     setup(copy, python, index="file:///an/index")
-    assert python.asked()[1].endswith("install --no-deps --index-url file:///an/index torch==2.13.0")
+    assert python.asked()[2].endswith("install --no-deps --index-url file:///an/index torch==2.13.0")
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_an_index_that_never_answers_holds_the_set_up_for_five_seconds(copy, pyt
         done = setup(copy, python, index=f"http://127.0.0.1:{silent.getsockname()[1]}/whl/cpu")
     assert 4 < time.monotonic() - begun < 10
     assert (done.returncode, done.stderr) == (0, "")
-    assert python.asked()[1].endswith("install -c constraints.txt torch==2.13.0")
+    assert python.asked()[2].endswith("install -c constraints.txt torch==2.13.0")
 
 
 def test_an_index_that_cannot_be_reached_is_passed_over_without_a_word_of_alarm(copy, python):
