@@ -1,0 +1,16 @@
+"""What stored runs mean: metrics, intervals, figures, tables, a report, from a results folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The finished episodes of every listed run that stands; see ``analysis.results.load``."""
+    from analysis.results import load as load_episodes  # pandas only where it is wanted
+
+    return load_episodes(folder)

@@ -1,0 +1,73 @@
+"""Figures: learning curves, running variance, small multiples and sweeps, each with the CSV behind it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ablations.store import env_folder
+from analysis.figures import curves, multiples, sweep, variance
+from analysis.figures.data import QUANTITIES, Scene, scene
+from analysis.figures.page import Page, drawing
+from analysis.metrics import METRICS
+from analysis.results import Results
+
+
+def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(name, {file name: bytes}) of every figure, environment by environment.
+
+    An environment in which no run stands has no figure; ``drawable`` says which have.
+    """
+    with drawing():
+        for env_id in drawable(results):
+            shown = scene(results, env_id)
+            for kind, page, quantities in _pages(shown):
+                name = f"{env_folder(env_id)}-{kind}"
+                files = {f"{name}.{format_}": data for format_, data in page.save().items()}
+                files[f"{name}.csv"] = as_csv(shown, quantities).encode("utf-8")
+                yield name, files
+
+
+def drawable(results: Results) -> list[str]:
+    """The environments in which at least one run stands."""
+    standing = {run.env_id for run in results.runs if run.stands}
+    return [e["env_id"] for e in results.environments if e["env_id"] in standing]
+
+
+def _pages(shown: Scene) -> Iterator[tuple[str, Page, Sequence[str]]]:
+    """Kind, page and the quantities on it."""
+    yield "curves", curves.draw(shown), curves.QUANTITIES
+    yield "variance", variance.draw(shown), QUANTITIES
+    yield "small-multiples", multiples.draw(shown), QUANTITIES[:1]
+    if sweep.applies(shown):
+        yield "sweep", sweep.draw(shown), QUANTITIES[:2]
+
+
+def as_csv(shown: Scene, quantities: Sequence[str]) -> str:
+    """The numbers behind a figure: one line per row, quantity and grid step, with a column per seed."""
+    seeds = [int(seed) for seed in shown.results.study["seeds"]]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
+    writer.writerow([*head, *(f"seed_{seed}" for seed in seeds)])
+    for drawn in shown.drawn:
+        places = {run.seed: place for place, run in enumerate(drawn.row.standing)}
+        for quantity in quantities:
+            band = drawn.bands[quantity]
+            alive = np.isfinite(band.runs).sum(axis=0)
+            unit = METRICS[quantity].unit
+            columns = [band.runs[places[seed]] if seed in places else None for seed in seeds]
+            for g, step in enumerate(shown.at.tolist()):
+                numbers = [band.mean[g], band.low[g], band.high[g]]
+                numbers += [np.nan if column is None else column[g] for column in columns]
+                writer.writerow(
+                    [shown.env_id, drawn.row.label, quantity, unit, step, alive[g], *map(_number, numbers)]
+                )
+    return text.getvalue()
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"

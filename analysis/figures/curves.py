@@ -1,0 +1,84 @@
+"""Learning curves above running variance: the figure that the lessons only promise."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+
+from analysis.figures import parts
+from analysis.figures.data import Scene
+from analysis.figures.layout import Panel, Sheet, sheet
+from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
+from analysis.figures.parts import named
+from analysis.figures.style import BASELINE
+
+QUANTITIES = ("curve", "running_variance")
+LEFT = 0.52
+GAP = 0.12
+KEY_LINE = 0.128
+
+
+def draw(scene: Scene) -> Page:
+    """Panels by ``layout.sheet``, each with the curves above and the running variance below."""
+    plan = sheet(scene)
+    columns, rows = plan.columns, -(-len(plan.panels) // plan.columns)
+    width = (WIDTH - LEFT - 0.12 - GAP * (columns - 1)) / columns
+    tall = {1: 2.4, 2: 1.75}.get(columns, 1.35)
+    low = {1: 1.2, 2: 0.95}.get(columns, 0.72)
+    most = [
+        max((len(p.members) for p in plan.panels[r * columns :][:columns] if p), default=0)
+        for r in range(rows)
+    ]
+    heads = [0.2 + KEY_LINE * count for count in most]
+    foot = 0.36
+    tops = [sum(heads[:r]) + r * (tall + 0.1 + low + foot) for r in range(rows)]
+    page = Page(
+        tops[-1] + heads[-1] + tall + 0.1 + low + foot,
+        parts.title(scene, "learning curves and running variance"),
+        parts.counts_text(scene),
+        parts.caption(scene, parts.variance_sentence(), plan.note),
+    )
+    page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference), columns=5)
+    limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)
+    top_variance = parts.variance_top(scene.drawn)
+    for place, panel in enumerate(plan.panels):
+        if panel is None:
+            continue
+        row, column = divmod(place, columns)
+        left = LEFT + column * (width + GAP)
+        top = tops[row]
+        page.text(left, HEADER + top + 0.12, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        page.key(
+            left,
+            top + 0.17,
+            [parts.line_handle(member.look) for member in panel.members],
+            [named(member.name, member.drawn) for member in panel.members],
+        )
+        curves = page.axes(left, top + heads[row], width, tall)
+        variance = page.axes(left, top + heads[row] + tall + 0.1, width, low)
+        last = place + columns >= len(plan.panels) or plan.panels[place + columns] is None
+        _draw_panel(scene, plan, panel, curves, variance)
+        parts.set_returns(curves, limits, numbers=column == 0, ticks=5)
+        parts.set_steps(curves, scene.at, numbers=False)
+        parts.set_variance(variance, top_variance, numbers=column == 0)
+        parts.set_steps(variance, scene.at, label=last)
+        if column == 0:
+            curves.set_ylabel("return")
+            variance.set_ylabel("variance", fontsize=SMALL)
+            page.figure.align_ylabels([curves, variance])
+    return page
+
+
+def _draw_panel(scene: Scene, plan: Sheet, panel: Panel, curves: Axes, variance: Axes) -> None:
+    """A panel's lines: the reference behind, then each member."""
+    parts.draw_threshold(curves, scene.threshold)
+    if plan.reference is not None:
+        parts.draw_mean(curves, scene.at, plan.reference.bands["curve"], BASELINE, shade=0.12)
+        parts.draw_mean(variance, scene.at, plan.reference.bands["running_variance"], BASELINE, shade=0.12)
+    for member in panel.members:
+        bands = member.drawn.bands
+        parts.draw_seeds(curves, scene.at, bands["curve"], member.look.colour, among=len(panel.members))
+        parts.draw_mean(curves, scene.at, bands["curve"], member.look, front=4)
+        parts.draw_mean(variance, scene.at, bands["running_variance"], member.look, front=4)
+        parts.mark_diverged(curves, scene.at, member.drawn, parts.ALERT)
+    if not any(member.drawn.n for member in panel.members):
+        parts.write_nothing(curves)

@@ -1,0 +1,119 @@
+"""What the figures of one environment show: bands on a common grid, computed once and drawn several times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.intervals import curve_interval, generator
+from analysis.metrics import WINDOW, Floats, Ints, curve, grid, held, running_variance
+from analysis.results import Results, Row, Run
+
+QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
+
+
+@dataclass(frozen=True)
+class Band:
+    """A quantity over environment steps: one line per seed, their mean and its 95 % interval."""
+
+    runs: Floats
+    """(n, G), in the order of the row's standing runs."""
+    mean: Floats
+    """(G,)"""
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A row of the study and its bands by quantity."""
+
+    row: Row
+    bands: Mapping[str, Band]
+
+    @property
+    def n(self) -> int:
+        """Runs that stand."""
+        return len(self.row.standing)
+
+    @property
+    def diverged(self) -> tuple[tuple[int, int], ...]:
+        """(place among the standing runs, environment step) of each run that diverged."""
+        return tuple(
+            (place, run.diverged_at)
+            for place, run in enumerate(self.row.standing)
+            if run.diverged_at is not None
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything the figures of one environment need."""
+
+    results: Results
+    env_id: str
+    threshold: float | None
+    at: Ints
+    """The common grid of environment steps, (G,)."""
+    drawn: tuple[Drawn, ...]
+
+    @property
+    def budget(self) -> int:
+        """The longest run of the environment, in environment steps."""
+        return int(self.at[-1])
+
+    @property
+    def baseline(self) -> str:
+        """The name of the baseline variant."""
+        return str(self.results.study.get("baseline", ""))
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether any row stands at a point of a sweep."""
+        return any(drawn.row.swept for drawn in self.drawn)
+
+    def reference(self, row: Row) -> Drawn | None:
+        """The baseline's row that a row is compared with.
+
+        In a sweep it is the baseline at the same point: the one that agrees in every swept key both have.
+        None where there is no such row, or more than one, or the row is itself the baseline.
+        """
+        if row.variant == self.baseline:
+            return None
+        found = [
+            drawn
+            for drawn in self.drawn
+            if drawn.row.variant == self.baseline
+            and all(row.swept[key] == value for key, value in drawn.row.swept.items() if key in row.swept)
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def scene(results: Results, env_id: str) -> Scene:
+    """Compute the bands of every row in an environment."""
+    environment = next(e for e in results.environments if e["env_id"] == env_id)
+    rows = results.rows(env_id)
+    at = grid(max(row.budget for row in rows))
+    return Scene(
+        results=results,
+        env_id=env_id,
+        threshold=environment.get("reward_threshold"),
+        at=at,
+        drawn=tuple(Drawn(row, _bands(row.standing, at)) for row in rows),
+    )
+
+
+def _bands(runs: Sequence[Run], at: Ints) -> dict[str, Band]:
+    lines = {name: np.empty((len(runs), len(at))) for name in QUANTITIES}
+    for place, run in enumerate(runs):
+        ends, returns, steps = run.ends, run.returns, run.steps
+        lines["curve"][place] = curve(ends, returns, at, steps)
+        full = running_variance(returns, WINDOW, "full")
+        growing = running_variance(returns, WINDOW, "growing")
+        trend = running_variance(returns, WINDOW, "trend")
+        lines["running_variance"][place] = held(ends, full, at, steps)
+        lines["running_variance_growing"][place] = held(ends, growing, at, steps)
+        lines["running_variance_trend"][place] = held(ends, trend, at, steps)
+    return {name: Band(line, *curve_interval(line, generator())) for name, line in lines.items()}

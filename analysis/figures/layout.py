@@ -1,0 +1,212 @@
+"""Which lines share a panel, so that no panel holds more than a reader can tell apart.
+
+* one point per variant: one panel per slot, the baseline repeated in each;
+* many combinations of pieces (a factorial): panels by two slots, lines by the others;
+* a sweep: one panel per variant and values of all keys but the last, lines by the last key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.figures import style
+from analysis.figures.data import Drawn, Scene
+from analysis.figures.style import SLOTS, Look
+from analysis.results import key_text, swept_text, value_text
+
+MOST_LINES = 4
+"""Lines in a panel besides the baseline's."""
+CROSSED = 4
+"""A study with more combinations of several slots than this is laid out as a factorial."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A line of a panel and what the panel's key calls it."""
+
+    drawn: Drawn
+    look: Look
+    name: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines that are looked at together."""
+
+    title: str
+    colour: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Panels in rows of at most ``columns`` (None: an empty place), with the reference repeated in each."""
+
+    panels: tuple[Panel | None, ...]
+    columns: int
+    reference: Drawn | None
+    note: str = ""
+
+
+def sheet(scene: Scene) -> Sheet:
+    """The layout of a scene."""
+    if scene.is_swept:
+        return _swept(scene)
+    if is_factorial(scene):
+        return _factorial(scene)
+    return _families(scene)
+
+
+def base_slots(scene: Scene) -> Mapping[str, Mapping[str, Any]]:
+    """The baseline's pieces; those of the first row where the study has no row of the baseline."""
+    rows = [drawn.row for drawn in scene.drawn]
+    return next((row.slots for row in rows if row.variant == scene.baseline), rows[0].slots)
+
+
+def baseline(scene: Scene) -> Drawn | None:
+    """The baseline's row, where there is exactly one."""
+    found = [drawn for drawn in scene.drawn if drawn.row.variant == scene.baseline]
+    return found[0] if len(found) == 1 else None
+
+
+def is_factorial(scene: Scene) -> bool:
+    """Do most rows differ from the baseline in several slots at once?"""
+    base = base_slots(scene)
+    crossed = sum(style.family(drawn.row.slots, base) == style.SEVERAL for drawn in scene.drawn)
+    return crossed > CROSSED
+
+
+def piece_text(piece: Mapping[str, Any]) -> str:
+    """A piece for people: its kind, and its numbers where it has few: 'hard', 'none', 'dueling 64'."""
+    hidden = piece.get("hidden")
+    return f"{piece['kind']} {value_text(hidden)}" if hidden else str(piece["kind"])
+
+
+def columns_for(panels: int, most: int = 3) -> int:
+    """How many panels side by side: 1, 2, 3, then 2 x 2, then rows of three."""
+    return 2 if panels == 4 and most < 4 else max(1, min(panels, most))
+
+
+# ---- families ----
+
+
+def _families(scene: Scene) -> Sheet:
+    base, reference = base_slots(scene), baseline(scene)
+    others = [drawn for drawn in scene.drawn if drawn is not reference]
+    if not others:
+        only = [Member(drawn, style.BASELINE, drawn.row.name) for drawn in scene.drawn]
+        return Sheet((Panel("", style.BLACK, tuple(only)),), 1, None)
+    groups: dict[str, list[Drawn]] = {name: [] for name in style.FAMILIES}
+    for drawn in others:
+        groups[style.family(drawn.row.slots, base) or style.SEVERAL].append(drawn)
+    if len(others) <= MOST_LINES:
+        groups = {"": others}
+    panels = []
+    for name, found in groups.items():
+        for chunk in _chunks(found):
+            looks = style.apart([style.look(drawn.row.slots, base) for drawn in chunk])
+            members = zip(chunk, looks, strict=True)
+            panels.append(
+                Panel(
+                    name,
+                    style.FAMILIES.get(name, style.BLACK),
+                    tuple(Member(d, k, d.row.name) for d, k in members),
+                )
+            )
+    return Sheet(tuple(panels), columns_for(len(panels)), reference)
+
+
+def _chunks(items: Sequence[Drawn]) -> list[Sequence[Drawn]]:
+    """Parts of nearly equal size, none above ``MOST_LINES``."""
+    count = -(-len(items) // MOST_LINES)
+    return [items[len(items) * i // count : len(items) * (i + 1) // count] for i in range(count)]
+
+
+# ---- factorials ----
+
+
+def panel_slots(scene: Scene) -> tuple[str, str]:
+    """The two slots that make a factorial's panels (rows, columns): the first two that vary."""
+    varied = [slot for slot in SLOTS if len({str(drawn.row.slots[slot]) for drawn in scene.drawn}) > 1]
+    return varied[0], varied[1]
+
+
+def values_of(scene: Scene, slot: str) -> list[Mapping[str, Any]]:
+    """The pieces of a slot in the order in which the study has them."""
+    found: list[Mapping[str, Any]] = []
+    for drawn in scene.drawn:
+        if drawn.row.slots[slot] not in found:
+            found.append(drawn.row.slots[slot])
+    return found
+
+
+def _factorial(scene: Scene) -> Sheet:
+    down, across = panel_slots(scene)
+    base = base_slots(scene)
+    rest = [slot for slot in SLOTS if slot not in (down, across)]
+    panels: list[Panel | None] = []
+    columns = values_of(scene, across)
+    for vertical in values_of(scene, down):
+        for horizontal in columns:
+            cell = [
+                d for d in scene.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
+            ]
+            title = f"{down} {piece_text(vertical)}, {across} {piece_text(horizontal)}"
+            panels += _cells(title, cell, rest, base)
+    note = f"Panels: {down} and {across}; colours: {' and '.join(rest)}."
+    while len(panels) % len(columns):
+        panels.append(None)
+    return Sheet(tuple(panels), min(len(columns), 3), baseline(scene), note)
+
+
+def _cells(
+    title: str, cell: list[Drawn], rest: Sequence[str], base: Mapping[str, Mapping[str, Any]]
+) -> list[Panel | None]:
+    """One panel (more where too many lines meet, none where no row has these pieces)."""
+    if not cell:
+        return [None]
+    looks = []
+    for drawn in cell:
+        only_rest = {slot: drawn.row.slots[slot] if slot in rest else base[slot] for slot in SLOTS}
+        one = style.look(only_rest, base)
+        looks.append(replace(one, colour=style.GREY) if one == style.BASELINE else one)
+    names = [" + ".join(piece_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
+    members = [Member(*found) for found in zip(cell, style.apart(looks), names, strict=True)]
+    size = MOST_LINES + 2
+    return [Panel(title, style.BLACK, tuple(members[i : i + size])) for i in range(0, len(members), size)]
+
+
+# ---- sweeps ----
+
+
+def _swept(scene: Scene) -> Sheet:
+    groups: dict[tuple[str, str], list[Drawn]] = {}
+    for drawn in scene.drawn:
+        fixed = list(drawn.row.swept.items())[:-1]
+        groups.setdefault((drawn.row.variant, str(fixed)), []).append(drawn)
+    base = base_slots(scene)
+    panels: list[Panel | None] = []
+    for found in groups.values():
+        row = found[0].row
+        texts = [swept_text(key, value) for key, value in list(row.swept.items())[:-1]]
+        title = ", ".join([row.title, *texts])
+        colour = style.BLACK if row.variant == scene.baseline else style.look(row.slots, base).colour
+        if len({str(drawn.row.slots) for drawn in found}) > 1:  # the sweep goes through the pieces themselves
+            name = style.family(row.slots, base)
+            colour = style.FAMILIES.get(name, colour) if row.variant != scene.baseline else style.BLACK
+        looks = style.ordered(len(found), colour)
+        for start in range(0, len(found), MOST_LINES + 2):
+            part = slice(start, start + MOST_LINES + 2)
+            members = zip(found[part], looks[part], strict=True)
+            panels.append(Panel(title, colour, tuple(Member(d, k, _last(d)) for d, k in members)))
+    return Sheet(tuple(panels), columns_for(len(panels)), None, "Light to dark: the values in their order.")
+
+
+def _last(drawn: Drawn) -> str:
+    """A line's name in its panel: the value of the last swept key."""
+    if not drawn.row.swept:
+        return drawn.row.title
+    key, value = list(drawn.row.swept.items())[-1]
+    return f"{key_text(key)} {value_text(value)}"

@@ -1,0 +1,161 @@
+"""A page to draw on: placed in inches, so that nothing moves or overlaps when the number of panels changes."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+WIDTH = 7.0
+"""Inches: the text width of a two-column paper."""
+MARGIN = 0.08
+FORMATS = ("png", "pdf", "svg")
+DPI = 200
+
+SMALL = 6.5
+NORMAL = 7.5
+LARGE = 9.5
+
+HEADER = 0.62
+"""Inches above the first panel: title, counts and key."""
+CAPTION_LINE = 0.125
+CAPTION_WIDTH = 142
+"""Letters of the caption that fit into a line."""
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        theme: Any = sns.axes_style("ticks")
+        mpl.rcParams.update(theme)
+        mpl.rcParams.update(
+            {
+                "font.family": "sans-serif",
+                "font.sans-serif": ["DejaVu Sans"],
+                "font.size": NORMAL,
+                "axes.titlesize": NORMAL,
+                "axes.labelsize": SMALL,
+                "xtick.labelsize": SMALL,
+                "ytick.labelsize": SMALL,
+                "legend.fontsize": SMALL,
+                "axes.linewidth": 0.6,
+                "xtick.major.width": 0.6,
+                "ytick.major.width": 0.6,
+                "xtick.major.size": 2.5,
+                "ytick.major.size": 2.5,
+                "xtick.major.pad": 2.0,
+                "ytick.major.pad": 2.0,
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                "axes.edgecolor": "#444444",
+                "text.parse_math": False,  # a name may hold a dollar sign
+                "lines.solid_capstyle": "butt",
+                "lines.dash_capstyle": "butt",
+                "lines.scale_dashes": True,
+                "pdf.fonttype": 42,
+                "svg.fonttype": "path",
+                "svg.hashsalt": "ablations",
+                "savefig.dpi": DPI,
+                "figure.dpi": DPI,
+            }
+        )
+        yield
+
+
+class Page:
+    """A figure of fixed width, whose panels are placed in inches from its upper left corner."""
+
+    def __init__(self, height: float, title: str, counts: str, caption: str) -> None:
+        lines = textwrap.wrap(caption, CAPTION_WIDTH)
+        self.height = HEADER + height + CAPTION_LINE * len(lines) + 2 * MARGIN
+        self.figure = Figure(figsize=(WIDTH, self.height))
+        FigureCanvasAgg(self.figure)
+        self.text(MARGIN, 0.17, title, size=LARGE, weight="bold")
+        self.text(MARGIN, 0.345, counts, size=NORMAL, colour="#444444")
+        top = HEADER + height + MARGIN
+        for place, line in enumerate(lines):
+            self.text(MARGIN, top + CAPTION_LINE * (place + 0.75), line, size=SMALL, colour="#444444")
+
+    def text(
+        self,
+        left: float,
+        top: float,
+        text: str,
+        *,
+        size: float = NORMAL,
+        weight: str = "normal",
+        colour: str = "black",
+        align: str = "left",
+        turn: float = 0.0,
+    ) -> None:
+        """Write text whose baseline begins at a place."""
+        self.figure.text(
+            left / WIDTH,
+            1 - top / self.height,
+            text,
+            fontsize=size,
+            fontweight=weight,
+            color=colour,
+            horizontalalignment=align,
+            rotation=turn,
+            rotation_mode="anchor",
+        )
+
+    def axes(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        sharex: Axes | None = None,
+        sharey: Axes | None = None,
+    ) -> Axes:
+        """Add axes whose data area has this size; ``top`` counts from the end of the header."""
+        bottom = self.height - HEADER - top - height
+        return self.figure.add_axes(
+            (left / WIDTH, bottom / self.height, width / WIDTH, height / self.height),
+            sharex=sharex,
+            sharey=sharey,
+        )
+
+    def key(
+        self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1
+    ) -> None:
+        """A key whose upper left corner is at a place (from the end of the header)."""
+        self.figure.legend(
+            handles,
+            list(names),
+            loc="upper left",
+            bbox_to_anchor=(left / WIDTH, 1 - (HEADER + top) / self.height),
+            ncols=columns,
+            frameon=False,
+            borderpad=0.0,
+            borderaxespad=0.0,
+            handlelength=2.4,
+            handletextpad=0.5,
+            labelspacing=0.25,
+            columnspacing=1.4,
+            fontsize=SMALL,
+        )
+
+    def save(self) -> dict[str, bytes]:
+        """The page in every format, without a date, so that equal pages have equal bytes."""
+        return {format_: self._save(format_) for format_ in FORMATS}
+
+    def _save(self, format_: str) -> bytes:
+        undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+        target = io.BytesIO()
+        self.figure.savefig(target, format=format_, metadata=undated[format_])
+        return target.getvalue()

@@ -1,0 +1,238 @@
+"""The parts that panels are drawn with: means with their intervals, single seeds, axes, keys, captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from analysis.figures.data import Band, Drawn, Scene
+from analysis.figures.page import SMALL
+from analysis.figures.style import BASELINE, GREY, Look
+from analysis.intervals import LEVEL
+from analysis.metrics import METRICS, WINDOW, Floats, Ints
+from analysis.results import standing_text
+
+PERCENT = f"{LEVEL * 100:g} %"
+ALERT = "#b00020"
+THRESHOLD = "#6b6b6b"
+
+
+# ---- lines ----
+
+
+def draw_mean(axes: Axes, at: Ints, band: Band, look: Look, *, front: int = 3, shade: float = 0.18) -> None:
+    """The mean over seeds and its interval."""
+    if not len(band.runs):
+        return
+    axes.fill_between(at, band.low, band.high, color=look.colour, alpha=shade, linewidth=0, zorder=front - 1)
+    axes.plot(
+        at, band.mean, color=look.colour, linewidth=look.width, dashes=look.dash or (None, None), zorder=front
+    )
+
+
+def draw_seeds(axes: Axes, at: Ints, band: Band, colour: str, *, among: int = 1) -> None:
+    """One thin line per seed; the more there are (``among`` so many rows in the panel), the paler."""
+    count = len(band.runs)
+    if not count:
+        return
+    opacity = float(np.clip(5 / (count * among), 0.12, 0.45))
+    lines = [np.column_stack([at, run])[np.isfinite(run)] for run in band.runs]
+    axes.add_collection(
+        LineCollection(lines, colors=[colour], linewidths=0.4, alpha=opacity, zorder=1.5), autolim=False
+    )
+
+
+def mark_diverged(axes: Axes, at: Ints, drawn: Drawn, colour: str) -> None:
+    """A cross on each seed's line where it diverged."""
+    for place, step in drawn.diverged:
+        line = drawn.bands["curve"].runs[place]
+        where = min(int(np.searchsorted(at, step)), len(at) - 1)
+        known = np.flatnonzero(np.isfinite(line))
+        if len(known):
+            height = line[max(where, known[0])]
+            axes.plot([step], [height], marker="x", color=colour, markersize=4, markeredgewidth=1.1, zorder=5)
+
+
+def draw_threshold(axes: Axes, threshold: float | None) -> None:
+    """The return at which the environment counts as solved."""
+    if threshold is not None:
+        axes.axhline(threshold, color=THRESHOLD, linewidth=0.7, dashes=(1, 2), zorder=1)
+
+
+# ---- axes ----
+
+
+def set_steps(axes: Axes, at: Ints, *, numbers: bool = True, label: bool = True, ticks: int = 3) -> None:
+    """The horizontal axis: environment steps from 0 to the budget."""
+    axes.set_xlim(0, float(at[-1]))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: steps_text(step)))
+    axes.tick_params(axis="x", labelbottom=numbers)
+    if label and numbers:
+        axes.set_xlabel("environment steps", labelpad=1.5)
+
+
+def steps_text(steps: float) -> str:
+    """'0', '500', '20k', '1.5M'."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(steps) >= size:
+            return f"{steps / size:g}{letter}"
+    return f"{steps:g}"
+
+
+def set_returns(axes: Axes, limits: tuple[float, float], *, numbers: bool = True, ticks: int = 4) -> None:
+    """The vertical axis of a learning curve."""
+    axes.set_ylim(*limits)
+    axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    axes.tick_params(axis="y", labelleft=numbers)
+
+
+def set_variance(axes: Axes, top: float, *, numbers: bool = True, ticks: int = 3) -> None:
+    """The vertical axis of a variance: spaced by its square root, so that heights compare as standard deviations.
+
+    Tick labels are squares (100² is a standard deviation of 100 points of return).
+    """
+    axes.set_yscale("function", functions=(_root, np.square))
+    places = np.asarray(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, float(np.sqrt(top))))
+    places = places[(places >= 0) & (places**2 <= top * 1.0001)]
+    axes.yaxis.set_major_locator(FixedLocator((places**2).tolist()))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{np.sqrt(value):g}²" if value else "0"))
+    axes.minorticks_off()
+    axes.set_ylim(0, top)
+    axes.tick_params(axis="y", labelleft=numbers)
+
+
+def _root(values: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.clip(values, 0, None)))
+
+
+def return_limits(drawn: Iterable[Drawn], threshold: float | None, *, seeds: bool) -> tuple[float, float]:
+    """Limits that hold every curve (every single seed with ``seeds``) and the threshold."""
+    values = [np.zeros(0)] if threshold is None else [np.array([threshold])]
+    for one in drawn:
+        band = one.bands["curve"]
+        values += [band.mean, band.low, band.high] + ([band.runs.ravel()] if seeds else [])
+    return _padded(np.concatenate(values))
+
+
+def variance_top(drawn: Iterable[Drawn], quantities: Sequence[str] = ("running_variance",)) -> float:
+    """The upper limit that holds the means and intervals of the variances."""
+    values = [np.zeros(1)]
+    for one in drawn:
+        for name in quantities:
+            values += [one.bands[name].mean, one.bands[name].high]
+    top = float(np.nanmax(np.concatenate(values)))
+    return top * 1.08 if top > 0 else 1.0
+
+
+def _padded(values: Floats) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    room = 0.04 * (high - low) or 0.5
+    return low - room, high + room
+
+
+# ---- keys and words ----
+
+
+def line_handle(look: Look) -> Line2D:
+    """A line as the key shows it."""
+    return Line2D([], [], color=look.colour, linewidth=look.width, dashes=look.dash or (None, None))
+
+
+def general_key(
+    scene: Scene, reference: Drawn | None, *, seeds: bool = True
+) -> tuple[list[Artist], list[str]]:
+    """What is alike in all panels: the baseline, the interval, single seeds, threshold and crosses."""
+    handles: list[Artist] = []
+    names: list[str] = []
+    if reference is not None:
+        handles.append(line_handle(BASELINE))
+        names.append(f"{reference.row.name} (baseline)")
+    handles.append(Patch(color=GREY, alpha=0.35, linewidth=0))
+    names.append(f"{PERCENT} interval of the mean")
+    if seeds:
+        handles.append(Line2D([], [], color=GREY, linewidth=0.5))
+        names.append("single seeds")
+    if scene.threshold is not None:
+        handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
+        names.append(f"solved: {scene.threshold:g}")
+    if any(drawn.diverged for drawn in scene.drawn):
+        handles.append(Line2D([], [], color=ALERT, linewidth=0, marker="x", markersize=4))
+        names.append("diverged")
+    return handles, names
+
+
+def title(scene: Scene, what: str) -> str:
+    """The figure's title, with n."""
+    return f"{scene.env_id}: {what} ({n_text(scene.drawn)})"
+
+
+def n_text(drawn: Sequence[Drawn]) -> str:
+    """'n = 10', or 'n = 3 to 10'."""
+    counts = sorted({one.n for one in drawn})
+    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+
+
+def counts_text(scene: Scene) -> str:
+    """The study and how many of its runs in this environment are drawn."""
+    name = scene.results.study["name"]
+    return f"Study {name}, {scene.results.standing_text(scene.env_id)}"
+
+
+def missing_text(drawn: Drawn) -> str:
+    """'' where all runs stand and none diverged, otherwise '8 of 10 runs (2 failed)'."""
+    whole = all(run.state == "ok" for run in drawn.row.runs)
+    return "" if whole else standing_text(drawn.row.runs)
+
+
+def named(name: str, drawn: Drawn) -> str:
+    """A line's name in a key, with what is missing of it."""
+    missing = missing_text(drawn)
+    return f"{name}: {missing}" if missing else name
+
+
+def caption(scene: Scene, *sentences: str) -> str:
+    """What every figure says of its numbers, and more."""
+    general = (
+        f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n_text(scene.drawn)}; seeds are resampled). "
+        f"Return: mean of the last {WINDOW} finished training episodes, on a grid of {len(scene.at)} steps. "
+        f"Budget: {scene.budget} environment steps per run."
+    )
+    return " ".join([general, *sentences])
+
+
+def variance_sentence(form: str = "full windows") -> str:
+    """How the running variance is made and drawn."""
+    return (
+        f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), on an axis spaced by its "
+        "square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: read it with the level."
+    )
+
+
+def label_of(quantity: str) -> str:
+    """A quantity's axis label."""
+    metric = METRICS[quantity]
+    return "return" if quantity == "curve" else metric.title.lower()
+
+
+def write_nothing(axes: Axes) -> None:
+    """Mark a panel of which no run stands."""
+    axes.text(
+        0.5,
+        0.5,
+        "no run stands",
+        transform=axes.transAxes,
+        horizontalalignment="center",
+        color=ALERT,
+        fontsize=SMALL,
+    )

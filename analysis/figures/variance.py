@@ -1,0 +1,75 @@
+"""Running variance in its three forms, with the level of the curve beside it."""
+
+from __future__ import annotations
+
+from analysis.figures import parts
+from analysis.figures.data import QUANTITIES, Scene
+from analysis.figures.layout import sheet
+from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
+from analysis.figures.parts import named
+from analysis.figures.style import BASELINE
+
+COLUMNS = (
+    ("curve", "level: return"),
+    ("running_variance_growing", "variance, growing window (lessons)"),
+    ("running_variance", "variance, full windows"),
+    ("running_variance_trend", "variance around the local trend"),
+)
+LEFT = 0.42
+LEVEL_GAP = 0.42
+GAP = 0.1
+TALL = 0.98
+KEY_LINE = 0.135
+KEY_COLUMNS = 3
+
+
+def draw(scene: Scene) -> Page:
+    """One line of four panels for each panel of the layout."""
+    plan = sheet(scene)
+    panels = [panel for panel in plan.panels if panel is not None]
+    width = (WIDTH - LEFT - LEVEL_GAP - 2 * GAP - 0.1) / len(COLUMNS)
+    heads = [0.17 + KEY_LINE * -(-len(panel.members) // KEY_COLUMNS) for panel in panels]
+    tops = [0.2 + sum(heads[:place]) + place * (TALL + 0.26) for place in range(len(panels))]
+    page = Page(
+        tops[-1] + heads[-1] + TALL + 0.34,
+        parts.title(scene, "running variance in three forms"),
+        parts.counts_text(scene),
+        parts.caption(
+            scene,
+            parts.variance_sentence("three forms"),
+            "Growing: the first windows hold fewer episodes, so it starts at 0. Full: none before the tenth "
+            "episode. Around the trend: mean squared residual of the window's least-squares line, times 10/8; "
+            "a climb alone doesn't raise it.",
+            plan.note,
+        ),
+    )
+    page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False), columns=5)
+    lefts = [LEFT + place * width + (LEVEL_GAP + GAP * (place - 1) if place else 0) for place in range(4)]
+    for (_, words), left in zip(COLUMNS, lefts, strict=True):
+        page.text(left, HEADER + 0.13, words, size=NORMAL - 0.7, colour="#444444")
+    limits = parts.return_limits(scene.drawn, scene.threshold, seeds=False)
+    top_variance = parts.variance_top(scene.drawn, QUANTITIES[1:])
+    for place, (panel, top, head) in enumerate(zip(panels, tops, heads, strict=True)):
+        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        page.key(
+            LEFT,
+            top + 0.19,
+            [parts.line_handle(member.look) for member in panel.members],
+            [named(member.name, member.drawn) for member in panel.members],
+            columns=KEY_COLUMNS,
+        )
+        for column, ((quantity, _), left) in enumerate(zip(COLUMNS, lefts, strict=True)):
+            axes = page.axes(left, top + head + 0.04, width, TALL)
+            if plan.reference is not None:
+                parts.draw_mean(axes, scene.at, plan.reference.bands[quantity], BASELINE, shade=0.12)
+            for member in panel.members:
+                parts.draw_mean(axes, scene.at, member.drawn.bands[quantity], member.look, front=4)
+            if column == 0:
+                parts.draw_threshold(axes, scene.threshold)
+                parts.set_returns(axes, limits, ticks=3)
+            else:
+                parts.set_variance(axes, top_variance, numbers=column == 1)
+            parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
+            if column == 0 and not any(member.drawn.n for member in panel.members):
+                parts.write_nothing(axes)
+    return page

@@ -1,0 +1,233 @@
+"""The summary as CSV for programs, Markdown for terminals and LaTeX (booktabs) for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.intervals import LEVEL, Interval
+from analysis.metrics import METRICS, WINDOW
+from analysis.results import Results
+from analysis.summary import FIRST, Line, summarise
+
+HEADINGS = {
+    "n": "n",
+    "diverged": "Div.",
+    "failed": "Fail.",
+    "final_return": "Final return",
+    "auc": "Mean of curve",
+    "steps_to_threshold": "Steps to threshold",
+    "running_variance": "Running variance",
+    "solved": "Solved",
+}
+"""The columns of the LaTeX table, which must fit on a page; the others are in the CSV."""
+
+
+def render(results: Results) -> dict[str, bytes]:
+    """The table files by name."""
+    lines = summarise(results)
+    return {
+        "summary.csv": as_csv(lines).encode("utf-8"),
+        "summary.md": as_markdown(lines, results).encode("utf-8"),
+        "summary.tex": as_latex(lines, results).encode("utf-8"),
+    }
+
+
+# ---- CSV ----
+
+
+def as_csv(lines: Sequence[Line]) -> str:
+    """Every column; a number that isn't defined is empty."""
+    records = [line.record() for line in lines]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({key: _plain(value) for key, value in record.items()})
+    return text.getvalue()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.10g}"
+    return str(value)
+
+
+# ---- Markdown ----
+
+
+def as_markdown(lines: Sequence[Line], results: Results) -> str:
+    """The columns of ``FIRST``, intervals in their cells, padded so that a terminal shows a table."""
+    cells = [list(FIRST), *([_cell(line, name) for name in FIRST] for line in lines)]
+    left = {"env_id", "variant"}
+    widths = [max(len(row[i]) for row in cells) for i in range(len(FIRST))]
+    rule = [
+        ":" + "-" * (w - 1) if name in left else "-" * (w - 1) + ":"
+        for name, w in zip(FIRST, widths, strict=True)
+    ]
+    text = [f"# {results.study['name']}: {results.standing_text()}", ""]
+    for row in (cells[0], rule, *cells[1:]):
+        padded = [
+            cell.ljust(w) if name in left else cell.rjust(w)
+            for name, cell, w in zip(FIRST, row, widths, strict=True)
+        ]
+        text.append(f"| {' | '.join(padded)} |")
+    text += ["", *(f"- {note}" for note in notes(lines, results)), ""]
+    return "\n".join(text)
+
+
+def _cell(line: Line, name: str) -> str:
+    if name in line.numbers:
+        number = line.numbers[name]
+        if np.isnan(number.point):
+            return line.waits_text.get(name) or "n/a"
+        return interval_text(name, number)
+    value = str(line.record()[name])
+    return value.replace("|", "\\|")
+
+
+def interval_text(name: str, number: Interval) -> str:
+    """'412.3 [380.1, 440.2]'; an end that isn't defined is an ellipsis, no interval is left out."""
+    point = number_text(name, number.point)
+    if np.isnan(number.low) and np.isnan(number.high):
+        return point
+    ends = ("…" if np.isnan(end) else number_text(name, end) for end in (number.low, number.high))
+    return f"{point} [{', '.join(ends)}]"
+
+
+def number_text(name: str, value: float) -> str:
+    """A metric's value with the digits that a reader can use."""
+    unit = METRICS[name].unit
+    if unit == "share of runs":
+        return f"{value:.2f}"
+    if unit in ("environment steps", "episodes") or abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 or value == 0 else f"{value:.2f}"
+
+
+def notes(lines: Sequence[Line], results: Results) -> list[str]:
+    """What a reader must know to read the numbers, and everything that is not in them."""
+    level = f"{LEVEL:.0%}".replace("%", " %")
+    found = [
+        f"n: runs that stand (ok + diverged). Intervals: {level} over seeds; percentile bootstrap for means, "
+        "Clopper-Pearson for shares, Kaplan-Meier medians (log-log) for steps and episodes to threshold.",
+        f"Curve: mean of the last {WINDOW} finished episodes; auc: its time average; final_return: episodes "
+        "ending in the last tenth of the steps; solved: the curve's full window reaches the threshold; "
+        f"running_variance: window {WINDOW}, ddof 0, full windows, averaged over environment steps.",
+        budget_text(lines),
+    ]
+    for line in lines:
+        if line.n_final < line.n:
+            found.append(
+                f"{line.row.env_id}, {line.row.label}: only {line.n_final} of {line.n} runs ended an episode in "
+                "their last tenth; final_return is the mean of those."
+            )
+    found += [
+        f"{alias['label']} is not run: it trains exactly as {alias['of']}."
+        for alias in results.study.get("aliases", [])
+    ]
+    found += absent(results)
+    return found
+
+
+def budget_text(lines: Sequence[Line]) -> str:
+    """'Budget: 50000 environment steps per run.', by environment where they differ."""
+    budgets: dict[str, set[int]] = {}
+    for line in lines:
+        budgets.setdefault(line.row.env_id, set()).add(line.row.budget)
+    texts = {env_id: " or ".join(str(b) for b in sorted(found)) for env_id, found in budgets.items()}
+    if len(set(texts.values())) == 1:
+        return f"Budget: {next(iter(texts.values()))} environment steps per run."
+    return "Budget in environment steps per run: " + ", ".join(f"{e} {b}" for e, b in texts.items()) + "."
+
+
+def absent(results: Results, most: int = 20) -> list[str]:
+    """One sentence for each run that doesn't stand or diverged, and for what study.json doesn't list."""
+    found = []
+    for run in results.runs:
+        if run.state == "ok":
+            continue
+        where = f"{run.env_id}, {run.label}, seed {run.seed}"
+        if run.state == "diverged":
+            found.append(f"{where}: diverged at step {run.diverged_at}; its series is complete and counts.")
+        elif run.state != "missing":
+            error = run.manifest.get("error") or {}
+            reason = run.reason or ": ".join(str(error[k]) for k in ("type", "message") if error.get(k))
+            found.append(f"{where}: {run.state}" + (f" ({reason})" if reason else "") + "; not counted.")
+    if len(found) > most:
+        found = [*found[:most], f"... and {len(found) - most} more runs that diverged or failed."]
+    missing = sum(run.state == "missing" for run in results.runs)
+    if missing:
+        found.append(f"{missing} of {len(results.runs)} listed runs are missing; nothing stands in for them.")
+    if results.strangers:
+        named = ", ".join(results.strangers[:most])
+        more = len(results.strangers) - most
+        rest = f" and {more} more" if more > 0 else ""
+        found.append(f"Stored runs that study.json doesn't list, left out: {named}{rest}.")
+    return found
+
+
+# ---- LaTeX ----
+
+
+def as_latex(lines: Sequence[Line], results: Results) -> str:
+    """A booktabs table with a caption; needs \\usepackage{booktabs}."""
+    titles = [HEADINGS[name] for name in HEADINGS]
+    text = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table*}",
+        "  \\centering\\small",
+        f"  \\caption{{{_caption(lines, results)}}}",
+        "  \\begin{tabular}{l" + "r" * len(titles) + "}",
+        "    \\toprule",
+        "    Variant & " + " & ".join(titles) + r" \\",
+    ]
+    env_id = None
+    for line in lines:
+        if line.row.env_id != env_id:
+            env_id = line.row.env_id
+            text += [
+                "    \\midrule",
+                f"    \\multicolumn{{{len(titles) + 1}}}{{l}}{{\\textit{{{escaped(env_id)}}}}} \\\\",
+            ]
+        cells = [escaped(_cell(line, name)) for name in HEADINGS]
+        text.append(f"    {escaped(line.row.name)} & {' & '.join(map(_minus, cells))} \\\\")
+    text += ["    \\bottomrule", "  \\end{tabular}", "\\end{table*}", ""]
+    return "\n".join(text)
+
+
+def _caption(lines: Sequence[Line], results: Results) -> str:
+    counts = sorted({line.n for line in lines})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    name = results.study["name"]
+    sentences = [
+        f"Study {name}: n = {n} seeds per row.",
+        f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
+        "shares; Kaplan-Meier medians with log-log intervals for steps to threshold).",
+        f"Window: {WINDOW} episodes; running variance over full windows (ddof 0), averaged over steps.",
+        budget_text(lines),
+    ]
+    if any(run.state != "ok" for run in results.runs):
+        sentences.append(f"Of the runs asked for, {results.standing_text()} stand.")
+    return escaped(" ".join(sentences))
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots", "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Text with TeX's special characters made harmless."""
+    return "".join(_TEX.get(letter, letter) for letter in text)
+
+
+def _minus(cell: str) -> str:
+    """A true minus sign where a number is negative."""
+    return re.sub(r"(^|\[|, )-(?=\d)", r"\1$-$", cell)

@@ -1,0 +1,184 @@
+"""Synthetic results folders, written through the real store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ablations import store
+from ablations.variants import NAMED, plain
+
+SETTINGS: dict[str, Any] = {
+    "total_timesteps": 4000,
+    "learning_rate": 1e-3,
+    "buffer_size": 10_000,
+    "batch_size": 64,
+    "gamma": 0.99,
+    "learning_starts": 1000,
+    "train_frequency": 1,
+    "gradient_steps": 1,
+    "hidden": [64, 64],
+}
+
+Episodes = list[tuple[int, float]]
+"""(global step at the end, return) of each episode."""
+
+
+def row(variant: str, swept: Mapping[str, Any] | None = None, **slots: dict[str, Any]) -> dict[str, Any]:
+    """A row of study.json: a named variant, or any name with all its slots; swept numbers applied."""
+    swept = dict(swept or {})
+    title, pieces = variant, dict(slots)
+    if variant in NAMED:
+        title, pieces = NAMED[variant].title, {**plain(NAMED[variant].variant), **slots}
+    settings = dict(SETTINGS)
+    for key, value in swept.items():
+        slot, _, number = key.partition(".")
+        if number:
+            pieces[slot] = {**pieces[slot], number: value}
+        else:
+            settings[key] = value
+    label = variant + "".join(f"@{key}={value}" for key, value in swept.items())
+    return {
+        "label": label,
+        "variant": variant,
+        "title": title,
+        "slots": pieces,
+        "settings": settings,
+        "swept": swept,
+    }
+
+
+def learn(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
+    """A made-up CartPole run: returns climb towards 500 with noise; some variants climb better."""
+    rng = np.random.default_rng([seed, sum(map(ord, row["label"]))])
+    kinds = {slot: piece["kind"] for slot, piece in row["slots"].items()}
+    top = 430.0 + 60 * rng.random()
+    top *= {"latest": 0.3, "consecutive": 0.5}.get(kinds["replay"], 1.0)
+    top *= {"none": 0.6}.get(kinds["target"], 1.0)
+    done, episodes = 0, []
+    while True:
+        level = 20 + (top - 20) / (1 + np.exp(-10 * (done / steps - 0.45 - 0.1 * rng.standard_normal())))
+        length = int(np.clip(rng.gamma(4, level / 4), 8, 500))
+        done += length
+        if done > steps:
+            return episodes
+        episodes.append((done, float(length)))
+
+
+def make_study(
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    seeds: int = 3,
+    envs: Sequence[str] = ("CartPole-v1",),
+    steps: int = 4000,
+    threshold: float | None = 475.0,
+    states: Mapping[tuple[str, int], str] | None = None,
+    diverged_at: int = 2000,
+    play: Callable[[Mapping[str, Any], int, int], Episodes] = learn,
+    name: str = "made-up",
+    aliases: Iterable[Mapping[str, str]] = (),
+) -> Path:
+    """Write study.json and every run whose (label, seed) isn't ``missing`` in ``states``."""
+    states = states or {}
+    shared = {**SETTINGS, "total_timesteps": steps}
+    rows = [{**r, "settings": {**r["settings"], "total_timesteps": steps}} for r in rows]
+    runs = []
+    for env_id in envs:
+        for r in rows:
+            for seed in range(seeds):
+                config = {
+                    "env_id": env_id,
+                    "args": {},
+                    "slots": r["slots"],
+                    "settings": r["settings"],
+                    "seed": seed,
+                    "entropy": 0,
+                    "algorithm_version": 1,
+                    "engine": "reference",
+                    "record": {},
+                }
+                key = store.key_of(config)
+                path = store.run_path(env_id, r["label"], seed, key)
+                runs.append({"label": r["label"], "env_id": env_id, "seed": seed, "key": key, "path": path})
+                state = states.get((r["label"], seed), "ok")
+                if state == "missing":
+                    continue
+                manifest = {
+                    "status": state,
+                    "key": key,
+                    "config": config,
+                    "steps": steps,
+                    "unfinished": {"length": 0, "return": 0.0},
+                    "diverged_at": diverged_at if state == "diverged" else None,
+                    "attempts": 1,
+                    "versions": {"python": "3.11", "torch": "2.13.0"},
+                    "git": {"commit": "0" * 40, "dirty": False},
+                    "platform": {"cpu": "made up"},
+                    "lanes": seeds,
+                    "wall_seconds": 1.0,
+                    "cpu_seconds": 1.0,
+                }
+                tables = {}
+                if state in store.STANDING:
+                    tables["episodes"] = table(env_id, r["label"], seed, play(r, seed, steps))
+                else:
+                    manifest["error"] = {
+                        "type": "ValueError",
+                        "message": "<b>the pole & the cart</b>",
+                        "traceback": ["env.py, line 3, in step"],
+                    }
+                store.write_run(folder, path, manifest, tables)
+    store.write_study(
+        folder,
+        {
+            "schema_version": store.SCHEMA_VERSION,
+            "name": name,
+            "entropy": 0,
+            "engine": "reference",
+            "baseline": rows[0]["variant"],
+            "seeds": list(range(seeds)),
+            "settings": shared,
+            "record": {},
+            "environments": [
+                {
+                    "env_id": env_id,
+                    "args": {},
+                    "settings": {},
+                    "reward_threshold": threshold,
+                    "value_bounds": None,
+                    "random_policy": None,
+                }
+                for env_id in envs
+            ],
+            "rows": list(rows),
+            "aliases": list(aliases),
+            "runs": runs,
+        },
+    )
+    return folder
+
+
+def table(env_id: str, label: str, seed: int, episodes: Episodes) -> pa.Table:
+    """Episodes as the recorder stores them."""
+    ends = [end for end, _ in episodes]
+    count = len(episodes)
+    return pa.table(
+        {
+            "env_id": [env_id] * count,
+            "variant": [label] * count,
+            "seed": [seed] * count,
+            "episode": list(range(count)),
+            "global_step": ends,
+            "episodic_return": [value for _, value in episodes],
+            "episodic_length": list(np.diff([0, *ends])),
+            "terminated": [True] * count,
+            "truncated": [False] * count,
+            "epsilon": [0.05] * count,
+        },
+        schema=store.EPISODES,
+    )
