@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,9 +25,17 @@ def run(
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
-    The arguments are those of ``python -m ablations run``. Raises ``ablations.problems.BadInput`` for bad input,
-    ``ablations.grid.Held`` where another runner holds the study, ``ablations.grid.Incomplete`` where runs failed.
+    The arguments are those of ``python -m ablations run``. Runs that don't stand afterwards are told in a warning.
+    Raises ``ablations.problems.BadInput`` for bad input and ``ablations.grid.Held`` where another runner holds the
+    study.
     """
-    from ablations.door import run_study
+    from ablations import asked, grid
+    from ablations.progress import on_stderr
 
-    return run_study(study, Path(results), jobs=jobs, envs=envs, variants=variants, seeds=seeds, steps=steps)
+    wanted = asked.resolve(study, results, jobs=jobs, envs=envs, variants=variants, seeds=seeds, steps=steps)
+    outcome = grid.run(
+        wanted.study, wanted.folder, jobs=wanted.jobs, chosen=wanted.chosen, progress=on_stderr()
+    )
+    if outcome.stand < outcome.asked:
+        warnings.warn(f"{outcome.stand} of {outcome.asked} runs stand in {wanted.folder}", stacklevel=2)
+    return wanted.folder

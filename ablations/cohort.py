@@ -20,8 +20,8 @@ from ablations import store
 from ablations.envs.gym import Failure, GymLanes
 from ablations.learner import Learner, learn
 from ablations.recorder import EpisodeRecorder
-from ablations.settings import Settings
-from ablations.variants import from_plain
+from ablations.settings import from_plain as settings_from_plain
+from ablations.variants import from_plain as variant_from_plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
 REPORT_SECONDS = 0.3
@@ -85,9 +85,9 @@ def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str
     """The outcome and the episodes of every lane."""
     config = job["lanes"][0]["config"]
     seeds = [lane["config"]["seed"] for lane in job["lanes"]]
-    settings = Settings(**{**config["settings"], "hidden": tuple(config["settings"]["hidden"])})
+    settings = settings_from_plain(config["settings"])
     envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-    learner = Learner(from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
+    learner = Learner(variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
     recorder = EpisodeRecorder(len(seeds))
     told, due = 0, time.monotonic() + REPORT_SECONDS
     for moment in learn(learner):

@@ -81,8 +81,11 @@ def equal_rows(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
 # ---- reading ----
 
 
-def read_sweep(table: Any, found: Findings) -> dict[str, list[Any]]:
-    """The sweep with dotted keys. Settings' values are checked here, those of slots in ``check_applied``."""
+def read_sweep(table: Any, example: str, found: Findings) -> dict[str, list[Any]]:
+    """The sweep with dotted keys. Settings' values are checked here, those of slots in ``check_applied``.
+
+    ``example`` is a variant of the study, to name a row by.
+    """
     if not isinstance(table, dict):
         found.add("sweep", f"expected a section, got {shown(table)}")
         return {}
@@ -98,27 +101,28 @@ def read_sweep(table: Any, found: Findings) -> dict[str, list[Any]]:
         elif key in sweep:
             found.add(f"sweep.{key}", "given twice")
         elif key in settings.NAMES:
-            _check_values(key, values, fields.types(Settings)[key], found)
+            _check_values(key, values, fields.types(Settings)[key], example, found)
             sweep[key] = values
         else:
             sweep[key] = values
     return sweep
 
 
-def check_applied(sweep: Sweep, variants: Iterable[Variant], found: Findings) -> None:
+def check_applied(sweep: Sweep, variants: Mapping[str, Named], found: Findings) -> None:
     """Every swept slot number must belong to some variant's piece and have that piece's type and range."""
-    chosen = list(variants)
     for key in sweep:
         slot, _, number = key.partition(".")
         if not number:
             continue
-        kinds = {type(getattr(variant, slot)) for variant in chosen if _applies(key, variant)}
-        if not kinds:
+        having = {name: type(getattr(named.variant, slot)) for name, named in variants.items()}
+        having = {name: piece for name, piece in having.items() if number in numbers(piece)}
+        if not having:
             found.add(
                 f"sweep.{key}", f"applies to no variant of this study: none has a {slot} with '{number}'"
             )
-        for piece in sorted(kinds, key=lambda piece: str(piece.kind)):
-            _check_values(key, sweep[key], numbers(piece)[number], found)
+        examples = {piece: name for name, piece in reversed(having.items())}
+        for piece, example in examples.items():
+            _check_values(key, sweep[key], numbers(piece)[number], example, found)
 
 
 def read_factors(table: Any, found: Findings) -> dict[str, Named]:
@@ -197,14 +201,18 @@ def _wrong_key(key: str) -> str:
     return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
 
 
-def _check_values(key: str, values: Sequence[Any], annotation: Any, found: Findings) -> None:
+def _check_values(key: str, values: Sequence[Any], annotation: Any, example: str, found: Findings) -> None:
     seen: list[Any] = []
     for value in values:
         checked, mistake = fields.check(annotation, value)
         if mistake:
             found.add(f"sweep.{key}", mistake)
         elif checked in seen:
-            found.add(f"sweep.{key}", f"the value {shown(value)} stands there twice")
+            row = f"{example}@{key}={value_label(value)}"
+            found.add(
+                f"sweep.{key}",
+                f"the value {shown(value)} stands there twice: two rows '{row}' would be equal",
+            )
         else:
             seen.append(checked)
 

@@ -43,6 +43,11 @@ class Settings:
         return fields.plain_table(asdict(self))
 
 
+def from_plain(values: Mapping[str, Any]) -> Settings:
+    """The inverse of ``plain``, for data that has been validated before."""
+    return Settings(**{**values, "hidden": tuple(values["hidden"])})
+
+
 NAMES = tuple(Settings.__dataclass_fields__)
 
 

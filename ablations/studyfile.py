@@ -57,7 +57,7 @@ def read(document: Mapping[str, Any], where: str, shipped_name: bool = False) ->
     own = slots.read_variants(document.get("variant", {}), found)
     listed = _read_variants(document, own, found)
     cells = rows.read_factors(document["factors"], found) if "factors" in document else {}
-    sweep = rows.read_sweep(document.get("sweep", {}), found)
+    sweep = rows.read_sweep(document.get("sweep", {}), next(iter((*cells, *listed)), "dqn"), found)
     _check_overrides(envs, sweep, found)
     grid = _read_grid(document, own, listed, cells, sweep, shared, found)
     if not found.below("settings", "env", "sweep"):
@@ -329,11 +329,11 @@ def _read_grid(
     baseline = _read_baseline(document, known, chosen, cells, found)
     if found.below("variants", "variant", "factors"):
         return nothing
-    variants = [named.variant for named in (*cells.values(), *chosen.values())]
+    variants = {**cells, **chosen}
     rows.check_applied(sweep, variants, found)
     if found.below("sweep", "settings"):
         return nothing
-    if rows.count(variants, sweep) > rows.MOST_ROWS:
+    if rows.count((named.variant for named in variants.values()), sweep) > rows.MOST_ROWS:
         found.add("sweep", f"more than {rows.MOST_ROWS:,} rows: {TOO_MANY}")
         return nothing
     crossed, aliases = rows.without_aliases(rows.expand(cells, sweep, shared))

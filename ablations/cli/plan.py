@@ -88,9 +88,11 @@ def _too_few_seeds(study: Study) -> list[str]:
 
 
 def _estimate(wanted: Asked, to_do: list[Run]) -> str:
-    seconds_per_step = grid.quick_measure(wanted.study, wanted.folder)
+    from ablations.measure import seconds_per_lane_step  # the only part of planning that needs torch
+
+    cost = seconds_per_lane_step(to_do)
     steps = [run.config["settings"]["total_timesteps"] for run in to_do]
-    seconds = sum(n * seconds_per_step[run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.jobs
+    seconds = sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.jobs
     disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
     return (
         f"estimate: {_duration(seconds)} with {wanted.jobs} job{'s' if wanted.jobs > 1 else ''} "
