@@ -1,0 +1,114 @@
+"""How fast lanes are, against the lessons' loop on the same work, in one run on one core.
+
+The work: CartPole-v1, two hidden layers of 64, batch 64, one update per environment step, Adam, hard target every 100
+updates, one torch thread. Configurations take turns, so that whatever else the machine does meets all of them alike;
+medians over the turns are printed, and ratios are taken within a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from ablations.envs.gym import GymLanes
+from ablations.learner import Learner, Moment, learn
+from ablations.settings import Settings
+from ablations.variants import NAMED
+from tests.oracles.lessons_loop import steps_per_second
+
+LANES = (1, 8, 16, 32, 64)
+VARIANT_LANES = 32
+SECONDS = 0.5
+"""How long a configuration is timed in each turn."""
+
+Turn = Callable[[], float]
+"""One turn of a configuration: lane-steps per second."""
+
+
+def lessons() -> float:
+    """One turn of the lessons' loop."""
+    return steps_per_second(1_000)
+
+
+def cohort(name: str, lanes: int) -> tuple[Turn, float]:
+    """A cohort past its warm-up, as something to be timed, and its tensors' bytes per lane."""
+    settings = Settings(total_timesteps=10_000_000, learning_starts=64)
+    before = _tensor_bytes()
+    learner = Learner(
+        NAMED[name].variant, settings, GymLanes("CartPole-v1", {}, 0, range(lanes)), 0, range(lanes)
+    )
+    memory = (_tensor_bytes() - before) / lanes
+    moments = learn(learner)
+    while learner.updates < 50:
+        next(moments)
+    return lambda: _time(moments, lanes), memory
+
+
+def take_turns(turns: dict[str, Turn], repeats: int) -> dict[str, list[float]]:
+    """Lane-steps per second of each configuration in each turn; every other turn goes backwards."""
+    speeds: dict[str, list[float]] = {name: [] for name in turns}
+    for repeat in range(repeats):
+        for name in list(turns)[:: 1 if repeat % 2 == 0 else -1]:
+            speeds[name].append(turns[name]())
+    return speeds
+
+
+def ratio(speeds: dict[str, list[float]], above: str, below: str) -> float:
+    """The median over turns of one configuration's speed over another's."""
+    return statistics.median(a / b for a, b in zip(speeds[above], speeds[below], strict=True))
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
+    repeats = parser.parse_args().repeats
+    torch.set_num_threads(1)
+    print(
+        f"one core, one thread; medians of {repeats} alternating turns; torch {torch.__version__}, ", end=""
+    )
+    print(f"{torch.backends.cpu.get_cpu_capability()}\n")
+
+    made = {f"dqn, {lanes} lanes": cohort("dqn", lanes) for lanes in LANES}
+    speeds = take_turns({"lessons": lessons} | {name: turn for name, (turn, _) in made.items()}, repeats)
+    print(f"{'dqn':24}{'lane-steps/s':>14}{'x lessons':>11}{'us/lane-step':>14}{'MB/lane':>9}")
+    for name, values in speeds.items():
+        speed = statistics.median(values)
+        memory = f"{made[name][1] / 1e6:9.2f}" if name in made else ""
+        label = "the lessons' loop" if name == "lessons" else name
+        print(f"{label:24}{speed:14,.0f}{ratio(speeds, name, 'lessons'):11.2f}{1e6 / speed:14.1f}{memory}")
+    growth = ratio(speeds, "dqn, 16 lanes", "dqn, 64 lanes")
+    print(f"time per lane-step at 64 lanes over that at 16: {growth:.2f}\n")
+    del made
+
+    turns = {name: cohort(name, VARIANT_LANES) for name in NAMED}
+    speeds = take_turns({name: turn for name, (turn, _) in turns.items()}, repeats)
+    print(f"{f'at {VARIANT_LANES} lanes':24}{'lane-steps/s':>14}{'time / dqn':>11}{'':14}{'MB/lane':>9}")
+    for name, values in speeds.items():
+        cost = ratio(speeds, "dqn", name)
+        print(f"{name:24}{statistics.median(values):14,.0f}{cost:11.2f}{'':14}{turns[name][1] / 1e6:9.2f}")
+
+
+def _time(moments: Iterator[Moment], lanes: int) -> float:
+    start, steps = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS:
+        next(moments)
+        steps += 1
+    return steps * lanes / (time.perf_counter() - start)
+
+
+def _tensor_bytes() -> int:
+    """Bytes of all tensors alive, each storage once."""
+    gc.collect()
+    tensors = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
+    storages = [tensor.untyped_storage() for tensor in tensors]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+if __name__ == "__main__":
+    main()
