@@ -36,7 +36,9 @@ def test_every_make_command_is_a_target(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_every_file_named_in_backticks_exists(path):
-    for name in re.findall(r"`((?:ablations|analysis|docs|scripts|tests)/[\w./-]+)`", path.read_text("utf-8")):
+    for name in re.findall(
+        r"`((?:ablations|analysis|docs|scripts|tests)/[\w./-]+)`", path.read_text("utf-8")
+    ):
         assert (REPO / name).exists(), name
 
 
@@ -53,7 +55,10 @@ def test_every_file_named_in_backticks_exists(path):
         ("learning starts at step", f"{Settings.learning_starts:,}"),
         ("steps between updates", f"{Settings.train_frequency}"),
         ("epsilon from, to", f"{Settings.start_e}, {Settings.end_e}"),
-        ("epsilon falls", f"{Settings.epsilon_schedule}ly, over {Settings.exploration_fraction:.0%} of the steps"),
+        (
+            "epsilon falls",
+            f"{Settings.epsilon_schedule}ly, over {Settings.exploration_fraction:.0%} of the steps",
+        ),
         ("hidden layers", ", ".join(map(str, Settings.hidden))),
         ("loss", f"{Settings.loss}, with the half"),
         ("gradient clipping", "none" if Settings.max_grad_norm == 0 else f"norm {Settings.max_grad_norm}"),
