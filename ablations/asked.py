@@ -114,7 +114,7 @@ def _study(source: str | os.PathLike[str], problems: list[Problem]) -> tuple[Map
         return document, None
     try:
         document = studies.read_document(source)
-        return document, studies.load(source)
+        return document, studies.from_document(document, os.fspath(source), not studies.is_file_name(source))
     except BadInput as bad:
         problems += bad.problems
         return document, None

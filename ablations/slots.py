@@ -67,7 +67,7 @@ def read_variants(tables: Any, found: Findings) -> dict[str, Named | None]:
     changes = {name: _read_changes(table, found, f"variant.{name}") for name, table in own.items()}
     bases = {name: _read_base(name, table, list(tables), found) for name, table in own.items()}
     _report_circles(bases, found)
-    return {name: _built(name, own, changes, bases) for name in tables}
+    return {name: _built(name, own, changes, bases) if name in own else None for name in tables}
 
 
 def _read_changes(table: Mapping[str, Any], found: Findings, key: str) -> dict[str, Any] | None:

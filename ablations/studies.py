@@ -32,7 +32,7 @@ __all__ = [
 
 def load(source: str | os.PathLike[str]) -> Study:
     """The study of a shipped name or a file. Raises ``BadInput`` with every mistake."""
-    return studyfile.read(read_document(source), os.fspath(source), shipped_name=not is_file_name(source))
+    return from_document(read_document(source), os.fspath(source), not is_file_name(source))
 
 
 def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
     return _parsed(shipped.path_of(where), where)
 
 
-def from_document(document: Mapping[str, Any], where: str = "study") -> Study:
-    """The study of a parsed TOML document. Raises ``BadInput`` with every mistake."""
-    return studyfile.read(document, where)
+def from_document(document: Mapping[str, Any], where: str = "study", ships: bool = False) -> Study:
+    """The study of a parsed TOML document; only one that ships may bear a shipped name. Raises ``BadInput``."""
+    return studyfile.read(document, where, ships)
 
 
 def is_file_name(source: str | os.PathLike[str]) -> bool:
@@ -124,7 +124,7 @@ def _parsed(path: Path, where: str) -> dict[str, Any]:
 
 def _reread(study: Study, document: Mapping[str, Any]) -> Study:
     """Validate a changed document; the engine stays."""
-    return replace(studyfile.read(document, study.where, shipped_name=True), engine=study.engine)
+    return replace(from_document(document, study.where, ships=True), engine=study.engine)
 
 
 def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:

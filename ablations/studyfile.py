@@ -39,13 +39,13 @@ MOST_RUNS = 1_000_000
 TOO_MANY = "a slip of the finger? Split the study if it is meant"
 
 
-def read(document: Mapping[str, Any], where: str, shipped_name: bool = False) -> Study:
+def read(document: Mapping[str, Any], where: str, ships: bool = False) -> Study:
     """The study of a document. Raises ``BadInput`` with every mistake."""
     found = Findings(where)
     for key in document:
         if key not in KEYS:
             found.add(key, f"unknown key{_key_hint(key)}")
-    name = _read_name(document.get("name"), found, shipped_name)
+    name = _read_name(document.get("name"), found, ships)
     question = _read_question(document.get("question", ""), found)
     env_ids = _read_envs(document, found)
     seeds = _read_seeds(document.get("seeds", 10), found)
@@ -89,12 +89,12 @@ def read(document: Mapping[str, Any], where: str, shipped_name: bool = False) ->
 # ---- simple keys ----
 
 
-def _read_name(name: Any, found: Findings, shipped_name: bool) -> str:
+def _read_name(name: Any, found: Findings, ships: bool) -> str:
     if name is None:
         found.add("name", "missing")
     elif not isinstance(name, str) or not slots.NAME.fullmatch(name):
         found.add("name", f"{slots.NAME_RULE}, got {shown(name)}")
-    elif not shipped_name and name in shipped.names():
+    elif not ships and name in shipped.names():
         found.add("name", f"'{name}' is the name of a shipped study; choose another name")
     return str(name)
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 from ablations import asked, grid
 from ablations.asked import Asked
-from ablations.cli.speech import say, together, warn
+from ablations.cli.speech import printable, say, together, warn
 from ablations.progress import on_stderr
 from ablations.store import Standing
 
@@ -65,7 +65,7 @@ def reason_of(standing: Standing) -> str:
     """Why a run does not stand, in brackets, or an empty text."""
     error = standing.manifest.get("error") if standing.manifest else None
     reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
-    return f" ({' '.join(reason.split())[:200]})" if reason else ""
+    return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -25,7 +25,7 @@ def warn(text: str) -> None:
 def say_problems(bad: BadInput) -> None:
     """Every mistake on a line of its own."""
     for problem in bad.problems:
-        warn(" ".join(str(problem).split()))
+        warn(printable(" ".join(str(problem).split())))
 
 
 def table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -36,6 +36,11 @@ def table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(text, widths, strict=True)) for text in texts
     )
     return "\n".join(line.rstrip() for line in padded)
+
+
+def printable(text: str) -> str:
+    """The text without control codes, which a file's keys and an environment's errors may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def together(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:
