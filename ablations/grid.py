@@ -65,7 +65,7 @@ class Survey:
 
 def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progress: Progress) -> Outcome:
     """Train those of the chosen runs that don't stand. Raises ``Held`` where another runner is at work."""
-    with _lock(folder):
+    with hold(folder):
         scores = _known_scores(folder)
         store.write_study(folder, study.plain(scores))
         states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
@@ -207,7 +207,7 @@ def _score_random_policies(
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def hold(folder: Path) -> Iterator[None]:
     """Hold the study for this process. The operating system frees the lock of a killed runner."""
     grid = folder / ".grid"
     grid.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,235 @@
+"""The store: keys, atomic files, digests, and what it takes for a run to stand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ablations import store
+
+CONFIG = {"env_id": "CartPole-v1", "seed": 3, "settings": {"learning_rate": 0.001, "hidden": [64, 64]}}
+KEY = store.key_of(CONFIG)
+PATH = store.run_path("CartPole-v1", "dqn", 3, KEY)
+
+
+def episodes(count: int = 3) -> pa.Table:
+    columns: dict[str, Any] = {
+        "env_id": ["CartPole-v1"] * count,
+        "variant": ["dqn"] * count,
+        "seed": [3] * count,
+        "episode": range(count),
+        "global_step": [10 * (i + 1) for i in range(count)],
+        "episodic_return": [10.0] * count,
+        "episodic_length": [10] * count,
+        "terminated": [True] * count,
+        "truncated": [False] * count,
+        "epsilon": [0.5] * count,
+    }
+    return pa.table({name: list(values) for name, values in columns.items()}, schema=store.EPISODES)
+
+
+def written(folder: Path, status: str = "ok", **more: Any) -> Path:
+    manifest = {"status": status, "key": KEY, "config": CONFIG, **more}
+    store.write_run(folder, PATH, manifest, {"episodes": episodes()} if status in store.STANDING else {})
+    return folder / PATH
+
+
+def test_the_key_is_the_sha256_of_the_canonical_json() -> None:
+    text = json.dumps(CONFIG, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    assert hashlib.sha256(text.encode()).hexdigest()[:12] == KEY
+
+
+def test_the_key_does_not_depend_on_the_order_of_the_configuration() -> None:
+    assert store.key_of(dict(reversed(CONFIG.items()))) == KEY
+
+
+def test_a_configuration_with_nan_has_no_key() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        store.key_of({"gamma": float("nan")})
+
+
+def test_a_slash_in_an_environment_id_becomes_two_underscores() -> None:
+    assert store.run_path("ALE/Pong-v5", "dqn", 12, "ab") == "runs/ALE__Pong-v5/dqn/seed-0012-ab"
+
+
+@pytest.mark.parametrize("status", store.STANDING)
+def test_a_written_run_stands(tmp_path: Path, status: str) -> None:
+    standing = store.inspect(written(tmp_path, status), KEY)
+    assert standing.stands
+    assert standing.state == status
+
+
+@pytest.mark.parametrize("status", store.ATTEMPTS)
+def test_an_attempt_is_recorded_and_does_not_stand(tmp_path: Path, status: str) -> None:
+    standing = store.inspect(written(tmp_path, status), KEY)
+    assert not standing.stands
+    assert standing.state == status
+
+
+def test_equal_tables_give_equal_bytes_without_pandas_metadata_in_zstd() -> None:
+    data = store.parquet_bytes(episodes())
+    assert data == store.parquet_bytes(episodes())
+    file = pq.ParquetFile(pa.BufferReader(data))
+    assert file.schema_arrow.metadata is None
+    assert file.schema_arrow.equals(store.EPISODES)
+    assert {file.metadata.row_group(0).column(i).compression for i in range(10)} == {"ZSTD"}
+
+
+def test_an_empty_table_keeps_the_schema(tmp_path: Path) -> None:
+    store.write_run(
+        tmp_path,
+        PATH,
+        {"status": "ok", "key": KEY, "config": CONFIG},
+        {"episodes": store.EPISODES.empty_table()},
+    )
+    assert store.read_table(tmp_path / PATH).schema.equals(store.EPISODES)
+    assert store.inspect(tmp_path / PATH, KEY).stands
+
+
+def test_the_series_digest_covers_every_number_and_no_label() -> None:
+    table = episodes()
+    relabelled = table.set_column(1, store.EPISODES.field("variant"), pa.array(["other"] * 3))
+    assert store.series_sha256(table) == store.series_sha256(relabelled)
+    for i, field in enumerate(store.EPISODES):
+        if pa.types.is_string(field.type):
+            continue
+        values = table.column(i).to_numpy().copy()
+        values[1] = not values[1] if field.type == pa.bool_() else values[1] + 1
+        changed = table.set_column(i, field, pa.array(values, type=field.type))
+        assert store.series_sha256(table) != store.series_sha256(changed), field.name
+
+
+def test_the_series_digest_can_be_computed_by_hand() -> None:
+    digest = hashlib.sha256()
+    table = episodes()
+    for name in store.EPISODES.names[2:]:
+        values = table.column(name).to_numpy()
+        digest.update(name.encode() + values.dtype.name.encode() + np.ascontiguousarray(values).tobytes())
+    assert digest.hexdigest() == store.series_sha256(table)
+
+
+@pytest.mark.parametrize("place", [0, 4, 500, -1])
+def test_one_flipped_bit_in_parquet_is_damage(tmp_path: Path, place: int) -> None:
+    file = written(tmp_path) / "episodes.parquet"
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    assert store.inspect(tmp_path / PATH, KEY).state == "damaged"
+
+
+DAMAGE = {
+    "an empty manifest": b"",
+    "half a manifest": b'{"schema_version": 1, "status":',
+    "a list": b"[]",
+    "no utf-8": b"\xff\xfe",
+    "a newer schema": json.dumps({"schema_version": 99, "status": "ok"}).encode(),
+    "no configuration": json.dumps({"schema_version": 1, "status": "ok"}).encode(),
+    "deep nesting": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_manifest_is_told_and_not_trusted(tmp_path: Path, name: str) -> None:
+    run = written(tmp_path)
+    (run / "manifest.json").write_bytes(DAMAGE[name])
+    standing = store.inspect(run, KEY)
+    assert standing.state == "damaged"
+    assert standing.reason
+
+
+def edited(run: Path, **changes: Any) -> store.Standing:
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+    return store.inspect(run, KEY)
+
+
+def test_an_edited_configuration_is_damage(tmp_path: Path) -> None:
+    assert edited(written(tmp_path), config={**CONFIG, "seed": 4}).state == "damaged"
+
+
+def test_an_unknown_status_is_damage(tmp_path: Path) -> None:
+    assert edited(written(tmp_path), status="fine").state == "damaged"
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "/episodes.parquet", "a/b.parquet", "x.pkl"])
+def test_a_manifest_cannot_name_files_elsewhere_or_of_other_kinds(tmp_path: Path, name: str) -> None:
+    files = {name: {"sha256": "", "bytes": 0, "rows": 0}}
+    assert edited(written(tmp_path), files=files).state == "damaged"
+
+
+def test_a_manifest_without_episodes_does_not_stand(tmp_path: Path) -> None:
+    assert edited(written(tmp_path), files={}).state == "damaged"
+
+
+def test_a_table_behind_a_link_is_damage(tmp_path: Path) -> None:
+    run = written(tmp_path)
+    elsewhere = tmp_path / "elsewhere.parquet"
+    (run / "episodes.parquet").rename(elsewhere)
+    (run / "episodes.parquet").symlink_to(elsewhere)
+    assert store.inspect(run, KEY).state == "damaged"
+
+
+def test_another_runs_folder_is_damage(tmp_path: Path) -> None:
+    assert store.inspect(written(tmp_path), "0123456789ab").state == "damaged"
+
+
+def test_no_folder_is_missing_and_files_without_a_manifest_are_damage(tmp_path: Path) -> None:
+    assert store.inspect(tmp_path / PATH, KEY).state == "missing"
+    run = written(tmp_path)
+    (run / "manifest.json").unlink()
+    assert store.inspect(run, KEY).state == "damaged"
+
+
+def test_a_new_attempt_takes_the_old_manifest_away_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = written(tmp_path, "failed")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "parquet_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        written(tmp_path)
+    assert not (run / "manifest.json").exists()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.json"
+    store.write_atomic(path, b"old")
+
+    def broken(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(store.os, "replace", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        store.write_atomic(path, b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["study.json"]
+    assert path.read_bytes() == b"old"
+
+
+def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
+    study = {"schema_version": 1, "rows": [], "runs": []}
+    store.write_study(tmp_path, study)
+    before = (tmp_path / "study.json").stat().st_mtime_ns
+    store.write_study(tmp_path, study)
+    assert (tmp_path / "study.json").stat().st_mtime_ns == before
+    assert store.read_study(tmp_path) == study
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"schema_version": 2, "runs": [], "rows": []}', '{"schema_version": 1}']
+)
+def test_a_study_file_that_cannot_be_trusted_raises_damaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(store.Damaged):
+        store.read_study(tmp_path)
