@@ -45,21 +45,20 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
     """Make the environment once and refuse spaces other than Box -> Discrete; gives its reward threshold."""
     import gymnasium
 
-    key = f'env."{env_id}"'
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = gymnasium.make(env_id, **args)
     except Exception as error:  # whatever a foreign environment raises is the user's to read
-        found.add(key, _why_not_made(error))
+        found.add("envs", f"'{env_id}' {_why_not_made(error)}")
         return None
     observations, actions = env.observation_space, env.action_space
     if not isinstance(observations, gymnasium.spaces.Box):
         found.add(
-            key, f"observation space {_space(observations)} is not supported; only Box observations are"
+            "envs", f"'{env_id}' has the observation space {_space(observations)}; only Box is supported"
         )
     if not isinstance(actions, gymnasium.spaces.Discrete):
-        found.add(key, f"action space {_space(actions)} is not supported; only Discrete actions are")
+        found.add("envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported")
     threshold = env.spec.reward_threshold if env.spec is not None else None
     env.close()
     return None if threshold is None else float(threshold)

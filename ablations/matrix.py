@@ -7,10 +7,13 @@ learns from one sample per update) is printed here, in every plan and report.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from ablations.problems import few
 from ablations.rows import Row
 from ablations.slots import piece_label
+from ablations.study import Environment, Study
 from ablations.variants import SLOTS, Variant, behaviour, pieces
 
 COLUMNS = (
@@ -21,6 +24,24 @@ COLUMNS = (
     "selects",  # the network whose argmax chooses the next action in the bootstrap
     "evaluates",  # the network whose value of that action is taken
 )
+
+
+_SHOWN_SETTINGS = ("batch_size", "train_frequency", "gradient_steps")
+
+
+def by_environment(study: Study) -> list[tuple[list[str], list[Row]]]:
+    """(environments, rows with their overrides applied): one pair unless overrides change what the matrix shows."""
+    groups: dict[tuple[Any, ...], list[Environment]] = {}
+    for environment in study.environments:
+        overrides = tuple(environment.settings.get(name) for name in _SHOWN_SETTINGS)
+        groups.setdefault(overrides, []).append(environment)
+    return [
+        (
+            [environment.env_id for environment in group],
+            [replace(row, settings=study.run_settings(group[0], row)) for row in study.rows],
+        )
+        for group in groups.values()
+    ]
 
 
 def component_matrix(rows: Sequence[Row]) -> list[dict[str, str]]:

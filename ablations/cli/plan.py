@@ -9,7 +9,8 @@ from itertools import groupby
 from ablations import asked, grid
 from ablations.asked import Asked
 from ablations.cli.speech import say, table, together
-from ablations.matrix import COLUMNS, caveats, component_matrix
+from ablations.matrix import COLUMNS, by_environment, caveats, component_matrix
+from ablations.problems import few
 from ablations.store import Standing
 from ablations.study import Run, Study
 
@@ -24,11 +25,17 @@ def main(arguments: Namespace) -> int:
     study = wanted.study
     say(f"{study.name}: {study.question}" if study.question else study.name)
     say()
-    say("COMPONENTS  (networks: which one selects the next action, which one evaluates it)")
-    say(table(component_matrix(study.rows), ("row", *COLUMNS)))
-    for note in [*caveats(study.rows), *study.notes, *_aliases(study), *_too_few_seeds(study)]:
-        say(f"  note: {note}")
-    say()
+    for env_ids, rows in by_environment(study):
+        say(f"COMPONENTS on {few(env_ids)}  (networks: which selects the next action, which evaluates it)")
+        say(table(component_matrix(rows), ("row", *COLUMNS)))
+        for note in caveats(rows):
+            say(f"  note: {note}")
+        say()
+    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study)]
+    for note in notes:
+        say(f"note: {note}")
+    if notes:
+        say()
     states = grid.survey(study.plain(), wanted.folder).states
     say(f"RUNS  ({wanted.folder})")
     say(
@@ -39,8 +46,7 @@ def main(arguments: Namespace) -> int:
     to_do = [run for run in wanted.chosen if not states[run.path].stands]
     say()
     say(f"{len(wanted.chosen)} runs asked for: {len(wanted.chosen) - len(to_do)} done, {len(to_do)} to do")
-    if to_do:
-        say(_estimate(wanted, to_do))
+    say(f"estimate: {_estimate(wanted, to_do) if to_do else '0 seconds, 0 kB on disk'}")
     return 0
 
 
@@ -95,7 +101,7 @@ def _estimate(wanted: Asked, to_do: list[Run]) -> str:
     seconds = sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.jobs
     disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
     return (
-        f"estimate: {_duration(seconds)} with {wanted.jobs} job{'s' if wanted.jobs > 1 else ''} "
+        f"{_duration(seconds)} with {wanted.jobs} job{'s' if wanted.jobs > 1 else ''} "
         f"(from a short measurement on this machine), {_size(disk)} on disk"
     )
 

@@ -8,9 +8,8 @@ from types import FrameType
 
 from ablations import asked, grid
 from ablations.asked import Asked
-from ablations.cli.speech import printable, say, together, warn
+from ablations.cli.speech import reason_of, say, together, warn
 from ablations.progress import on_stderr
-from ablations.store import Standing
 
 ALL_STAND, SOME_DO_NOT, HELD, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
 
@@ -59,13 +58,6 @@ def report(wanted: Asked, outcome: grid.Outcome) -> list[str]:
     lines.append(f"results: {wanted.folder}")
     lines.append(f"figures: python -m analysis figures {wanted.folder}")
     return lines
-
-
-def reason_of(standing: Standing) -> str:
-    """Why a run does not stand, in brackets, or an empty text."""
-    error = standing.manifest.get("error") if standing.manifest else None
-    reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
-    return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

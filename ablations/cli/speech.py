@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ablations.problems import BadInput, Problem
+
+if TYPE_CHECKING:
+    from ablations.store import Standing
 
 Result = TypeVar("Result")
 
@@ -41,6 +44,13 @@ def table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """The text without control codes, which a file's keys and an environment's errors may hold."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def reason_of(standing: Standing) -> str:
+    """Why a run does not stand, in brackets, or an empty text."""
+    error = standing.manifest.get("error") if standing.manifest else None
+    reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
+    return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
 
 
 def together(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import asked, grid, store
-from ablations.cli.run import reason_of
-from ablations.cli.speech import say, table, together
+from ablations.cli.speech import reason_of, say, table, together
 
 ALL_STAND, SOME_DO_NOT = 0, 1
 STATES = (*store.STANDING, *store.ATTEMPTS, "damaged", "missing")

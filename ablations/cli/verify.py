@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations import asked, grid, store
-from ablations.cli.speech import say, table, together
+from ablations.cli.speech import reason_of, say, table, together
 from ablations.store import Standing
 
 WHOLE, NOT_WHOLE = 0, 1
@@ -35,21 +35,18 @@ def main(arguments: Namespace) -> int:
             failures.append({"run": run["path"], "failure": failure})
     if failures:
         say(table(failures, ("run", "failure")))
-    checked = sum(standing.state != "missing" for standing in survey.states.values())
-    attempts = sum(standing.state in store.ATTEMPTS for standing in survey.states.values())
-    missing = len(survey.states) - checked
+    missing = sum(standing.state == "missing" for standing in survey.states.values())
     say(
-        f"{checked} stored runs of {len(survey.states)} checked: digests, schema, keys; {len(failures)} fail"
-        + (f"; {attempts} are failed attempts without a result" if attempts else "")
-        + (f"; {missing} not run yet" if missing else "")
+        f"{len(survey.states) - missing} stored runs of {len(survey.states)} checked: digests, schema, keys; "
+        f"{len(failures)} fail" + (f"; {missing} not run yet" if missing else "")
     )
     return NOT_WHOLE if failures else WHOLE
 
 
 def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, standing: Standing) -> str:
     """What is wrong with a listed run, or an empty text. Files and keys were checked by ``store.inspect`` before."""
-    if standing.state == "damaged":
-        return standing.reason
+    if standing.state == "damaged" or standing.state in store.ATTEMPTS:
+        return f"{standing.state}{reason_of(standing)}"
     if standing.manifest is None:
         return ""
     differing = differences(expected_config(stored, run), standing.manifest["config"])
