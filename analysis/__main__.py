@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ablations import store
 from analysis import stamp
 from analysis.results import BadFolder, Results, read, read_study, standing_text, strangers
 
@@ -69,6 +70,23 @@ def tables(folder: Path, force: bool) -> int:
     return 0
 
 
+def report(folder: Path, force: bool) -> int:
+    """Write the self-contained report.html, drawing the figures first where they are not up to date."""
+    out, inputs = folder / "report.html", _inputs(folder)
+    drawn = figures(folder, force)
+    if drawn:
+        return drawn
+    from analysis.report import made_from, render
+
+    inputs = stamp.sha256(inputs.encode("ascii") + (folder / "figures" / stamp.STAMP).read_bytes())
+    if not force and made_from(out) == inputs:
+        say(f"report: up to date ({out})")
+        return 0
+    store.write_atomic(out, render(read(folder), inputs))
+    say(f"report: {out}")
+    return 0
+
+
 class Say:
     """Print to standard output; when its reader has gone (``| head``), go on working in silence."""
 
@@ -123,7 +141,7 @@ def _say_what_stands(results: Results) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for make in (figures, tables):
+    for make in (figures, tables, report):
         one = commands.add_parser(make.__name__, help=(make.__doc__ or "").rstrip("."))
         one.add_argument("folder", metavar="DIR", help="results/<study>")
         one.add_argument(

@@ -62,15 +62,16 @@ def _plain(value: object) -> str:
 
 def as_markdown(lines: Sequence[Line], results: Results) -> str:
     """The columns of ``FIRST``, intervals in their cells, padded so that a terminal shows a table."""
-    cells = [list(FIRST), *([_cell(line, name) for name in FIRST] for line in lines)]
+    body = [[text.replace("|", "\\|") for text in cells(line).values()] for line in lines]
+    grid = [list(FIRST), *body]
     left = {"env_id", "variant"}
-    widths = [max(len(row[i]) for row in cells) for i in range(len(FIRST))]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(FIRST))]
     rule = [
         ":" + "-" * (w - 1) if name in left else "-" * (w - 1) + ":"
         for name, w in zip(FIRST, widths, strict=True)
     ]
     text = [f"# {results.study['name']}: {results.standing_text()}", ""]
-    for row in (cells[0], rule, *cells[1:]):
+    for row in (grid[0], rule, *body):
         padded = [
             cell.ljust(w) if name in left else cell.rjust(w)
             for name, cell, w in zip(FIRST, row, widths, strict=True)
@@ -80,14 +81,18 @@ def as_markdown(lines: Sequence[Line], results: Results) -> str:
     return "\n".join(text)
 
 
+def cells(line: Line) -> dict[str, str]:
+    """The columns of ``FIRST`` as people read them: numbers short, intervals beside them."""
+    return {name: _cell(line, name) for name in FIRST}
+
+
 def _cell(line: Line, name: str) -> str:
     if name in line.numbers:
         number = line.numbers[name]
         if np.isnan(number.point):
             return line.waits_text.get(name) or "n/a"
         return interval_text(name, number)
-    value = str(line.record()[name])
-    return value.replace("|", "\\|")
+    return str(line.record()[name])
 
 
 def interval_text(name: str, number: Interval) -> str:
@@ -194,8 +199,8 @@ def as_latex(lines: Sequence[Line], results: Results) -> str:
                 "    \\midrule",
                 f"    \\multicolumn{{{len(titles) + 1}}}{{l}}{{\\textit{{{escaped(env_id)}}}}} \\\\",
             ]
-        cells = [escaped(_cell(line, name)) for name in HEADINGS]
-        text.append(f"    {escaped(line.row.name)} & {' & '.join(map(_minus, cells))} \\\\")
+        texts = [escaped(_cell(line, name)) for name in HEADINGS]
+        text.append(f"    {escaped(line.row.name)} & {' & '.join(map(_minus, texts))} \\\\")
     text += ["    \\bottomrule", "  \\end{tabular}", "\\end{table*}", ""]
     return "\n".join(text)
 

@@ -24,11 +24,9 @@ def draw(scene: Scene) -> Page:
     width = (WIDTH - LEFT - 0.12 - GAP * (columns - 1)) / columns
     tall = {1: 2.4, 2: 1.75}.get(columns, 1.35)
     low = {1: 1.2, 2: 0.95}.get(columns, 0.72)
-    most = [
-        max((len(p.members) for p in plan.panels[r * columns :][:columns] if p), default=0)
-        for r in range(rows)
-    ]
-    heads = [0.2 + KEY_LINE * count for count in most]
+    names = [_names(panel, width) for panel in plan.panels]
+    lines = [sum(1 + name.count("\n") for name in found) for found in names]
+    heads = [0.2 + KEY_LINE * max(lines[row * columns :][:columns]) for row in range(rows)]
     foot = 0.36
     tops = [sum(heads[:r]) + r * (tall + 0.1 + low + foot) for r in range(rows)]
     page = Page(
@@ -44,6 +42,7 @@ def draw(scene: Scene) -> Page:
         if panel is None:
             continue
         row, column = divmod(place, columns)
+        first = not any(plan.panels[row * columns : place])
         left = LEFT + column * (width + GAP)
         top = tops[row]
         page.text(left, HEADER + top + 0.12, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
@@ -51,21 +50,26 @@ def draw(scene: Scene) -> Page:
             left,
             top + 0.17,
             [parts.line_handle(member.look) for member in panel.members],
-            [named(member.name, member.drawn) for member in panel.members],
+            names[place],
         )
         curves = page.axes(left, top + heads[row], width, tall)
         variance = page.axes(left, top + heads[row] + tall + 0.1, width, low)
         last = place + columns >= len(plan.panels) or plan.panels[place + columns] is None
         _draw_panel(scene, plan, panel, curves, variance)
-        parts.set_returns(curves, limits, numbers=column == 0, ticks=5)
+        parts.set_returns(curves, limits, numbers=first, ticks=5)
         parts.set_steps(curves, scene.at, numbers=False)
-        parts.set_variance(variance, top_variance, numbers=column == 0)
+        parts.set_variance(variance, top_variance, numbers=first)
         parts.set_steps(variance, scene.at, label=last)
-        if column == 0:
+        if first:
             curves.set_ylabel("return")
             variance.set_ylabel("variance", fontsize=SMALL)
             page.figure.align_ylabels([curves, variance])
     return page
+
+
+def _names(panel: Panel | None, width: float) -> list[str]:
+    """The names in a panel's key."""
+    return [named(member.name, member.drawn, width) for member in panel.members] if panel else []
 
 
 def _draw_panel(scene: Scene, plan: Sheet, panel: Panel, curves: Axes, variance: Axes) -> None:
@@ -74,11 +78,12 @@ def _draw_panel(scene: Scene, plan: Sheet, panel: Panel, curves: Axes, variance:
     if plan.reference is not None:
         parts.draw_mean(curves, scene.at, plan.reference.bands["curve"], BASELINE, shade=0.12)
         parts.draw_mean(variance, scene.at, plan.reference.bands["running_variance"], BASELINE, shade=0.12)
+    shade = 0.18 if len(panel.members) < 3 else 0.12
     for member in panel.members:
         bands = member.drawn.bands
         parts.draw_seeds(curves, scene.at, bands["curve"], member.look.colour, among=len(panel.members))
-        parts.draw_mean(curves, scene.at, bands["curve"], member.look, front=4)
-        parts.draw_mean(variance, scene.at, bands["running_variance"], member.look, front=4)
-        parts.mark_diverged(curves, scene.at, member.drawn, parts.ALERT)
+        parts.draw_mean(curves, scene.at, bands["curve"], member.look, front=4, shade=shade)
+        parts.draw_mean(variance, scene.at, bands["running_variance"], member.look, front=4, shade=shade)
+        parts.mark_diverged(curves, scene.at, member.drawn)
     if not any(member.drawn.n for member in panel.members):
         parts.write_nothing(curves)

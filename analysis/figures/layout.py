@@ -154,7 +154,7 @@ def _factorial(scene: Scene) -> Sheet:
                 d for d in scene.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
             ]
             title = f"{down} {piece_text(vertical)}, {across} {piece_text(horizontal)}"
-            panels += _cells(title, cell, rest, base)
+            panels += _cells(title, cell, rest, base, scene.baseline)
     note = f"Panels: {down} and {across}; colours: {' and '.join(rest)}."
     while len(panels) % len(columns):
         panels.append(None)
@@ -162,7 +162,7 @@ def _factorial(scene: Scene) -> Sheet:
 
 
 def _cells(
-    title: str, cell: list[Drawn], rest: Sequence[str], base: Mapping[str, Mapping[str, Any]]
+    title: str, cell: list[Drawn], rest: Sequence[str], base: style.Pieces, baseline: str
 ) -> list[Panel | None]:
     """One panel (more where too many lines meet, none where no row has these pieces)."""
     if not cell:
@@ -171,7 +171,11 @@ def _cells(
     for drawn in cell:
         only_rest = {slot: drawn.row.slots[slot] if slot in rest else base[slot] for slot in SLOTS}
         one = style.look(only_rest, base)
-        looks.append(replace(one, colour=style.GREY) if one == style.BASELINE else one)
+        if one == style.BASELINE and drawn.row.variant != baseline:
+            one = replace(
+                one, colour=style.GREY
+            )  # alike but for the panel's own slots; black is the baseline's
+        looks.append(one)
     names = [" + ".join(piece_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
     members = [Member(*found) for found in zip(cell, style.apart(looks), names, strict=True)]
     size = MOST_LINES + 2
@@ -201,7 +205,7 @@ def _swept(scene: Scene) -> Sheet:
             part = slice(start, start + MOST_LINES + 2)
             members = zip(found[part], looks[part], strict=True)
             panels.append(Panel(title, colour, tuple(Member(d, k, _last(d)) for d, k in members)))
-    return Sheet(tuple(panels), columns_for(len(panels)), None, "Light to dark: the values in their order.")
+    return Sheet(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 
 
 def _last(drawn: Drawn) -> str:

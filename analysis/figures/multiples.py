@@ -2,75 +2,63 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from analysis.figures import parts, style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.layout import base_slots, is_factorial, piece_text
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
-from analysis.results import Row, key_text, value_text
+from analysis.results import Row, swept_text
 
 LEFT = 0.45
 GAP = 0.12
-HEAD = 0.3
+LINE = 0.112
 FOOT = 0.24
+PLAIN = "#444444"
 
 
 def draw(scene: Scene) -> Page:
     """A grid of small panels in the study's order, with common axes."""
     base = base_slots(scene)
     shown = [drawn for drawn in scene.drawn if scene.is_swept or drawn.row.variant != scene.baseline]
-    shown = shown or list(scene.drawn)
-    pairs = [(drawn, scene.reference(drawn.row)) for drawn in shown]
+    pairs = [(drawn, scene.reference(drawn.row)) for drawn in shown or scene.drawn]
     columns = columns_for(len(pairs))
     width = (WIDTH - LEFT - 0.1 - GAP * (columns - 1)) / columns
     tall = min(0.72 * width, 1.6)
     rows = -(-len(pairs) // columns)
-    step = HEAD + tall + 0.12
-    compared = any(reference is not None for _, reference in pairs)
+    titles = [title_lines(scene, drawn, width) for drawn, _ in pairs]
+    heads = [0.09 + LINE * max(map(len, titles[row * columns :][:columns])) for row in range(rows)]
+    tops = [sum(heads[:row]) + row * (tall + 0.1) for row in range(rows)]
+    reference = next((found for _, found in pairs if found is not None), None)
     page = Page(
-        rows * step + FOOT,
-        parts.title(scene, "each against the baseline" if compared else "each alone"),
+        tops[-1] + heads[-1] + tall + FOOT,
+        parts.title(scene, "each against the baseline" if reference else "each alone"),
         parts.counts_text(scene),
-        parts.caption(
-            scene,
-            "Black: the baseline at the same point of the sweep, where it has one."
-            if scene.is_swept and compared
-            else "",
-            "" if compared else "Grey: the means of the other rows.",
-        ),
+        parts.caption(scene, _note(scene, reference)),
     )
-    only = next((reference for _, reference in pairs if reference is not None), None)
-    page.key(LEFT, -0.19, *parts.general_key(scene, None if scene.is_swept else only), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(scene, reference), columns=5)
     limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)
-    for place, (drawn, reference) in enumerate(pairs):
+    for place, (drawn, beside) in enumerate(pairs):
         row, column = divmod(place, columns)
-        left, top = LEFT + column * (width + GAP), row * step
+        left, top = LEFT + column * (width + GAP), tops[row] + heads[row]
         look = _look(scene, drawn, base)
-        first, second = title_lines(scene, drawn.row)
-        missing = parts.missing_text(drawn)
-        page.text(left, HEADER + top + 0.13, first, size=SMALL, weight="bold", colour=look.colour)
-        page.text(
-            left,
-            HEADER + top + 0.245,
-            missing or second,
-            size=SMALL - 0.7,
-            colour=parts.ALERT if missing else "#444444",
-        )
-        axes = page.axes(left, top + HEAD, width, tall)
+        for line, (text, bold, colour) in enumerate(reversed(titles[place])):
+            page.text(
+                left,
+                HEADER + top - 0.05 - LINE * line,
+                text,
+                size=SMALL,
+                weight="bold" if bold else "normal",
+                colour=colour or look.colour,
+            )
+        axes = page.axes(left, top, width, tall)
         parts.draw_threshold(axes, scene.threshold)
-        if reference is not None:
-            parts.draw_mean(axes, scene.at, reference.bands["curve"], BASELINE, shade=0.12)
-        elif not compared:
-            for other in scene.drawn:
-                if other is not drawn:
-                    axes.plot(
-                        scene.at, other.bands["curve"].mean, color=style.PALE, linewidth=0.6, zorder=1.2
-                    )
-        parts.draw_seeds(axes, scene.at, drawn.bands["curve"], look.colour)
-        parts.draw_mean(axes, scene.at, drawn.bands["curve"], look, front=4)
-        parts.mark_diverged(axes, scene.at, drawn, parts.ALERT)
-        if not drawn.n:
-            parts.write_nothing(axes)
+        if beside is not None:
+            parts.draw_mean(axes, scene.at, beside.bands["curve"], BASELINE, shade=0.12)
+        elif reference is None:
+            parts.draw_others(axes, scene.at, [other for other in scene.drawn if other is not drawn])
+        parts.draw_row(axes, scene.at, drawn, look)
         below = place + columns < len(pairs)
         parts.set_returns(axes, limits, numbers=column == 0, ticks=3)
         parts.set_steps(axes, scene.at, numbers=not below, ticks=2)
@@ -87,19 +75,36 @@ def columns_for(panels: int) -> int:
     return 6
 
 
-def title_lines(scene: Scene, row: Row) -> tuple[str, str]:
-    """A panel's name in two lines: the variant and its point, or the pieces of a cell of a factorial."""
+def title_lines(scene: Scene, drawn: Drawn, width: float) -> list[tuple[str, bool, str]]:
+    """(text, bold, colour) of the lines above a panel: its name, its point of the sweep, what is missing.
+
+    A cell of a factorial is named by its pieces; no colour means the panel's own.
+    """
+    first, second = _name(scene, drawn.row)
+    letters = int(width / (parts.LETTER * 1.12))
+    lines = [(text, True, "") for text in textwrap.wrap(first, letters)]
+    for text, colour in ((second, PLAIN), (parts.missing_text(drawn), parts.ALERT)):
+        lines += [(part, False, colour) for part in textwrap.wrap(text, int(width / parts.LETTER))]
+    return lines
+
+
+def _name(scene: Scene, row: Row) -> tuple[str, str]:
     if row.swept:
-        return row.title, ", ".join(f"{key_text(k)} {value_text(v)}" for k, v in row.swept.items())
-    if is_factorial(scene) and row.title == row.label and "+" in row.label:
+        return row.title, ", ".join(swept_text(key, value) for key, value in row.swept.items())
+    if is_factorial(scene) and "+" in row.label:
         texts = [piece_text(row.slots[slot]) for slot in style.SLOTS]
         return " + ".join(texts[:2]), " + ".join(texts[2:])
     return row.title, ""
 
 
+def _note(scene: Scene, reference: Drawn | None) -> str:
+    if reference is None:
+        return "Grey: the means of the other rows." if len(scene.drawn) > 1 else ""
+    return "Black: the baseline at the same point of the sweep." if scene.is_swept else ""
+
+
 def _look(scene: Scene, drawn: Drawn, base: style.Pieces) -> Look:
-    """Solid, as a line alone in its panel needs no dash; the baseline's own rows are grey beside black."""
+    """Solid, as a line alone in its panel needs no dash; the baseline's own rows have the settings' colour."""
     if drawn.row.variant == scene.baseline:
-        return Look("#333333")
-    colour = style.look(drawn.row.slots, base).colour
-    return Look(colour)
+        return Look(style.SETTINGS)
+    return Look(style.look(drawn.row.slots, base).colour)

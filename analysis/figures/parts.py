@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,14 +15,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analysis.figures.data import Band, Drawn, Scene
 from analysis.figures.page import SMALL
-from analysis.figures.style import BASELINE, GREY, Look
+from analysis.figures.style import BASELINE, GREY, PALE, Look
 from analysis.intervals import LEVEL
-from analysis.metrics import METRICS, WINDOW, Floats, Ints
-from analysis.results import standing_text
+from analysis.metrics import WINDOW, Floats, Ints
 
 PERCENT = f"{LEVEL * 100:g} %"
 ALERT = "#b00020"
 THRESHOLD = "#6b6b6b"
+LETTER = 0.054
+"""Inches per letter of small text, on the safe side."""
+KEY_HANDLE = 0.3
+"""Inches of a key's line sample."""
 
 
 # ---- lines ----
@@ -43,13 +47,14 @@ def draw_seeds(axes: Axes, at: Ints, band: Band, colour: str, *, among: int = 1)
     if not count:
         return
     opacity = float(np.clip(5 / (count * among), 0.12, 0.45))
-    lines = [np.column_stack([at, run])[np.isfinite(run)] for run in band.runs]
+    thin = slice((len(at) - 1) % 2, None, 2)  # every other grid step and the last: finer than the paper
+    lines = [np.column_stack([at, run])[thin][np.isfinite(run[thin])] for run in band.runs]
     axes.add_collection(
         LineCollection(lines, colors=[colour], linewidths=0.4, alpha=opacity, zorder=1.5), autolim=False
     )
 
 
-def mark_diverged(axes: Axes, at: Ints, drawn: Drawn, colour: str) -> None:
+def mark_diverged(axes: Axes, at: Ints, drawn: Drawn) -> None:
     """A cross on each seed's line where it diverged."""
     for place, step in drawn.diverged:
         line = drawn.bands["curve"].runs[place]
@@ -57,7 +62,7 @@ def mark_diverged(axes: Axes, at: Ints, drawn: Drawn, colour: str) -> None:
         known = np.flatnonzero(np.isfinite(line))
         if len(known):
             height = line[max(where, known[0])]
-            axes.plot([step], [height], marker="x", color=colour, markersize=4, markeredgewidth=1.1, zorder=5)
+            axes.plot([step], [height], marker="x", color=ALERT, markersize=4, markeredgewidth=1.1, zorder=5)
 
 
 def draw_threshold(axes: Axes, threshold: float | None) -> None:
@@ -71,8 +76,12 @@ def draw_threshold(axes: Axes, threshold: float | None) -> None:
 
 def set_steps(axes: Axes, at: Ints, *, numbers: bool = True, label: bool = True, ticks: int = 3) -> None:
     """The horizontal axis: environment steps from 0 to the budget."""
-    axes.set_xlim(0, float(at[-1]))
-    axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    end = float(at[-1])
+    axes.set_xlim(0, end)
+    places = np.asarray(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, end))
+    axes.xaxis.set_major_locator(FixedLocator(places[(places >= 0) & (places <= end)].tolist()))
+    if numbers and end in places:  # or it would run into the next panel's 0
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: steps_text(step)))
     axes.tick_params(axis="x", labelbottom=numbers)
     if label and numbers:
@@ -157,10 +166,11 @@ def general_key(
     names: list[str] = []
     if reference is not None:
         handles.append(line_handle(BASELINE))
-        names.append(f"{reference.row.name} (baseline)")
-    handles.append(Patch(color=GREY, alpha=0.35, linewidth=0))
-    names.append(f"{PERCENT} interval of the mean")
-    if seeds:
+        names.append(f"{reference.row.title} (baseline)")
+    if _has_intervals(scene):
+        handles.append(Patch(color=GREY, alpha=0.35, linewidth=0))
+        names.append(f"{PERCENT} interval of the mean")
+    if seeds and _has_intervals(scene):
         handles.append(Line2D([], [], color=GREY, linewidth=0.5))
         names.append("single seeds")
     if scene.threshold is not None:
@@ -190,23 +200,35 @@ def counts_text(scene: Scene) -> str:
 
 
 def missing_text(drawn: Drawn) -> str:
-    """'' where all runs stand and none diverged, otherwise '8 of 10 runs (2 failed)'."""
-    whole = all(run.state == "ok" for run in drawn.row.runs)
-    return "" if whole else standing_text(drawn.row.runs)
+    """'' where all runs stand and none diverged, otherwise '8 of 10 runs, 1 diverged'."""
+    asked, diverged = len(drawn.row.runs), len(drawn.diverged)
+    texts = [f"{drawn.n} of {asked} runs"] if drawn.n < asked else []
+    texts += [f"{diverged} diverged"] if diverged else []
+    return ", ".join(texts)
 
 
-def named(name: str, drawn: Drawn) -> str:
-    """A line's name in a key, with what is missing of it."""
+def named(name: str, drawn: Drawn, width: float) -> str:
+    """A line's name in a key of so many inches, with what is missing of it, on as many lines as it takes."""
     missing = missing_text(drawn)
-    return f"{name}: {missing}" if missing else name
+    letters = int((width - KEY_HANDLE) / LETTER)
+    text = f"{name}: {missing}" if missing else name
+    texts = [text] if len(text) <= letters else [name, missing]
+    return "\n".join(line for text in texts for line in textwrap.wrap(text, letters))
+
+
+def _has_intervals(scene: Scene) -> bool:
+    return any(drawn.n > 1 for drawn in scene.drawn)
 
 
 def caption(scene: Scene, *sentences: str) -> str:
     """What every figure says of its numbers, and more."""
+    n = n_text(scene.drawn)
+    interval = f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n}; seeds are resampled)."
+    if not _has_intervals(scene):
+        interval = f"{n}: a single seed has no interval."
     general = (
-        f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n_text(scene.drawn)}; seeds are resampled). "
-        f"Return: mean of the last {WINDOW} finished training episodes, on a grid of {len(scene.at)} steps. "
-        f"Budget: {scene.budget} environment steps per run."
+        f"{interval} Return: mean of the last {WINDOW} finished training episodes, on a grid of {len(scene.at)} "
+        f"steps. Budget: {scene.budget} environment steps per run."
     )
     return " ".join([general, *sentences])
 
@@ -214,25 +236,37 @@ def caption(scene: Scene, *sentences: str) -> str:
 def variance_sentence(form: str = "full windows") -> str:
     """How the running variance is made and drawn."""
     return (
-        f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), on an axis spaced by its "
-        "square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: read it with the level."
+        f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), in squared return, on an axis "
+        "spaced by its square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: "
+        "read it with the level."
     )
-
-
-def label_of(quantity: str) -> str:
-    """A quantity's axis label."""
-    metric = METRICS[quantity]
-    return "return" if quantity == "curve" else metric.title.lower()
 
 
 def write_nothing(axes: Axes) -> None:
     """Mark a panel of which no run stands."""
     axes.text(
-        0.5,
-        0.5,
+        0.97,
+        0.06,
         "no run stands",
         transform=axes.transAxes,
-        horizontalalignment="center",
+        ha="right",
         color=ALERT,
         fontsize=SMALL,
+        zorder=6,
     )
+
+
+def draw_row(axes: Axes, at: Ints, drawn: Drawn, look: Look) -> None:
+    """A row alone in its panel: its seeds, its mean, and where runs diverged."""
+    draw_seeds(axes, at, drawn.bands["curve"], look.colour)
+    draw_mean(axes, at, drawn.bands["curve"], look, front=4)
+    mark_diverged(axes, at, drawn)
+    if not drawn.n:
+        write_nothing(axes)
+
+
+def draw_others(axes: Axes, at: Ints, others: Iterable[Drawn]) -> None:
+    """The means of other rows, pale, for comparison."""
+    for other in others:
+        if other.n:
+            axes.plot(at, other.bands["curve"].mean, color=PALE, linewidth=0.6, zorder=1.2)

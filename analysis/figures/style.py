@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import seaborn as sns
 from matplotlib.colors import to_hex, to_rgb
 
 SLOTS = ("replay", "target", "bootstrap", "head")
@@ -28,6 +29,8 @@ SOFT = "#de8f05"
 BLACK = "#000000"
 GREY = "#8c8c8c"
 PALE = "#c9c9c9"
+SETTINGS = "#4a3f9a"
+"""A swept setting, which belongs to no slot."""
 
 Dash = tuple[float, ...]
 SOLID: Dash = ()
@@ -105,11 +108,17 @@ def _by_lag(colour: str, lag: float) -> Look:
 
 
 def ordered(count: int, colour: str) -> list[Look]:
-    """Looks of the values of a swept key in their order, from light to dark."""
-    lightest = -0.62 if colour == BLACK else -0.5
-    darkest = 0.0 if colour == BLACK else 0.35
-    steps = [lightest + (darkest - lightest) * i / max(count - 1, 1) for i in range(count)]
-    return [Look(shaded(colour, step), DASHES[i % len(DASHES)]) for i, step in enumerate(steps)]
+    """Looks of the values of a swept key in their order: shades of a variant's colour from light to dark.
+
+    The baseline's black has no shades that can be told apart; its values take seaborn's ``viridis`` instead.
+    """
+    parts = [i / max(count - 1, 1) for i in range(count)]
+    if colour == BLACK:
+        palette = sns.color_palette("viridis", as_cmap=True)
+        colours = [to_hex(palette(0.82 - 0.82 * part)) for part in parts]
+    else:
+        colours = [shaded(colour, -0.5 + 0.85 * part) for part in parts]
+    return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colours)]
 
 
 def apart(looks: Sequence[Look]) -> list[Look]:

@@ -10,10 +10,10 @@ from analysis.figures.parts import named
 from analysis.figures.style import BASELINE
 
 COLUMNS = (
-    ("curve", "level: return"),
-    ("running_variance_growing", "variance, growing window (lessons)"),
+    ("curve", "level of the return"),
+    ("running_variance_growing", "variance, growing window"),
     ("running_variance", "variance, full windows"),
-    ("running_variance_trend", "variance around the local trend"),
+    ("running_variance_trend", "variance around trend"),
 )
 LEFT = 0.42
 LEVEL_GAP = 0.42
@@ -37,9 +37,9 @@ def draw(scene: Scene) -> Page:
         parts.caption(
             scene,
             parts.variance_sentence("three forms"),
-            "Growing: the first windows hold fewer episodes, so it starts at 0. Full: none before the tenth "
-            "episode. Around the trend: mean squared residual of the window's least-squares line, times 10/8; "
-            "a climb alone doesn't raise it.",
+            "Growing (the lessons' form): the first windows hold fewer episodes, so it starts at 0. "
+            "Full: none before the tenth episode. Around the trend: mean squared residual of the window's "
+            "least-squares line, times 10/8; a climb alone doesn't raise it.",
             plan.note,
         ),
     )
@@ -55,7 +55,7 @@ def draw(scene: Scene) -> Page:
             LEFT,
             top + 0.19,
             [parts.line_handle(member.look) for member in panel.members],
-            [named(member.name, member.drawn) for member in panel.members],
+            [named(member.name, member.drawn, WIDTH) for member in panel.members],
             columns=KEY_COLUMNS,
         )
         for column, ((quantity, _), left) in enumerate(zip(COLUMNS, lefts, strict=True)):
