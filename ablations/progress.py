@@ -27,45 +27,63 @@ class Silent:
     def finish(self) -> None: ...
 
 
+class Pace:
+    """How much is done since when. Counts from several threads."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.started = time.monotonic()
+        self.lock = threading.Lock()
+
+    def add(self, steps: int) -> None:
+        """Count lane-steps as done."""
+        with self.lock:
+            self.done += steps
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self.started
+        rate = self.done / max(seconds, 1e-3)
+        if self.done >= self.total:
+            return f"{rate:,.0f} lane-steps/s, took {span(seconds)}"
+        left = f"{span((self.total - self.done) / rate)} left" if rate else "..."
+        return f"{rate:,.0f} lane-steps/s, {left}"
+
+
 class Lines:
     """Plain lines without control codes, the pauses between them growing from seconds to minutes."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.lock = threading.Lock()
-        self.total = self.done = 0
+        self.pace: Pace | None = None
         self.text = ""
         self.pause = FIRST_LINE_SECONDS
-        self.started = self.due = 0.0
+        self.due = 0.0
 
     def start(self, total_steps: int, text: str) -> None:
-        self.total, self.text, self.started = total_steps, text, time.monotonic()
-        self.due = self.started + self.pause
+        self.pace, self.text = Pace(total_steps), text
+        self.due = time.monotonic() + self.pause
         self.note(f"{text}: {total_steps:,} lane-steps to do")
 
     def advance(self, steps: int) -> None:
-        with self.lock:
-            self.done += steps
-            now = time.monotonic()
-            if now < self.due:
-                return
+        if self.pace is None:
+            return
+        self.pace.add(steps)
+        if time.monotonic() >= self.due:
             self.pause = min(1.5 * self.pause, LONGEST_PAUSE_SECONDS)
-            self.due = now + self.pause
-        self.note(self._line(now - self.started))
+            self.due = time.monotonic() + self.pause
+            self.note(self._line(self.pace))
 
     def note(self, text: str) -> None:
         with suppress(OSError, ValueError):  # nobody listens any more; the grid goes on
             print(text, file=self.stream, flush=True)
 
     def finish(self) -> None:
-        if self.started and self.done:
-            self.note(self._line(time.monotonic() - self.started))
-        self.started = 0.0
+        if self.pace is not None:
+            self.note(self._line(self.pace))
+        self.pace = None
 
-    def _line(self, seconds: float) -> str:
-        rate = self.done / max(seconds, 1e-9)
-        left = "" if self.done >= self.total else f", {span((self.total - self.done) / max(rate, 1e-9))} left"
-        return f"{self.text}: {self.done / max(self.total, 1):.0%}, {rate:,.0f} lane-steps/s{left}"
+    def _line(self, pace: Pace) -> str:
+        return f"{self.text}: {pace.done / max(pace.total, 1):.0%}, {pace}"
 
 
 class Bar:
@@ -77,29 +95,27 @@ class Bar:
         self.console = Console(file=stream, highlight=False)
         self.bar: RichProgress | None = None
         self.task: TaskID | None = None
+        self.pace: Pace | None = None
 
     def start(self, total_steps: int, text: str) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-        self.bar = Progress(
+        self.pace = Pace(total_steps)
+        columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("left"),
-            console=self.console,
-            speed_estimate_period=60.0,
+            TextColumn("{task.fields[pace]}"),
         )
-        self.task = self.bar.add_task(text, total=total_steps, rate="")
+        self.bar = Progress(*columns, console=self.console)
+        self.task = self.bar.add_task(text, total=total_steps, pace="starting")
         self.bar.start()
 
     def advance(self, steps: int) -> None:
-        if self.bar is None or self.task is None:
+        if self.bar is None or self.task is None or self.pace is None:
             return
-        self.bar.advance(self.task, steps)
-        speed = self.bar.tasks[0].speed
-        self.bar.update(self.task, rate=f"{speed:,.0f} lane-steps/s" if speed else "")
+        self.pace.add(steps)
+        self.bar.update(self.task, advance=steps, pace=str(self.pace))
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)

@@ -65,7 +65,7 @@ value_bounds = [1.0, 100.0]
 # learning_rate = [1e-3, 2.5e-4]
 # "target.period" = [10, 100]
 
-# Or a full factorial of pieces; its cells are labelled uniform+hard+max+linear.
+# Or a full factorial of pieces, its cells labelled uniform+hard+max+linear; `variants` are then further rows, or [].
 # [factors]
 # target = ["none", "hard", { kind = "soft", tau = 0.001 }]
 # bootstrap = ["max", "double"]

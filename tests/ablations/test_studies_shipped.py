@@ -6,7 +6,7 @@ import pytest
 
 from ablations import shipped, studies
 from ablations.target import Hard, Soft
-from ablations.variants import NAMED, changed_slots
+from ablations.variants import NAMED, changed_slots, plain
 
 COMBINATIONS = {"naive", "combined"}
 
@@ -72,7 +72,7 @@ def test_per_is_swept_over_a_quarter_of_the_rate_and_three_alphas():
     rows = studies.load("per").rows
     rates = {row.settings.learning_rate for row in rows}
     assert min(rates) == max(rates) / 4
-    assert len({row.slots.replay.alpha for row in rows if row.variant == "per"}) == 3
+    assert len({plain(row.slots)["replay"]["alpha"] for row in rows if row.variant == "per"}) == 3
 
 
 def test_the_reference_has_at_most_fifty_runs():
@@ -89,7 +89,7 @@ def test_soft_targets_of_the_target_study_have_the_lag_of_its_hard_ones():
 
 def test_buffer_by_target_is_the_lessons_nine_curves():
     rows = studies.load("buffer-by-target").rows
-    assert {(row.settings.buffer_size, row.slots.target.period) for row in rows} == {
+    assert {(row.settings.buffer_size, plain(row.slots)["target"]["period"]) for row in rows} == {
         (size, period) for size in (1000, 5000, 10000) for period in (10, 50, 200)
     }
 
