@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-import traceback
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, TypedDict
 import torch
 
 from ablations import store
-from ablations.envs.gym import Failure, GymLanes
+from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.learner import Learner, learn
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import from_plain as settings_from_plain
@@ -54,9 +53,7 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
     try:
         outcomes, tables = _train(job, report)
     except Exception as problem:
-        frames = tuple(traceback.extract_tb(problem.__traceback__))
-        failure = Failure(0, type(problem).__name__, str(problem), frames)
-        outcomes = [_failed(failure)] * len(job["lanes"])
+        outcomes = [_failed(failure_of(0, problem))] * len(job["lanes"])
         tables = [None] * len(job["lanes"])
     shared = {
         "versions": versions(),

@@ -73,6 +73,7 @@ class Update:
     """What the latest gradient update saw, for those who look on."""
 
     batch: Batch
+    q: Tensor  # (L, B, A): Q(s, .) before the update
     delta: Tensor  # (L, B): y - Q(s, a), before weighting
     loss: Tensor  # (L,)
 
@@ -84,23 +85,21 @@ class Moment:
     step: int
     epsilon: float
     steps: Steps
-    update: Update | None
+    updates: tuple[Update, ...]  # made at this step
 
 
 def learn(a: Learner) -> Iterator[Moment]:
     """Train all lanes for ``settings.total_timesteps`` environment steps."""
     s = a.settings
-    update = None
     for step in range(1, s.total_timesteps + 1):
         epsilon = epsilon_at(s, step - 1, a.updates)
         obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
         action = act(a, obs, epsilon)
         steps = a.envs.step(action.tolist())
         a.variant.replay.add(a.memory, transition(s, obs, action, steps, a.dtype))
-        if step >= s.learning_starts and step % s.train_frequency == 0:
-            for _ in range(s.gradient_steps):
-                update = improve(a, step)
-        yield Moment(step, epsilon, steps, update)
+        rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
+        updates = tuple(improve(a, step) for _ in range(rounds))
+        yield Moment(step, epsilon, steps, updates)
 
 
 def act(a: Learner, obs: Tensor, epsilon: float) -> Tensor:
@@ -129,8 +128,8 @@ def improve(a: Learner, step: int) -> Update:
     batch = v.replay.sample(a.memory, a.sampling.next(), step / s.total_timesteps)
     with torch.no_grad():
         y = v.bootstrap(batch, a.q, a.q_minus)  # (L, B)
-    chosen = a.q(batch.obs).gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B, A) -> (L, B)
-    delta = y - chosen
+    q = a.q(batch.obs)  # (L, B, A)
+    delta = y - q.gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B)
     loss = (batch.weight * error(delta, s.loss)).mean(-1)  # (L,)
     if a.optimiser.step(loss):
         frozen = (~a.optimiser.alive).nonzero().flatten().tolist()
@@ -140,7 +139,7 @@ def improve(a: Learner, step: int) -> Update:
     if minus is not a.minus:
         a.use_minus(minus)
     v.replay.feedback(a.memory, batch, delta.detach())
-    return Update(batch, delta.detach(), loss.detach())
+    return Update(batch, q.detach(), delta.detach(), loss.detach())
 
 
 def error(delta: Tensor, loss: str) -> Tensor:

@@ -79,6 +79,13 @@ class Network:
             h = affine(layers[f"trunk_{i}"], h).relu_()  # (L, B, width)
         return h
 
+    def activations(self, layers: Layers, obs: Tensor) -> list[Tensor]:
+        """Every hidden layer of the trunk, first to last: (L, B, D) -> [(L, B, width)]."""
+        hidden = [obs]
+        for i in range(len(self.hidden)):
+            hidden.append(affine(layers[f"trunk_{i}"], hidden[-1]).relu())
+        return hidden[1:]
+
     def values(self, layers: Layers, obs: Tensor) -> Tensor:
         """Q: (L, B, D) -> (L, B, A)."""
         return self.head.apply(layers, self.features(layers, obs))

@@ -52,6 +52,7 @@ class Optimiser:
         self.count = torch.zeros((), dtype=torch.float32)
         self.alive = torch.ones(len(online.flat), dtype=torch.bool, device=online.flat.device)  # (L,)
         self.all_alive = True
+        self._norm: Tensor | None = None  # of the latest gradient before clipping, if it was clipped
 
     def step(self, loss: Tensor) -> bool:
         """One update from the losses (L,); the **sum** over lanes keeps their gradients apart.
@@ -66,8 +67,8 @@ class Optimiser:
                 self.alive &= finite
                 self.all_alive = False
             if self.max_grad_norm > 0:
-                norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
-                grad.mul_((self.max_grad_norm / (norm + 1e-6)).clamp_(max=1.0))
+                self._norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
+                grad.mul_((self.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
             if self.all_alive:
                 self._apply()
             else:
@@ -75,6 +76,10 @@ class Optimiser:
                 self._apply()
                 self.online.flat.copy_(torch.where(self.alive[:, None], self.online.flat, before))
         return newly_frozen
+
+    def gradient_norm(self) -> Tensor:
+        """The Euclidean norm of the latest gradient before clipping: (L,)."""
+        return self.online.grad.norm(dim=-1) if self._norm is None else self._norm.squeeze(-1)
 
     def _apply(self) -> None:
         flat, grad = [self.online.flat], [self.online.grad]

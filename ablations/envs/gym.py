@@ -40,6 +40,12 @@ class Failure:
     frames: tuple[traceback.FrameSummary, ...]
 
 
+def failure_of(step: int, problem: Exception) -> Failure:
+    """What is kept of an exception that was raised after ``step`` environment steps."""
+    frames = tuple(traceback.extract_tb(problem.__traceback__))
+    return Failure(step, type(problem).__name__, str(problem), frames)
+
+
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     """One environment, with Gymnasium's own wrappers (time limit, order enforcement)."""
     return gymnasium.make(env_id, disable_env_checker=True, **args)
@@ -110,5 +116,4 @@ class GymLanes:
             self._fail(lane, problem)
 
     def _fail(self, lane: int, problem: Exception) -> None:
-        frames = tuple(traceback.extract_tb(problem.__traceback__))
-        self.failures[lane] = Failure(self.steps, type(problem).__name__, str(problem), frames)
+        self.failures[lane] = failure_of(self.steps, problem)

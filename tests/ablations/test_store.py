@@ -210,7 +210,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(
     def broken(*_: Any) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(store.os, "replace", broken)
+    monkeypatch.setattr("os.replace", broken)
     with pytest.raises(OSError, match="Input/output"):
         store.write_atomic(path, b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["study.json"]

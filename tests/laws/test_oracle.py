@@ -53,8 +53,7 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
     updates: list[tuple[int, Update]] = []
     for moment in learn(learner):
         recorder.observe(moment)
-        if moment.update is not None and (not updates or updates[-1][1] is not moment.update):
-            updates.append((moment.step, moment.update))
+        updates += [(moment.step, update) for update in moment.updates]
     trace = textbook_dqn.train(
         env_id, {}, plain(variant), settings, SEEDS[LANE], 0, settings["total_timesteps"]
     )
@@ -65,9 +64,8 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
         [e.epsilon for e in trace.episodes], [row[5] for row in recorder.rows[LANE]], rtol=1e-12
     )
     assert len(trace.updates) == learner.updates >= 100
-    last_of_step = {each.step: each for each in trace.updates}
-    for step, update in updates:
-        expected = last_of_step[step]
+    for (step, update), expected in zip(updates, trace.updates, strict=True):
+        assert step == expected.step
         np.testing.assert_allclose(update.delta[LANE], expected.delta, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(update.batch.weight[LANE], expected.weights, rtol=1e-7)
         np.testing.assert_allclose(update.loss[LANE], expected.loss, rtol=1e-7, atol=1e-12)
