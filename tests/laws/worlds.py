@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import torch
 
-from ablations.bootstrap import Double, InverseDouble, Max
+from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
 from ablations.envs.gym import GymLanes
-from ablations.head import Dueling, Linear
+from ablations.head import Dueling, Head, Linear
 from ablations.learner import Learner, learn
+from ablations.recorder import EpisodeRecorder, Row
+from ablations.replay import Replay
 from ablations.replay.consecutive import Consecutive
 from ablations.replay.latest import Latest
 from ablations.replay.prioritized import Prioritized
 from ablations.replay.uniform import Uniform
 from ablations.settings import Settings
-from ablations.target import Hard, NoTarget, Soft
+from ablations.target import Hard, NoTarget, Soft, Target
 from ablations.variants import Variant
+
+from . import toys  # noqa: F401  (registers environments)
 
 SMALL: dict[str, Any] = {
     "total_timesteps": 300,
@@ -29,14 +33,14 @@ SMALL: dict[str, Any] = {
     "learning_rate": 3e-3,
 }
 
+REPLAYS: tuple[Replay, ...] = (Latest(), Consecutive(), Uniform(), Prioritized())
+TARGETS: tuple[Target, ...] = (NoTarget(), Hard(7), Soft(0.05))
+BOOTSTRAPS: tuple[Bootstrap, ...] = (Max(), Double(), InverseDouble())
+HEADS: tuple[Head, ...] = (Linear(), Dueling(), Dueling((8,)))
+
 ALL_COMBINATIONS = [
-    Variant(*pieces)
-    for pieces in product(
-        (Latest(), Consecutive(), Uniform(), Prioritized()),
-        (NoTarget(), Hard(7), Soft(0.05)),
-        (Max(), Double(), InverseDouble()),
-        (Linear(), Dueling(), Dueling((8,))),
-    )
+    Variant(replay, target, bootstrap, head)
+    for replay, target, bootstrap, head in product(REPLAYS, TARGETS, BOOTSTRAPS, HEADS)
 ]
 
 
@@ -51,12 +55,35 @@ def trained(
     seeds: Sequence[int] = (0, 1),
     env_id: str = "CartPole-v1",
     dtype: torch.dtype = torch.float32,
+    env_args: Mapping[str, Any] | None = None,
+    entropy: int = 0,
     **settings: Any,
 ) -> Learner:
     """The learner of a cohort after its whole training."""
-    chosen = Settings(**{**SMALL, **settings})
-    torch.set_num_threads(1)
-    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, seeds), 0, seeds, dtype)
+    learner = untrained(variant, seeds, env_id, dtype, env_args, entropy, **settings)
     for _ in learn(learner):
         pass
     return learner
+
+
+def untrained(
+    variant: Variant,
+    seeds: Sequence[int] = (0, 1),
+    env_id: str = "CartPole-v1",
+    dtype: torch.dtype = torch.float32,
+    env_args: Mapping[str, Any] | None = None,
+    entropy: int = 0,
+    **settings: Any,
+) -> Learner:
+    """The learner of a cohort before its first step."""
+    torch.set_num_threads(1)
+    chosen = Settings(**{**SMALL, **settings})
+    return Learner(variant, chosen, GymLanes(env_id, env_args or {}, entropy, seeds), entropy, seeds, dtype)
+
+
+def history(learner: Learner) -> list[list[Row]]:
+    """Train; every finished episode of every lane."""
+    recorder = EpisodeRecorder(len(learner.seeds))
+    for moment in learn(learner):
+        recorder.observe(moment)
+    return recorder.rows

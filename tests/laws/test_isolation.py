@@ -1,0 +1,127 @@
+"""Lanes don't see each other: what goes wrong in one leaves the others' bits alone, and is marked."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ablations.learner import Learner, Moment, learn
+from ablations.recorder import EpisodeRecorder
+from ablations.variants import DQN, NAMED
+
+from . import toys
+from .worlds import ALL_COMBINATIONS, name_of, untrained
+
+LANE = 1
+SHORT: dict[str, Any] = {"total_timesteps": 90, "learning_starts": 20}
+POISONS = [math.nan, math.inf, -math.inf]
+VARIANTS = {
+    **{name: named.variant for name, named in NAMED.items()},
+    **{name_of(v): v for v in ALL_COMBINATIONS[::13]},
+}
+
+
+def watched(
+    learner: Learner, poison_at: int | None = None, poison: float = 0.0
+) -> tuple[list[Moment], EpisodeRecorder]:
+    """Train; optionally poke a number into one lane's weights before the step after ``poison_at``."""
+    recorder, moments = EpisodeRecorder(len(learner.seeds)), []
+    for moment in learn(learner):
+        recorder.observe(moment)
+        moments.append(moment)
+        if moment.step == poison_at:
+            with torch.no_grad():
+                learner.online.layers["advantage"].bias[LANE] = poison
+    return moments, recorder
+
+
+def others(flat: Tensor) -> Tensor:
+    return flat[[0, 2]]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str) -> None:
+    sound = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
+    _, expected = watched(sound)
+    for poison in POISONS:
+        sick = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
+        moments, recorder = watched(sick, poison_at=50, poison=poison)
+        assert torch.equal(others(sick.online.flat), others(sound.online.flat))
+        assert torch.equal(others(sick.minus), others(sound.minus))
+        assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
+        assert sick.diverged_at == {LANE: 51}
+        assert len(moments) == 90
+        lane_steps = sum(row[2] for row in recorder.rows[LANE]) + recorder.unfinished(LANE)["length"]
+        assert lane_steps == 90  # it goes on acting to the end of its budget
+
+
+def test_a_frozen_lanes_parameters_stay_as_they_were() -> None:
+    learner = untrained(DQN, seeds=[0, 1, 2])
+    frozen = None
+    for moment in learn(learner):
+        if moment.step == 80:
+            with torch.no_grad():
+                learner.online.layers["advantage"].bias[LANE] = math.inf
+            frozen = learner.online.flat[LANE].clone()
+    assert frozen is not None
+    assert torch.equal(learner.online.flat[LANE], frozen)
+
+
+@cache
+def spiked(name: str, loss: str, spike: float) -> tuple[Learner, EpisodeRecorder]:
+    """Three lanes on walks of which the middle one's pays ``spike`` at step 40."""
+    odd, even = toys.odd_and_even(2)
+    args = {"at_step": 40, "spike": spike}
+    learner = untrained(
+        NAMED[name].variant, [even[0], odd[0], even[1]], "tests/Spiky-v0", env_args=args, loss=loss, **SHORT
+    )
+    moments, recorder = watched(learner)
+    assert len(moments) == 90
+    return learner, recorder
+
+
+@pytest.mark.parametrize("spike", [math.nan, math.inf, 1e38])
+@pytest.mark.parametrize("name", ["dqn", "no-replay", "consecutive", "combined", "soft-target"])
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_a_poisonous_reward_stays_in_its_lane(spike: float, name: str, loss: str) -> None:
+    """1e38 is finite but its square is not in float32; under Huber it is merely large."""
+    learner, recorder = spiked(name, loss, spike)
+    sound, expected = spiked(name, loss, 0.0)
+    assert torch.equal(others(learner.online.flat), others(sound.online.flat))
+    assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
+    if loss == "squared" or not math.isfinite(spike):
+        assert list(learner.diverged_at) == [LANE]
+        assert 40 <= learner.diverged_at[LANE] <= 90
+    assert learner.online.flat[LANE].isfinite().all()
+
+
+def test_lanes_diverge_each_at_a_step_of_their_own_and_as_if_they_were_alone() -> None:
+    """SGD at an absurd learning rate overflows within a few updates."""
+    numbers: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 3.0, "total_timesteps": 200}
+    learner = untrained(DQN, seeds=range(6), **numbers)
+    watched(learner)
+    assert len(learner.diverged_at) >= 3
+    assert len(set(learner.diverged_at.values())) >= 2
+    assert all(50 <= step <= 200 for step in learner.diverged_at.values())
+    for lane in range(6):
+        alone = untrained(DQN, seeds=[lane], **numbers)
+        watched(alone)
+        assert alone.diverged_at.get(0) == learner.diverged_at.get(lane)
+        assert torch.equal(alone.online.flat[0], learner.online.flat[lane])
+
+
+def test_all_lanes_may_diverge_and_the_run_still_ends() -> None:
+    learner = untrained(DQN, seeds=[0, 1])
+    moments = []
+    for moment in learn(learner):
+        moments.append(moment)
+        if moment.step == 60:
+            with torch.no_grad():
+                learner.online.flat.fill_(math.nan)
+    assert learner.diverged_at == {0: 61, 1: 61}
+    assert len(moments) == 300
