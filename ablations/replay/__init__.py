@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.replay.ring import Batch, Space, Transition
+    from ablations.replay.ring import Batch, Ring, Space, Transition
 
 
 class Replay(Protocol):
-    """What the kernel asks of a replay piece. The memory is the piece's own business."""
+    """What the kernel asks of a replay piece. Its memory is a ``Ring``, or one with more in it."""
 
     kind: ClassVar[str]
 
-    def init(self, space: Space) -> Any:
+    def init(self, space: Space) -> Ring:
         """An empty memory for ``space.lanes`` lanes."""
         ...
 

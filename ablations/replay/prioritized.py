@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class PrioritizedMemory(NamedTuple):
-    """The ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1)."""
+class PrioritizedRing(Ring):
+    """A ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1) float64."""
 
-    ring: Ring
-    tree: SumTree
-    largest: Tensor
+    def __init__(self, space: Space) -> None:
+        super().__init__(space, space.capacity, space.batch_size)
+        self.largest = space.zeros((space.lanes, 1)).double() + 1
+        self.tree = SumTree(space, space.capacity, self.largest.dtype)
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,15 @@ class Prioritized:
     stratified: bool = True
     kind: ClassVar[str] = "prioritized"
 
-    def init(self, space: Space) -> PrioritizedMemory:
-        ring = Ring(space, space.capacity, space.batch_size)
-        largest = space.zeros((space.lanes, 1)).double() + 1
-        return PrioritizedMemory(ring, SumTree(space, space.capacity, largest.dtype), largest)
+    def init(self, space: Space) -> PrioritizedRing:
+        return PrioritizedRing(space)
 
-    def add(self, memory: PrioritizedMemory, transition: Transition) -> None:
-        memory.tree.set_slot(memory.ring.add(transition), memory.largest.squeeze(1) ** self.alpha)
+    def add(self, memory: PrioritizedRing, transition: Transition) -> None:
+        slot = memory.add(transition)
+        memory.tree.set_slot(slot, memory.largest.squeeze(1) ** self.alpha)
 
-    def sample(self, memory: PrioritizedMemory, u: Tensor, progress: float) -> Batch:
-        tree, size = memory.tree, memory.ring.size
+    def sample(self, memory: PrioritizedRing, u: Tensor, progress: float) -> Batch:
+        tree, size = memory.tree, memory.size
         if self.stratified:
             stratum = u.new_ones(u.shape).cumsum(-1) - 1  # (L, B): 0 ... B-1
             mass = (stratum + u) / u.shape[-1] * tree.total
@@ -57,9 +57,9 @@ class Prioritized:
         beta = self.beta_start + (self.beta_end - self.beta_start) * progress
         weight = (size * tree.values(index) / tree.total) ** -beta  # (L, B)
         weight = weight / weight.amax(-1, keepdim=True)
-        return memory.ring.gather(index, weight.to(memory.ring.rows.dtype))
+        return memory.gather(index, weight.to(memory.rows.dtype))
 
-    def feedback(self, memory: PrioritizedMemory, batch: Batch, delta: Tensor) -> None:
+    def feedback(self, memory: PrioritizedRing, batch: Batch, delta: Tensor) -> None:
         priority = delta.abs().double() + self.eps  # (L, B)
         memory.tree.set_many(batch.index, priority**self.alpha)
         memory.largest.copy_(memory.largest.maximum(priority.amax(-1, keepdim=True)))

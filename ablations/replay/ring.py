@@ -74,6 +74,11 @@ class Ring:
         self.size = min(self.size + 1, self.capacity)
         return slot
 
+    def terminal_share(self) -> Tensor:
+        """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
+        stored = self.rows[:, : self.size, 2 * self.features + 2]  # (L, n): discounts
+        return (stored == 0).double().mean(-1)
+
     def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
         """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""
         lanes, batch = index.shape
