@@ -18,7 +18,7 @@ PAGE = (REPO / "docs/what-dqn-means.md").read_text("utf-8")
 
 def test_the_generated_tables_of_the_readme_are_up_to_date():
     text = (REPO / "README.md").read_text("utf-8")
-    assert text == filled(text), "run: python scripts/docs.py"
+    assert text == filled(text), "run: .venv/bin/python scripts/docs.py"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
