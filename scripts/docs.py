@@ -1,4 +1,4 @@
-"""Writes the generated tables of README.md: ``.venv/bin/python scripts/docs.py``. A test holds that they are up to date."""
+"""Writes the generated tables of README.md: ``.venv/bin/python scripts/docs.py``. A test holds them up to date."""
 
 from __future__ import annotations
 
