@@ -127,9 +127,6 @@ STUDIES = [
     variant("a period as a real number", 'base = "dqn"\ntarget = { kind = "hard", period = 5.0 }', "period"),
     variant("a negative alpha", 'base = "dqn"\nreplay = { kind = "prioritized", alpha = -1.0 }', "alpha"),
     variant(
-        "a beta above one", 'base = "dqn"\nreplay = { kind = "prioritized", beta_end = 1.5 }', "beta_end"
-    ),
-    variant(
         "a head's layer without units", 'base = "dqn"\nhead = { kind = "dueling", hidden = [0] }', "hidden"
     ),
     variant("settings in a variant", 'base = "dqn"\nsettings = { gamma = 0.9 }', "settings"),
@@ -210,6 +207,7 @@ COMMAND_LINES = [
     (["run", "tiny.toml", "--steps", "1.5"], ["--steps"]),
     (["run", "tiny.toml", "--jobs", "0"], ["--jobs"]),
     (["run", "tiny.toml", "--jobs", "-1"], ["--jobs"]),
+    (["run", "tiny.toml", "--jobs", "9999999999"], ["--jobs"]),
     (["run", "tiny.toml", "--variants", "dnq"], ["--variants", "dnq", "dqn"]),
     (["plan", "tiny.toml", "--variants", "dnq"], ["--variants", "dnq", "dqn"]),
     (["run", "tiny.toml", "--envs", "CartPol-v1"], ["--envs", "CartPol-v1", "CartPole-v1"]),

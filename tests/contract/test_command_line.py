@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -12,12 +13,12 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import pytest
+import numpy as np
 
 from .outside import (
     SLOW_SOFT,
@@ -155,6 +156,7 @@ def test_help_is_there_for_the_program_and_for_each_command(tmp_path: Path) -> N
         answer = ablations(*args, "--help", cwd=tmp_path)
         assert_answered(answer, 0)
         assert "usage" in answer.stdout.lower()
+        assert not args or "--results" in answer.stdout
 
 
 def test_where_prints_the_results_folder(tmp_path: Path) -> None:
@@ -236,36 +238,110 @@ def test_status_and_verify_of_a_study_never_run_exit_1(tmp_path: Path) -> None:
         assert_answered(ablations(command, "tiny.toml", cwd=tmp_path), 1)
 
 
-@pytest.mark.parametrize("file", ["episodes.parquet", "manifest.json"])
-def test_one_flipped_byte_is_found_quarantined_and_run_again_to_the_same_bits(
-    file: str, copied: Path
-) -> None:
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def flip_the_middle(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def flip_a_digest(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    # A digit of a digest: a flip elsewhere may leave a document that means the same.
+    data[data.index(b'"sha256"') + 14] ^= 1
+    file.write_bytes(data)
+
+
+def turn_to_a_list(file: Path) -> None:
+    file.write_text("[]", encoding="utf-8")
+
+
+def turn_to_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def raise_the_schema(file: Path) -> None:
+    manifest = read_json(file)
+    file.write_text(json.dumps(manifest | {"schema_version": 99}), encoding="utf-8")
+
+
+def edit_the_config(file: Path) -> None:
+    manifest = read_json(file)
+    manifest["config"]["settings"]["gamma"] = 0.5
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def link_out_of_the_tree(file: Path) -> None:
+    outside = file.parents[6] / "outside.parquet"
+    file.rename(outside)
+    file.symlink_to(outside)
+
+
+DAMAGES: list[tuple[str, Callable[[Path], None]]] = [
+    ("episodes.parquet", truncate),
+    ("episodes.parquet", flip_the_middle),
+    ("episodes.parquet", link_out_of_the_tree),
+    ("manifest.json", flip_a_digest),
+    ("manifest.json", turn_to_a_list),
+    ("manifest.json", turn_to_a_folder),
+    ("manifest.json", raise_the_schema),
+    ("manifest.json", edit_the_config),
+]
+
+
+def test_damaged_runs_are_found_quarantined_and_run_again_to_the_same_bits(copied: Path) -> None:
     results = copied / "results" / "tiny"
-    before, untouched = episodes_bytes(results), fingerprint(results)
-    run = runs_in(results)[4]
-    damaged = results / run["path"] / file
-    data = bytearray(damaged.read_bytes())
-    # In the manifest, a digit of a digest: a flip anywhere else may leave a document that means the same.
-    place = data.index(b'"sha256"') + 14 if file == "manifest.json" else len(data) // 2
-    data[place] ^= 1
-    damaged.write_bytes(data)
+    series, untouched, runs = episodes_bytes(results), fingerprint(results), runs_in(results)
+    damaged = [run["path"] for run in runs[: len(DAMAGES)]]
+    for path, (file, damage) in zip(damaged, DAMAGES, strict=True):
+        damage(results / path / file)
 
     for command in ("verify", "status"):
         answer = ablations(command, "tiny.toml", cwd=copied)
         assert_answered(answer, 1)
-        assert run["path"].split("/")[-1] in answer.stdout + answer.stderr
+        for path in damaged:
+            assert path.split("/")[-1] in answer.stdout + answer.stderr
+        assert runs[len(DAMAGES)]["path"].split("/")[-1] not in answer.stdout + answer.stderr
 
     assert_answered(ablations("run", "tiny.toml", cwd=copied), 0)
-    assert episodes_bytes(results) == before
+    assert episodes_bytes(results) == series
+    assert_answered(ablations("verify", "tiny.toml", cwd=copied), 0)
     after = fingerprint(results)
-    assert {path for path in after if after[path] != untouched[path]} <= {
-        f"{run['path']}/episodes.parquet",
-        f"{run['path']}/manifest.json",
+    changed = {path.rsplit("/", 1)[0] for path in after if after[path] != untouched[path]}
+    assert changed <= set(damaged)
+    # Nothing damaged is deleted.
+    quarantined = {path.name for path in (results / ".grid" / "quarantine").rglob("seed-*")}
+    assert quarantined >= {path.split("/")[-1] for path in damaged}
+
+
+def test_a_torn_study_json_is_reported_quarantined_and_written_anew(copied: Path) -> None:
+    results = copied / "results" / "tiny"
+    before = fingerprint(results)
+    (results / "study.json").write_text('{"torn', encoding="utf-8")
+    for command in ("status", "verify"):
+        answer = ablations(command, "tiny.toml", cwd=copied)
+        assert_answered(answer, 1)
+        assert "study.json" in answer.stdout + answer.stderr
+    answer = ablations("run", "tiny.toml", cwd=copied)
+    assert_answered(answer, 0)
+    assert "study.json" in answer.stdout + answer.stderr
+    assert {path: digest for path, (_, digest) in fingerprint(results).items()} == {
+        path: digest for path, (_, digest) in before.items()
     }
-    kept = [
-        path for path in (results / ".grid" / "quarantine").rglob(file) if path.read_bytes() == bytes(data)
-    ]
-    assert len(kept) == 1
+    kept = [path for path in (results / ".grid" / "quarantine").rglob("*") if path.is_file()]
+    assert [path.read_text(encoding="utf-8") for path in kept] == ['{"torn']
+
+
+def test_a_file_where_the_results_folder_should_be_is_refused(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "tiny").write_text("precious", encoding="utf-8")
+    assert_refused(ablations("run", "tiny.toml", cwd=tmp_path), "results/tiny")
+    assert (tmp_path / "results" / "tiny").read_text(encoding="utf-8") == "precious"
 
 
 # ---------------------------------------------------------------- run
@@ -351,6 +427,33 @@ def test_series_are_the_same_bits_with_other_jobs_rows_reversed_and_fewer_seeds(
     assert {run: again[run] for run in shared} == {run: wide[run] for run in shared}
 
 
+def test_how_often_to_checkpoint_is_no_part_of_the_key(copied: Path) -> None:
+    results = copied / "results" / "tiny"
+    before = fingerprint(results)
+    tables = SLOW_SOFT + "[record]\ncheckpoint_minutes = 7\n"
+    write_study(copied, {"variants": ["dqn", "per", "slow-soft"], "seeds": 3}, tables=tables)
+    assert_answered(ablations("plan", "tiny.toml", cwd=copied), 0)
+    answer = ablations("run", "tiny.toml", cwd=copied)
+    assert_answered(answer, 0)
+    after = fingerprint(results)
+    assert {path for path in after if after[path] != before.get(path)} <= {"study.json"}
+
+
+def test_recording_more_changes_no_bit_of_the_series(finished: Path, tmp_path: Path) -> None:
+    record = "[record]\nprobe_every = 100\neval_every = 200\neval_episodes = 2\nweights = true\n"
+    write_study(tmp_path, {"seeds": [1]}, tables=record)
+    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path), 0)
+    results = tmp_path / "results" / "tiny"
+    (run,) = runs_in(results)
+    files = {"episodes.parquet", "probes.parquet", "evaluations.parquet", "weights.npz"}
+    assert names_in(results / run["path"]) == files | {"manifest.json"}
+    assert set(manifest_of(results, run)["files"]) == files
+    with np.load(results / run["path"] / "weights.npz", allow_pickle=False) as weights:
+        assert all(np.isfinite(weights[name]).all() for name in weights.files)
+    plain = episodes_bytes(finished / "results" / "tiny")
+    assert episodes_bytes(results) == {run: plain[run] for run in episodes_bytes(results)}
+
+
 def test_another_entropy_is_another_universe(finished: Path, tmp_path: Path) -> None:
     write_study(tmp_path, {"entropy": 1, "seeds": [0]})
     assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path), 0)
@@ -386,7 +489,7 @@ def test_variants_and_envs_choose_what_runs_now_and_leave_the_study_whole(tmp_pa
     assert run("--variants", "double", "dqn@target.period=50") == one | two | {
         "CartPole-v0/dqn@target.period=50"
     }
-    assert len(run("--envs", "CartPole-v0")) == 7
+    assert len(run("--envs", "CartPole-v0")) == 8
     assert len(runs_in(results)) == 10
 
 
