@@ -126,12 +126,14 @@ def _say_what_stands(results: Results) -> None:
     for environment in results.environments:
         env_id = environment["env_id"]
         runs = [run for run in results.runs if run.env_id == env_id]
-        say(f"{name}, {env_id}: {standing_text(runs)}")
+        nothing = "" if any(run.stands for run in runs) else "; nothing to draw"
+        say(f"{name}, {env_id}: {standing_text(runs)}{nothing}")
     for run in results.runs:
         if run.state == "damaged":
             say(f"damaged, left out: {run.path} ({run.reason})")
     if results.strangers:
-        say(f"not listed in study.json, left out: {len(results.strangers)} runs")
+        count = len(results.strangers)
+        say(f"not listed in study.json, left out: {count} run{'s' if count > 1 else ''}")
         for path in results.strangers[:10]:
             say(f"  {path}")
         if len(results.strangers) > 10:

@@ -24,7 +24,7 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     with drawing():
         for env_id in drawable(results):
             shown = scene(results, env_id)
-            for kind, page, quantities in _pages(shown):
+            for kind, page, quantities in pages(shown):
                 name = f"{env_folder(env_id)}-{kind}"
                 files = {f"{name}.{format_}": data for format_, data in page.save().items()}
                 files[f"{name}.csv"] = as_csv(shown, quantities).encode("utf-8")
@@ -37,7 +37,7 @@ def drawable(results: Results) -> list[str]:
     return [e["env_id"] for e in results.environments if e["env_id"] in standing]
 
 
-def _pages(shown: Scene) -> Iterator[tuple[str, Page, Sequence[str]]]:
+def pages(shown: Scene) -> Iterator[tuple[str, Page, Sequence[str]]]:
     """Kind, page and the quantities on it."""
     yield "curves", curves.draw(shown), curves.QUANTITIES
     yield "variance", variance.draw(shown), QUANTITIES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
@@ -15,6 +17,8 @@ QUANTITIES = ("curve", "running_variance")
 LEFT = 0.52
 GAP = 0.12
 KEY_LINE = 0.128
+BOLD_LETTER = 0.068
+"""Inches per letter of a panel's title, on the safe side."""
 
 
 def draw(scene: Scene) -> Page:
@@ -26,7 +30,9 @@ def draw(scene: Scene) -> Page:
     low = {1: 1.2, 2: 0.95}.get(columns, 0.72)
     names = [_names(panel, width) for panel in plan.panels]
     lines = [sum(1 + name.count("\n") for name in found) for found in names]
-    heads = [0.2 + KEY_LINE * max(lines[row * columns :][:columns]) for row in range(rows)]
+    titles = [textwrap.wrap(panel.title, int(width / BOLD_LETTER)) if panel else [] for panel in plan.panels]
+    lines = [count + len(title) for count, title in zip(lines, titles, strict=True)]
+    heads = [0.08 + KEY_LINE * max(lines[row * columns :][:columns]) for row in range(rows)]
     foot = 0.36
     tops = [sum(heads[:r]) + r * (tall + 0.1 + low + foot) for r in range(rows)]
     page = Page(
@@ -45,10 +51,12 @@ def draw(scene: Scene) -> Page:
         first = not any(plan.panels[row * columns : place])
         left = LEFT + column * (width + GAP)
         top = tops[row]
-        page.text(left, HEADER + top + 0.12, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        for line, text in enumerate(titles[place]):
+            down = HEADER + top + 0.12 + KEY_LINE * line
+            page.text(left, down, text, size=NORMAL, weight="bold", colour=panel.colour)
         page.key(
             left,
-            top + 0.17,
+            top + 0.045 + KEY_LINE * len(titles[place]),
             [parts.line_handle(member.look) for member in panel.members],
             names[place],
         )
@@ -85,5 +93,4 @@ def _draw_panel(scene: Scene, plan: Sheet, panel: Panel, curves: Axes, variance:
         parts.draw_mean(curves, scene.at, bands["curve"], member.look, front=4, shade=shade)
         parts.draw_mean(variance, scene.at, bands["running_variance"], member.look, front=4, shade=shade)
         parts.mark_diverged(curves, scene.at, member.drawn)
-    if not any(member.drawn.n for member in panel.members):
-        parts.write_nothing(curves)
+    parts.write_nothing(curves, [member.drawn for member in panel.members])

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from analysis.figures import parts
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
+from analysis.figures.style import ALERT
 from analysis.metrics import WINDOW, Floats, final_return, running_variance, time_average
 
 PLACE = 0.27
@@ -90,7 +91,7 @@ def _draw_map(
     for r, line in enumerate(texts):
         for c, text in enumerate(line):
             if text and np.isnan(numbers[r, c]):
-                axes.text(c + 0.5, r + 0.5, text, ha="center", va="center", color=parts.ALERT, fontsize=small)
+                axes.text(c + 0.5, r + 0.5, text, ha="center", va="center", color=ALERT, fontsize=small)
 
 
 def _known(drawn: Drawn | None, value: Callable[[Drawn], float]) -> float:

@@ -81,20 +81,23 @@ def title_lines(scene: Scene, drawn: Drawn, width: float) -> list[tuple[str, boo
     A cell of a factorial is named by its pieces; no colour means the panel's own.
     """
     first, second = _name(scene, drawn.row)
-    letters = int(width / (parts.LETTER * 1.12))
-    lines = [(text, True, "") for text in textwrap.wrap(first, letters)]
-    for text, colour in ((second, PLAIN), (parts.missing_text(drawn), parts.ALERT)):
-        lines += [(part, False, colour) for part in textwrap.wrap(text, int(width / parts.LETTER))]
+    letters = int(width / parts.LETTER)
+    lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
+    together = ", ".join(second)
+    texts = [(text, PLAIN) for text in ([together] if len(together) <= letters else second)]
+    for text, colour in [*texts, (parts.missing_text(drawn), style.ALERT)]:
+        lines += [(part, False, colour) for part in textwrap.wrap(text, letters)]
     return lines
 
 
-def _name(scene: Scene, row: Row) -> tuple[str, str]:
+def _name(scene: Scene, row: Row) -> tuple[str, list[str]]:
+    """The bold part of a panel's name, and the parts of its plain one."""
     if row.swept:
-        return row.title, ", ".join(swept_text(key, value) for key, value in row.swept.items())
+        return row.title, [swept_text(key, value) for key, value in row.swept.items()]
     if is_factorial(scene) and "+" in row.label:
         texts = [piece_text(row.slots[slot]) for slot in style.SLOTS]
-        return " + ".join(texts[:2]), " + ".join(texts[2:])
-    return row.title, ""
+        return " + ".join(texts[:2]), [" + ".join(texts[2:])]
+    return row.title, []
 
 
 def _note(scene: Scene, reference: Drawn | None) -> str:

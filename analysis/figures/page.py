@@ -15,8 +15,11 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+
+from analysis.figures.style import ALERT, shaded
 
 WIDTH = 7.0
 """Inches: the text width of a two-column paper."""
@@ -152,9 +155,9 @@ class Page:
             fontsize=SMALL,
         )
 
-    def save(self) -> dict[str, bytes]:
-        """The page in every format, without a date, so that equal pages have equal bytes."""
-        return {format_: self._save(format_) for format_ in FORMATS}
+    def save(self, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+        """The page in each format, without a date, so that equal pages have equal bytes."""
+        return {format_: self._save(format_) for format_ in formats}
 
     def _save(self, format_: str) -> bytes:
         if format_ == "png":
@@ -167,13 +170,27 @@ class Page:
 
     def _png(self) -> bytes:
         """256 colours are enough for lines and bands, and take a third of the bytes."""
-        canvas = FigureCanvasAgg(self.figure)
+        canvas: Any = FigureCanvasAgg(self.figure)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         target = io.BytesIO()
-        few = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        few.save(target, "png", optimize=True, dpi=(DPI, DPI))
+        _with_few_colours(image).save(target, "png", optimize=True, dpi=(DPI, DPI))
         return target.getvalue()
+
+
+def _with_few_colours(image: Image.Image) -> Image.Image:
+    """The image in 256 colours: the alert's shades and white as they are, the others by median cut."""
+    shades = [to_rgb(shaded(ALERT, -part / 8)) for part in range(8)] + [(1.0, 1.0, 1.0)]
+    reserved = [round(255 * channel) for shade in shades for channel in shade]
+    most = 256 - len(shades)
+    common = image.quantize(most, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*common, *reserved * (256 // len(shades))][: 3 * most] + reserved)
+    found = np.array(image.quantize(palette=palette, dither=Image.Dither.NONE))
+    found[(np.asarray(image) == 255).all(axis=2)] = 255  # the search is coarse, and paper must stay white
+    few = Image.fromarray(found).convert("P")
+    few.putpalette(palette.getpalette() or [])
+    return few
 
 
 _PATH = re.compile(rb' d="[^"]*"')

@@ -15,12 +15,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analysis.figures.data import Band, Drawn, Scene
 from analysis.figures.page import SMALL
-from analysis.figures.style import BASELINE, GREY, PALE, Look
+from analysis.figures.style import ALERT, BASELINE, GREY, PALE, Look
 from analysis.intervals import LEVEL
 from analysis.metrics import WINDOW, Floats, Ints
 
 PERCENT = f"{LEVEL * 100:g} %"
-ALERT = "#b00020"
 THRESHOLD = "#6b6b6b"
 LETTER = 0.054
 """Inches per letter of small text, on the safe side."""
@@ -242,18 +241,12 @@ def variance_sentence(form: str = "full windows") -> str:
     )
 
 
-def write_nothing(axes: Axes) -> None:
-    """Mark a panel of which no run stands."""
-    axes.text(
-        0.97,
-        0.06,
-        "no run stands",
-        transform=axes.transAxes,
-        ha="right",
-        color=ALERT,
-        fontsize=SMALL,
-        zorder=6,
-    )
+def write_nothing(axes: Axes, shown: Sequence[Drawn]) -> None:
+    """Say so in a panel in which there is no curve to see."""
+    if any(np.isfinite(drawn.bands["curve"].mean).any() for drawn in shown):
+        return
+    text = "no episode finished" if any(drawn.n for drawn in shown) else "no run stands"
+    axes.text(0.97, 0.06, text, transform=axes.transAxes, ha="right", color=ALERT, fontsize=SMALL, zorder=6)
 
 
 def draw_row(axes: Axes, at: Ints, drawn: Drawn, look: Look) -> None:
@@ -261,8 +254,7 @@ def draw_row(axes: Axes, at: Ints, drawn: Drawn, look: Look) -> None:
     draw_seeds(axes, at, drawn.bands["curve"], look.colour)
     draw_mean(axes, at, drawn.bands["curve"], look, front=4)
     mark_diverged(axes, at, drawn)
-    if not drawn.n:
-        write_nothing(axes)
+    write_nothing(axes, [drawn])
 
 
 def draw_others(axes: Axes, at: Ints, others: Iterable[Drawn]) -> None:

@@ -29,6 +29,8 @@ SOFT = "#de8f05"
 BLACK = "#000000"
 GREY = "#8c8c8c"
 PALE = "#c9c9c9"
+ALERT = "#b00020"
+"""What is missing or diverged."""
 SETTINGS = "#4a3f9a"
 """A swept setting, which belongs to no slot."""
 

@@ -142,7 +142,7 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
     step = head + tall + foot
     reference = next((found for found in map(scene.reference, _rows(scene)) if found is not None), None)
     page = Page(
-        0.2 + rows * step + 0.2,
+        0.2 + rows * step + (0.2 if matrix.aligned else 0.05),
         parts.title(scene, matrix.what),
         parts.counts_text(scene),
         parts.caption(
@@ -186,7 +186,7 @@ def _draw_place(scene: Scene, drawn: Drawn, axes: Axes) -> None:
     missing = parts.missing_text(drawn)
     if missing:
         axes.text(
-            0.03, 0.97, missing, transform=axes.transAxes, fontsize=SMALL - 0.5, color=parts.ALERT, va="top"
+            0.03, 0.97, missing, transform=axes.transAxes, fontsize=SMALL - 0.5, color=style.ALERT, va="top"
         )
 
 

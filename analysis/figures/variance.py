@@ -70,6 +70,6 @@ def draw(scene: Scene) -> Page:
             else:
                 parts.set_variance(axes, top_variance, numbers=column == 1)
             parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
-            if column == 0 and not any(member.drawn.n for member in panel.members):
-                parts.write_nothing(axes)
+            if column == 0:
+                parts.write_nothing(axes, [member.drawn for member in panel.members])
     return page

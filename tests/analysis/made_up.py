@@ -59,7 +59,8 @@ def learn(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
     top = 430.0 + 60 * rng.random()
     top *= {"latest": 0.3, "consecutive": 0.5}.get(kinds["replay"], 1.0)
     top *= {"none": 0.6}.get(kinds["target"], 1.0)
-    done, episodes = 0, []
+    done = 0
+    episodes: Episodes = []
     while True:
         level = 20 + (top - 20) / (1 + np.exp(-10 * (done / steps - 0.45 - 0.1 * rng.standard_normal())))
         length = int(np.clip(rng.gamma(4, level / 4), 8, 500))

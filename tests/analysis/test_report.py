@@ -1,0 +1,130 @@
+"""The report: one file, nothing from outside, nothing of a study's text taken for markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis import components
+from analysis.__main__ import main
+from tests.analysis.made_up import make_study, row
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """Every element with its attributes; fails on elements that are closed out of order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def attributes(self, name: str) -> list[str]:
+        return [value for _, attrs in self.elements if (value := attrs.get(name)) is not None]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    odd = {**row("per"), "title": "<script>alert(1)</script>"}
+    folder = make_study(
+        tmp_path_factory.mktemp("report") / "study",
+        [row("dqn"), odd, row("naive")],
+        states={("naive", 0): "failed", ("naive", 1): "diverged", ("per", 2): "missing"},
+        aliases=[{"label": "a+b", "of": "c+d"}],
+    )
+    assert main(["report", str(folder)]) == 0
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_well_formed_and_every_identifier_is_its_own(text: str):
+    found = Page(text).attributes("id")
+    assert len(found) == len(set(found))
+
+
+def test_every_link_inside_the_page_leads_somewhere(text: str):
+    page = Page(text)
+    found = set(page.attributes("id"))
+    links = page.attributes("href") + page.attributes("xlink:href")
+    assert links
+    assert all(link.startswith("#") and link[1:] in found for link in links)
+    assert all(name in found for name in re.findall(r"url\(#([^)]+)\)", text))
+
+
+def test_nothing_is_asked_of_a_network(text: str):
+    page = Page(text)
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed"}
+    assert page.attributes("src") == []
+    (policy,) = [a["content"] for t, a in page.elements if t == "meta" and a.get("http-equiv")]
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+def test_words_of_a_study_are_never_markup(text: str):
+    assert "<b>the pole" not in text
+    assert "<b>the pole & the cart</b>" in Page(text).words
+    assert "<script" not in text
+
+
+def test_figures_have_a_name_for_those_who_cannot_see_them(text: str):
+    drawings = [attrs for tag, attrs in Page(text).elements if tag == "svg"]
+    assert len(drawings) == 3
+    assert all(attrs["role"] == "img" and "CartPole-v1" in (attrs["aria-label"] or "") for attrs in drawings)
+
+
+def test_it_says_what_failed_what_diverged_and_how_to_repeat_it(text: str):
+    words = Page(text).words
+    assert "naive, seed 0: failed" in words
+    assert "naive, seed 1: diverged at step 2000" in words
+    assert "1 of 9 listed runs are missing" in words
+    assert "python -m ablations run made-up" in words
+    assert "torch 2.13.0" in words
+
+
+def test_an_unchanged_report_is_left_alone_and_an_edited_study_makes_it_again(tmp_path: Path):
+    folder = make_study(tmp_path / "s", [row("dqn")], seeds=2)
+    assert main(["report", str(folder)]) == 0
+    before = (folder / "report.html").read_bytes(), (folder / "report.html").stat().st_mtime_ns
+    assert main(["report", str(folder)]) == 0
+    assert ((folder / "report.html").read_bytes(), (folder / "report.html").stat().st_mtime_ns) == before
+    make_study(folder, [row("dqn"), row("double")], seeds=2)
+    assert main(["report", str(folder)]) == 0
+    assert b"double" in (folder / "report.html").read_bytes()
+
+
+def test_the_component_matrix_says_who_selects_and_who_evaluates():
+    hard = {"kind": "hard", "period": 100}
+    assert components.who(hard, {"kind": "max"}) == ("target", "target")
+    assert components.who(hard, {"kind": "double"}) == ("online", "target")
+    assert components.who(hard, {"kind": "inverse-double"}) == ("target", "online")
+    assert components.who({"kind": "none"}, {"kind": "double"}) == ("online", "online")
+    assert components.who({"kind": "hard", "period": 1}, {"kind": "max"}) == ("online", "online")
+
+
+def test_the_component_matrix_says_what_no_replay_cannot_share():
+    lines = components.matrix({"baseline": "dqn", "rows": [row("dqn"), row("no-replay")]})
+    samples = components.COLUMNS.index("samples per update")
+    assert [line[samples] for line in lines] == ["64", "1"]
+    assert [line[components.COLUMNS.index("replaces")] for line in lines] == ["nothing", "replay"]
