@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,14 +35,15 @@ LARGE = 9.5
 HEADER = 0.62
 """Inches above the first panel: title, counts and key."""
 CAPTION_LINE = 0.125
-CAPTION_WIDTH = 142
+CAPTION_WIDTH = 148
 """Letters of the caption that fit into a line."""
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
     """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script that the font lacks
         mpl.rcdefaults()
         theme: Any = sns.axes_style("ticks")
         mpl.rcParams.update(theme)

@@ -45,7 +45,7 @@ def draw_seeds(axes: Axes, at: Ints, band: Band, colour: str, *, among: int = 1)
     count = len(band.runs)
     if not count:
         return
-    opacity = float(np.clip(5 / (count * among), 0.12, 0.45))
+    opacity = float(np.clip(5 / (count * among), 0.04, 0.45))
     thin = slice((len(at) - 1) % 2, None, 2)  # every other grid step and the last: finer than the paper
     lines = [np.column_stack([at, run])[thin][np.isfinite(run[thin])] for run in band.runs]
     axes.add_collection(
@@ -102,7 +102,7 @@ def set_returns(axes: Axes, limits: tuple[float, float], *, numbers: bool = True
     axes.tick_params(axis="y", labelleft=numbers)
 
 
-def set_variance(axes: Axes, top: float, *, numbers: bool = True, ticks: int = 3) -> None:
+def set_variance(axes: Axes, top: float, *, numbers: bool = True, ticks: int = 4) -> None:
     """The vertical axis of a variance: spaced by its square root, so that heights compare as standard deviations.
 
     Tick labels are squares (100² is a standard deviation of 100 points of return).
