@@ -8,22 +8,43 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
+import numpy as np
+import pyarrow as pa
 import torch
 
 from ablations import store
 from ablations.envs.gym import Failure, GymLanes, failure_of
-from ablations.learner import Learner, learn
+from ablations.evaluations import EvaluationRecorder
+from ablations.learner import Learner, Moment, learn
+from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import from_plain as settings_from_plain
 from ablations.variants import from_plain as variant_from_plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
 REPORT_SECONDS = 0.3
+
+
+class Stored(NamedTuple):
+    """What a lane leaves besides its manifest."""
+
+    tables: dict[str, pa.Table]
+    weights: dict[str, store.Array] | None
+
+
+NOTHING = Stored({}, None)
+
+
+class Recorder(Protocol):
+    """Looks on between two steps of the kernel and makes a table of each lane."""
+
+    def observe(self, moment: Moment) -> None: ...
+    def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table: ...
 
 
 class LaneJob(TypedDict):
@@ -40,6 +61,7 @@ class CohortJob(TypedDict):
 
     folder: str  # the study's folder
     label: str
+    weights: bool  # whether final weights are stored
     lanes: list[LaneJob]
     git: dict[str, Any]
 
@@ -51,10 +73,10 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
     """
     started = time.perf_counter(), time.process_time()
     try:
-        outcomes, tables = _train(job, report)
+        outcomes, results = _train(job, report)
     except Exception as problem:
         outcomes = [_failed(failure_of(0, problem))] * len(job["lanes"])
-        tables = [None] * len(job["lanes"])
+        results = [NOTHING] * len(job["lanes"])
     shared = {
         "versions": versions(),
         "git": job["git"],
@@ -63,7 +85,7 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
         "wall_seconds": round(time.perf_counter() - started[0], 3),
         "cpu_seconds": round(time.process_time() - started[1], 3),
     }
-    for lane, outcome, table in zip(job["lanes"], outcomes, tables, strict=True):
+    for lane, outcome, stored in zip(job["lanes"], outcomes, results, strict=True):
         manifest = {
             "status": outcome["status"],
             "key": lane["key"],
@@ -73,22 +95,22 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
             "attempts": lane["attempts"],
             **shared,
         }
-        store.write_run(
-            Path(job["folder"]), lane["path"], manifest, {} if table is None else {"episodes": table}
-        )
+        store.write_run(Path(job["folder"]), lane["path"], manifest, *stored)
 
 
-def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Any]]:
-    """The outcome and the episodes of every lane."""
+def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Stored]]:
+    """The outcome of every lane and what it leaves."""
     config = job["lanes"][0]["config"]
     seeds = [lane["config"]["seed"] for lane in job["lanes"]]
     settings = settings_from_plain(config["settings"])
     envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
     learner = Learner(variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
-    recorder = EpisodeRecorder(len(seeds))
+    episodes = EpisodeRecorder(len(seeds))
+    recorders = {"episodes": episodes, **_asked_recorders(config, learner)}
     told, due = 0, time.monotonic() + REPORT_SECONDS
     for moment in learn(learner):
-        recorder.observe(moment)
+        for recorder in recorders.values():
+            recorder.observe(moment)
         if time.monotonic() >= due:
             report((moment.step - told) * len(seeds))
             told, due = moment.step, time.monotonic() + REPORT_SECONDS
@@ -96,23 +118,48 @@ def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str
     report((settings.total_timesteps - told) * len(seeds))
 
     outcomes: list[dict[str, Any]] = []
-    tables: list[Any] = []
+    results: list[Stored] = []
     for lane, seed in enumerate(seeds):
         if lane in envs.failures:
             outcomes.append(_failed(envs.failures[lane]))
-            tables.append(None)
+            results.append(NOTHING)
             continue
         diverged_at = learner.diverged_at.get(lane)
         outcomes.append(
             {
                 "status": "ok" if diverged_at is None else "diverged",
                 "steps": settings.total_timesteps,
-                "unfinished": recorder.unfinished(lane),
+                "unfinished": episodes.unfinished(lane),
                 "diverged_at": diverged_at,
             }
         )
-        tables.append(recorder.table(lane, config["env_id"], job["label"], seed))
-    return outcomes, tables
+        tables = {
+            name: each.table(lane, config["env_id"], job["label"], seed) for name, each in recorders.items()
+        }
+        results.append(Stored(tables, _weights(learner, lane) if job["weights"] else None))
+    return outcomes, results
+
+
+def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
+    """The recorders that the study asks for besides episodes."""
+    env_id, args, record = config["env_id"], config["env_args"], config["record"]
+    recorders: dict[str, Recorder] = {}
+    if record["probe_every"]:
+        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
+    if record["eval_every"]:
+        recorders["evaluations"] = EvaluationRecorder(
+            learner, env_id, args, record["eval_every"], record["eval_episodes"]
+        )
+    return recorders
+
+
+def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
+    """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
+    arrays = {}
+    for name, layer in learner.online.layers.items():
+        arrays[f"{name}.weight"] = np.ascontiguousarray(layer.weight[lane].detach().numpy())
+        arrays[f"{name}.bias"] = layer.bias[lane, 0].detach().numpy().copy()
+    return arrays
 
 
 def _failed(failure: Failure) -> dict[str, Any]:

@@ -69,14 +69,15 @@ def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progres
         scores = _known_scores(folder)
         store.write_study(folder, study.plain(scores))
         states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
-        missing = [run for run in chosen if not states[run.path].stands]
+        missing = [run for run in chosen if not _complete(states[run.path], study.record.weights)]
         for each in missing:
             if states[each.path].state == "damaged":
                 where = quarantine(folder, each.path)
                 progress.note(f"{each.path}: {states[each.path].reason}; moved to {where}")
         if not missing:
             return Outcome(len(chosen), 0, states)
-        tasks = [_cohort_task(folder, group, states) for group in cohorts(missing, jobs)]
+        git = git_facts()
+        tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, jobs)]
         engine = LocalEngine(jobs, folder / ".grid" / "logs")
         try:
             _score_random_policies(study, folder, scores, {each.env_id for each in missing}, engine)
@@ -135,7 +136,19 @@ def _cut(group: list[Run], parts: int) -> Iterator[list[Run]]:
         start = end
 
 
-def _cohort_task(folder: Path, group: Sequence[Run], states: Mapping[str, Standing]) -> dict[str, Any]:
+def _complete(standing: Standing, weights: bool) -> bool:
+    """Whether a run need not be trained: it stands, with its weights if the study now asks for them."""
+    stored = standing.manifest["files"] if standing.stands and standing.manifest else {}
+    return standing.stands and (not weights or store.WEIGHTS in stored)
+
+
+def _cohort_task(
+    study: Study,
+    folder: Path,
+    group: Sequence[Run],
+    states: Mapping[str, Standing],
+    git: Mapping[str, Any],
+) -> dict[str, Any]:
     lanes = [
         {
             "path": run.path,
@@ -145,7 +158,13 @@ def _cohort_task(folder: Path, group: Sequence[Run], states: Mapping[str, Standi
         }
         for run in group
     ]
-    job = {"folder": str(folder.resolve()), "label": group[0].label, "lanes": lanes, "git": git_facts()}
+    job = {
+        "folder": str(folder.resolve()),
+        "label": group[0].label,
+        "weights": study.record.weights,
+        "lanes": lanes,
+        "git": git,
+    }
     return {"kind": "cohort", "job": job}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ablations.learner import Moment
-from ablations.store import EPISODES
+from ablations.store import EPISODES, tabulate
 
 Row = tuple[int, float, int, bool, bool, float]
 
@@ -40,19 +41,15 @@ class EpisodeRecorder:
             self.returns[lane] = 0.0
             self.lengths[lane] = 0
 
+    def columns(self, lane: int) -> dict[str, Sequence[Any]]:
+        """The finished episodes of a lane, by column."""
+        rows = self.rows[lane]
+        names = EPISODES.names[-len(rows[0]) :] if rows else ()
+        return {"episode": range(len(rows)), **dict(zip(names, zip(*rows, strict=True), strict=True))}
+
     def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table:
         """The finished episodes of a lane in the stored schema."""
-        rows = self.rows[lane]
-        columns: list[Any] = [
-            [env_id] * len(rows),
-            [label] * len(rows),
-            [seed] * len(rows),
-            list(range(len(rows))),
-            *(list(column) for column in zip(*rows, strict=True)),
-        ]
-        if not rows:
-            return EPISODES.empty_table()
-        return pa.table(dict(zip(EPISODES.names, columns, strict=True)), schema=EPISODES)
+        return tabulate(EPISODES, env_id, label, seed, self.columns(lane))
 
     def unfinished(self, lane: int) -> dict[str, float | int]:
         """Length and return of the episode that the end of the budget cut off."""

@@ -7,15 +7,17 @@ when its manifest parses, its schema is known, its digests match and its status 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,22 +28,65 @@ ALGORITHM_VERSION = 1
 STANDING = ("ok", "diverged")
 ATTEMPTS = ("failed", "died", "timeout")
 MANIFEST = "manifest.json"
+WEIGHTS = "weights.npz"
 STUDY = "study.json"
 
-EPISODES = pa.schema(
-    [
-        pa.field("env_id", pa.string(), nullable=False),
-        pa.field("variant", pa.string(), nullable=False),
-        pa.field("seed", pa.int64(), nullable=False),
-        pa.field("episode", pa.int32(), nullable=False),
-        pa.field("global_step", pa.int64(), nullable=False),
-        pa.field("episodic_return", pa.float64(), nullable=False),
-        pa.field("episodic_length", pa.int32(), nullable=False),
-        pa.field("terminated", pa.bool_(), nullable=False),
-        pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("epsilon", pa.float32(), nullable=False),
-    ]
+Array = npt.NDArray[Any]
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    """A table's columns after those that say whose row it is."""
+    who = {"env_id": pa.string(), "variant": pa.string(), "seed": pa.int64()}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in (who | columns).items()])
+
+
+EPISODES = _schema(
+    episode=pa.int32(),
+    global_step=pa.int64(),  # environment steps at its end
+    episodic_return=pa.float64(),
+    episodic_length=pa.int32(),
+    terminated=pa.bool_(),
+    truncated=pa.bool_(),
+    epsilon=pa.float32(),
 )
+"""One row per finished training episode."""
+
+PROBES = _schema(
+    global_step=pa.int64(),
+    updates=pa.int64(),
+    epsilon=pa.float32(),
+    # over the probe states and all actions
+    q_mean=pa.float64(),
+    q_min=pa.float64(),
+    q_max=pa.float64(),
+    action_gap=pa.float64(),  # best minus second best Q
+    churn=pa.float64(),  # share of states whose greedy action this step's updates changed
+    dormant_share=pa.float64(),
+    effective_rank=pa.float64(),
+    target_lag=pa.float64(),  # |theta - theta-| / |theta|
+    terminal_share=pa.float64(),  # of the buffer's transitions
+    batch_q_abs_max=pa.float64(),  # running maximum since the previous row
+    # of the last update before the row
+    loss=pa.float64(),
+    abs_td_error=pa.float64(),
+    gradient_norm=pa.float64(),
+    per_health=pa.float64(),  # (sum w)^2 / (k sum w^2)
+)
+"""What the networks look like from inside; NaN where a number does not exist (before the first update, say)."""
+
+EVALUATIONS = _schema(
+    global_step=pa.int64(),
+    episode=pa.int32(),
+    start_seed=pa.int64(),
+    episodic_return=pa.float64(),
+    episodic_length=pa.int32(),
+    terminated=pa.bool_(),
+    truncated=pa.bool_(),
+    predicted_q=pa.float64(),  # max_a Q(s_0, a)
+    discounted_return=pa.float64(),
+    tail_discount=pa.float64(),  # gamma^T of an episode cut after T steps, 0 after termination
+)
+"""One row per greedy evaluation episode."""
 
 
 class Damaged(Exception):
@@ -112,23 +157,28 @@ def write_study(folder: Path, study: Mapping[str, Any]) -> None:
         write_atomic(path, data)
 
 
-def write_run(folder: Path, path: str, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+def write_run(
+    folder: Path,
+    path: str,
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, pa.Table],
+    weights: Mapping[str, Array] | None = None,
+) -> None:
     """Commit a run: the old manifest goes first, the tables come next, the new manifest last.
 
-    ``manifest`` lacks ``schema_version``, ``files`` and ``series_sha256``, which are filled in here.
+    ``manifest`` lacks ``schema_version``, ``files`` and ``series_sha256``, which are filled in here. ``weights``, if
+    any, become ``weights.npz``.
     """
     run_dir = folder / path
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / MANIFEST).unlink(missing_ok=True)
+    contents = {f"{name}.parquet": (parquet_bytes(table), table.num_rows) for name, table in tables.items()}
+    if weights is not None:
+        contents[WEIGHTS] = (npz_bytes(weights), len(weights))
     files = {}
-    for name, table in tables.items():
-        data = parquet_bytes(table)
-        write_atomic(run_dir / f"{name}.parquet", data)
-        files[f"{name}.parquet"] = {
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "bytes": len(data),
-            "rows": table.num_rows,
-        }
+    for name, (data, rows) in contents.items():
+        write_atomic(run_dir / name, data)
+        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
     full = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     if "episodes" in tables:
         full["series_sha256"] = series_sha256(tables["episodes"])
@@ -140,6 +190,22 @@ def parquet_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", store_schema=False)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
+    """Plain arrays as an uncompressed ``.npz``; equal arrays give equal bytes, nothing is pickled."""
+    sink = io.BytesIO()
+    np.savez(sink, allow_pickle=False, **arrays)
+    return sink.getvalue()
+
+
+def tabulate(
+    schema: pa.Schema, env_id: str, variant: str, seed: int, columns: Mapping[str, Sequence[Any]]
+) -> pa.Table:
+    """A run's rows in a stored schema. No columns at all make an empty table."""
+    count = len(next(iter(columns.values()), ()))
+    who = {"env_id": [env_id] * count, "variant": [variant] * count, "seed": [seed] * count}
+    return pa.table(who | dict(columns), schema=schema) if count else schema.empty_table()
 
 
 def series_sha256(table: pa.Table) -> str:

@@ -18,11 +18,24 @@ from ablations.variants import plain as plain_variant
 class Record:
     """What runs store besides returns. Steps are environment steps; 0 is off."""
 
-    probe_every: Annotated[int, Ge(0)] = 0
-    eval_every: Annotated[int, Ge(0)] = 0
+    probe_every: Annotated[int, Ge(0)] = 1_000
+    eval_every: Annotated[int, Ge(0)] | None = None  # none: a fiftieth of the run's steps
     eval_episodes: Annotated[int, Ge(1)] = 5
-    checkpoint_minutes: Annotated[int, Ge(0)] = 0
+    checkpoint_minutes: Annotated[int, Ge(0)] = 10
     weights: bool = False
+
+    def of_run(self, total_timesteps: int) -> dict[str, int]:
+        """What decides a run's stored probes and evaluations: a part of its configuration."""
+        every = max(1, total_timesteps // EVALUATION_POINTS) if self.eval_every is None else self.eval_every
+        return {
+            "probe_every": self.probe_every,
+            "eval_every": every,
+            "eval_episodes": self.eval_episodes if every else 0,
+        }
+
+
+EVALUATION_POINTS = 50
+"""How often a run is evaluated whose study doesn't say."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +160,7 @@ class Study:
             "entropy": self.entropy,
             "algorithm_version": store.ALGORITHM_VERSION,
             "engine": self.engine,
-            "record": {
-                "probe_every": self.record.probe_every,
-                "eval_every": self.record.eval_every,
-                "eval_episodes": self.record.eval_episodes if self.record.eval_every else 0,
-            },
+            "record": self.record.of_run(self.run_settings(environment, row).total_timesteps),
         }
         key = store.key_of(config)
         path = store.run_path(environment.env_id, row.label, seed, key)

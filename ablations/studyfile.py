@@ -262,24 +262,11 @@ def _is_json(value: Any) -> bool:
     return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-NOT_YET = {
-    "probe_every": "probes",
-    "eval_every": "evaluations",
-    "checkpoint_minutes": "checkpoints",
-    "weights": "weights",
-}
-"""Keys of [record] whose recording this version lacks. Delete an entry here once its part exists."""
-
-
 def _read_record(table: Any, found: Findings) -> Record:
     if not isinstance(table, dict):
         found.add("record", f"expected a section, got {shown(table)}")
         return Record()
-    for name, value in table.items():
-        if name in NOT_YET and value not in (0, False):
-            found.add(f"record.{name}", f"{NOT_YET[name]} are not available in this version; leave it out")
-    asked = {name: value for name, value in table.items() if name not in NOT_YET or value in (0, False)}
-    return replace(Record(), **fields.check_table(Record, asked, found, "record"))
+    return replace(Record(), **fields.check_table(Record, table, found, "record"))
 
 
 def _read_variants(document: Mapping[str, Any], own: Mapping[str, Any], found: Findings) -> list[str]:

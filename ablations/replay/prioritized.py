@@ -33,8 +33,8 @@ class Prioritized:
     """
 
     alpha: Annotated[float, Ge(0), Le(2)] = 0.6
-    beta_start: Annotated[float, Ge(0), Le(2)] = 0.4
-    beta_end: Annotated[float, Ge(0), Le(2)] = 1.0
+    beta_start: Annotated[float, Ge(0), Le(1)] = 0.4
+    beta_end: Annotated[float, Ge(0), Le(1)] = 1.0
     eps: Annotated[float, Gt(0)] = 1e-6
     stratified: bool = True
     kind: ClassVar[str] = "prioritized"

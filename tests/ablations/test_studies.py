@@ -254,6 +254,21 @@ def test_the_configuration_holds_what_decides_a_run_and_its_digest_is_the_key():
     assert run.path == store.run_path("CartPole-v1", "dqn", 1, run.key)
 
 
+def test_by_default_a_run_is_probed_every_thousand_steps_and_evaluated_fifty_times():
+    run = study(settings={"total_timesteps": 30_000}).runs()[0]
+    assert run.config["record"] == {"probe_every": 1000, "eval_every": 600, "eval_episodes": 5}
+
+
+def test_what_a_run_records_besides_series_is_not_part_of_its_key():
+    plain, more = study(), study(record={"weights": True, "checkpoint_minutes": 3})
+    assert [run.key for run in plain.runs()] == [run.key for run in more.runs()]
+
+
+def test_evaluations_that_are_off_have_no_episodes():
+    run = study(record={"eval_every": 0, "probe_every": 0, "eval_episodes": 9}).runs()[0]
+    assert run.config["record"] == {"probe_every": 0, "eval_every": 0, "eval_episodes": 0}
+
+
 def test_every_run_of_a_study_has_a_key_of_its_own():
     runs = study(variants="all", seeds=4, sweep={"gamma": [0.9, 0.99]}).runs()
     assert len({run.key for run in runs}) == len(runs)

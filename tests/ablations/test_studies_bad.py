@@ -192,15 +192,8 @@ SECTIONS = [
     ),
     bad("a misspelt record", "record.probe_evry", "did you mean 'probe_every'?", record={"probe_evry": 0}),
     bad("a record that is a number", "record", "expected a section", record=1),
-    bad(
-        "probes, not built yet",
-        "record.probe_every",
-        "not available in this version",
-        record={"probe_every": 1000},
-    ),
-    bad(
-        "weights, not built yet", "record.weights", "not available in this version", record={"weights": True}
-    ),
+    bad("probes less than never", "record.probe_every", "greater than or equal", record={"probe_every": -1}),
+    bad("evaluations by halves", "record.eval_every", "expected an integer", record={"eval_every": 0.5}),
     bad("weights that are a number", "record.weights", "true or false", record={"weights": 0}),
     bad(
         "no evaluation episodes", "record.eval_episodes", "greater than or equal", record={"eval_episodes": 0}

@@ -1,0 +1,159 @@
+"""Probes: what the networks look like from inside, on fixed states, every so many environment steps.
+
+Everything is read between two steps of the kernel, draws from streams of its own and changes no training bit.
+Definitions with their sources are in ``docs/metrics.md``; ``PROBES`` in ``store`` lists the columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from ablations.envs.gym import make, sizes
+from ablations.learner import Learner, Moment, Update
+from ablations.store import PROBES, tabulate
+from ablations.streams import Role, stream
+
+STATES = 128
+"""Probe states per environment and seed."""
+WALK = 1024
+"""Steps of the uniform policy that probe states are chosen from."""
+DORMANT = 0.025
+"""A unit is dormant if its mean |activation| is at most this share of its layer's mean (Sokar et al. 2023)."""
+RANK_SHARE = 0.99
+"""The effective rank keeps this share of the sum of singular values (Kumar et al. 2021: delta = 0.01)."""
+
+Array = npt.NDArray[np.float64]
+
+
+def probe_states(
+    env_id: str, env_args: Mapping[str, Any], entropy: int, seed: int
+) -> npt.NDArray[np.float32]:
+    """``STATES`` non-terminal states (N, D) met by a uniform policy; the same for every variant of a study."""
+    rng = stream(entropy, seed, Role.PROBES)
+    env = make(env_id, env_args)
+    features, actions = sizes(env)
+    first = int(env.action_space.start)  # type: ignore[attr-defined]
+    seen = np.empty((WALK, features), dtype=np.float32)
+    obs, _ = env.reset(seed=int(rng.integers(2**31)))
+    for step in range(WALK):
+        seen[step] = np.reshape(obs, -1)
+        obs, _, terminated, truncated, _ = env.step(first + int(rng.random() * actions))
+        if terminated or truncated:
+            obs, _ = env.reset()
+    env.close()
+    return seen[rng.choice(WALK, STATES, replace=False)]
+
+
+class ProbeRecorder:
+    """Collects one row per lane every ``every`` environment steps."""
+
+    def __init__(self, learner: Learner, env_id: str, env_args: Mapping[str, Any], every: int) -> None:
+        self.learner = learner
+        drawn = [probe_states(env_id, env_args, learner.entropy, seed) for seed in learner.seeds]
+        self.states = torch.from_numpy(np.stack(drawn)).to(learner.dtype)  # (L, N, D)
+        self.every = every
+        self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L,)
+        self._greedy: Tensor | None = None  # (L, N): before the updates of the coming step
+        self._largest_q = self._nothing()
+        self._latest: Update | None = None
+
+    def observe(self, moment: Moment) -> None:
+        """Take note of one environment step."""
+        for update in moment.updates:
+            self._largest_q = torch.fmax(self._largest_q, update.q.abs().flatten(1).amax(-1))
+            self._latest = update
+        if moment.step % self.every == 0:
+            with torch.no_grad():
+                self.rows.append(self._row(moment))
+            self._largest_q = self._nothing()
+        self._greedy = None
+        if (moment.step + 1) % self.every == 0:
+            with torch.no_grad():
+                self._greedy = self.learner.q(self.states).argmax(-1)
+
+    def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table:
+        """The rows of a lane in the stored schema."""
+        names = self.rows[0] if self.rows else {}
+        columns = {name: [row[name][lane].item() for row in self.rows] for name in names}
+        return tabulate(PROBES, env_id, label, seed, columns)
+
+    def _row(self, moment: Moment) -> dict[str, npt.NDArray[Any]]:
+        a = self.learner
+        q = a.q(self.states)  # (L, N, A)
+        best = q.topk(min(2, q.shape[-1]), dim=-1).values  # (L, N, 2), or 1 where there is one action
+        activations = a.network.activations(a.online.layers, self.states)
+        online, minus = a.online.flat, a.minus
+        lanes = len(q)
+        row = {
+            "global_step": np.full(lanes, moment.step, dtype=np.int64),
+            "updates": np.full(lanes, a.updates, dtype=np.int64),
+            "epsilon": np.full(lanes, moment.epsilon),
+            "q_mean": q.flatten(1).mean(-1),
+            "q_min": q.flatten(1).amin(-1),
+            "q_max": q.flatten(1).amax(-1),
+            "action_gap": (best[..., 0] - best[..., -1]).mean(-1),
+            "churn": self._churn(moment, q.argmax(-1)),
+            "dormant_share": dormant_share(activations),
+            "effective_rank": effective_rank(activations[-1] if activations else self.states),
+            "target_lag": (online - minus).norm(dim=-1) / online.norm(dim=-1),
+            "terminal_share": a.memory.terminal_share(),
+            "batch_q_abs_max": self._largest_q,
+            **self._of_latest(),
+        }
+        return {name: np.asarray(value) for name, value in row.items()}
+
+    def _churn(self, moment: Moment, after: Tensor) -> Tensor:
+        """Share of probe states whose greedy action the updates of this step changed; NaN without an update."""
+        if self._greedy is None or not moment.updates:
+            return self._nothing()
+        return (after != self._greedy).double().mean(-1)
+
+    def _of_latest(self) -> dict[str, Tensor]:
+        """Numbers of the last update before the row."""
+        if self._latest is None:
+            return dict.fromkeys(("loss", "abs_td_error", "gradient_norm", "per_health"), self._nothing())
+        weight = self._latest.batch.weight.double()  # (L, B)
+        return {
+            "loss": self._latest.loss,
+            "abs_td_error": self._latest.delta.abs().mean(-1),
+            "gradient_norm": self.learner.optimiser.gradient_norm(),
+            "per_health": weight.sum(-1) ** 2 / (weight.shape[-1] * (weight**2).sum(-1)),
+        }
+
+    def _nothing(self) -> Tensor:
+        return torch.full((len(self.states),), math.nan, dtype=self.states.dtype)
+
+
+def dormant_share(activations: list[Tensor]) -> Tensor:
+    """Share of hidden units with E|h_i| / (layer's mean of E|h|) <= ``DORMANT``: [(L, N, width)] -> (L,).
+
+    NaN where there is no hidden layer. A layer that is zero everywhere is dormant throughout.
+    """
+    if not activations:
+        return torch.tensor(math.nan)
+    sleeping = []
+    for h in activations:
+        size = h.abs().mean(1)  # (L, width)
+        sleeping.append(size <= DORMANT * size.mean(-1, keepdim=True))
+    return torch.cat(sleeping, dim=-1).double().mean(-1)
+
+
+def effective_rank(features: Tensor) -> Array:
+    """The least k whose k largest singular values sum to ``RANK_SHARE`` of all: (L, N, F) -> (L,).
+
+    NaN where a feature is not finite.
+    """
+    ranks = np.full(len(features), math.nan)
+    for lane, matrix in enumerate(features.double().numpy()):
+        if np.isfinite(matrix).all():
+            values = np.linalg.svd(matrix, compute_uv=False)  # descending
+            ranks[lane] = 1 + np.searchsorted(np.cumsum(values), RANK_SHARE * values.sum())
+    return ranks
