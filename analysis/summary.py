@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ablations import store
 from analysis.intervals import NOTHING, Interval, generator, mean_interval, proportion_interval, waiting_time
 from analysis.metrics import METRICS, Floats, Scores, scores
 from analysis.results import Results, Row
-
-FAILED = ("failed", "died", "timeout")
 
 MEANS = ("final_return", "auc", "running_variance", "running_variance_growing", "running_variance_trend")
 SHARES = ("solved", "solved_100")
@@ -66,7 +65,7 @@ class Line:
             "n": self.n,
             "ok": counts["ok"],
             "diverged": counts["diverged"],
-            "failed": sum(counts[state] for state in FAILED),
+            "failed": sum(counts[state] for state in store.ATTEMPTS),
         }
         record |= {name: self.numbers[name].point for name in FIRST if name in METRICS}
         names = [name for name in FIRST if name in METRICS]

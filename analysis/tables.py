@@ -65,7 +65,7 @@ def as_markdown(lines: Sequence[Line], results: Results) -> str:
     body = [[text.replace("|", "\\|") for text in cells(line).values()] for line in lines]
     grid = [list(FIRST), *body]
     left = {"env_id", "variant"}
-    widths = [max(len(row[i]) for row in grid) for i in range(len(FIRST))]
+    widths = [max(2, *(len(row[i]) for row in grid)) for i in range(len(FIRST))]
     rule = [
         ":" + "-" * (w - 1) if name in left else "-" * (w - 1) + ":"
         for name, w in zip(FIRST, widths, strict=True)
@@ -127,10 +127,9 @@ def notes(lines: Sequence[Line], results: Results) -> list[str]:
     ]
     for line in lines:
         if line.n_final < line.n:
-            found.append(
-                f"{line.row.env_id}, {line.row.label}: only {line.n_final} of {line.n} runs ended an episode in "
-                "their last tenth; final_return is the mean of those."
-            )
+            ended = f"{line.n_final} of {line.n} runs ended an episode in their last tenth"
+            mean = "final_return is the mean of those" if line.n_final else "there is no final_return"
+            found.append(f"{line.row.env_id}, {line.row.label}: {ended}; {mean}.")
     found += [
         f"{alias['label']} is not run: it trains exactly as {alias['of']}."
         for alias in results.study.get("aliases", [])

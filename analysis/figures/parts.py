@@ -122,12 +122,18 @@ def _root(values: Floats) -> Floats:
 
 
 def return_limits(drawn: Iterable[Drawn], threshold: float | None, *, seeds: bool) -> tuple[float, float]:
-    """Limits that hold every curve (every single seed with ``seeds``) and the threshold."""
-    values = [np.zeros(0)] if threshold is None else [np.array([threshold])]
+    """Limits that hold every curve (every single seed with ``seeds``).
+
+    They hold the threshold too, unless it is so far from all curves that these would fill less than a third.
+    """
+    values = [np.zeros(0)]
     for one in drawn:
         band = one.bands["curve"]
         values += [band.mean, band.low, band.high] + ([band.runs.ravel()] if seeds else [])
-    return _padded(np.concatenate(values))
+    low, high = _padded(np.concatenate(values))
+    if threshold is None or 3 * (high - low) < max(high, threshold) - min(low, threshold):
+        return low, high
+    return _padded(np.array([low, high, threshold]))
 
 
 def variance_top(drawn: Iterable[Drawn], quantities: Sequence[str] = ("running_variance",)) -> float:
@@ -174,7 +180,9 @@ def general_key(
         names.append("single seeds")
     if scene.threshold is not None:
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
-        names.append(f"solved: {scene.threshold:g}")
+        low, high = return_limits(scene.drawn, scene.threshold, seeds=seeds)
+        beyond = "" if low <= scene.threshold <= high else " (beyond the axis)"
+        names.append(f"solved: {scene.threshold:g}{beyond}")
     if any(drawn.diverged for drawn in scene.drawn):
         handles.append(Line2D([], [], color=ALERT, linewidth=0, marker="x", markersize=4))
         names.append("diverged")

@@ -170,3 +170,13 @@ def test_all_named_variants_fit_a_readable_page(tmp_path: Path):
     found = scene(read(make_study(tmp_path / "s", [row(name) for name in NAMED], seeds=2)), "CartPole-v1")
     with drawing():
         assert curves.draw(found).height < 1.4 * WIDTH
+
+
+def test_a_threshold_far_from_all_curves_does_not_squash_them(tmp_path: Path):
+    def play(row: object, seed: int, steps: int) -> Episodes:
+        return [(50 * (place + 1), 10.0 + place % 7) for place in range(steps // 50)]
+
+    found = scene(read(make_study(tmp_path / "s", [row("dqn")], seeds=2, play=play)), "CartPole-v1")
+    assert parts.return_limits(found.drawn, 475.0, seeds=True)[1] < 20
+    assert "solved: 475 (beyond the axis)" in parts.general_key(found, None)[1]
+    assert parts.return_limits(found.drawn, 18.0, seeds=True)[1] > 18
