@@ -62,7 +62,21 @@ class ManyActions(Broken):
     action_space = MultiDiscrete([2, 2])
 
 
+class NoReward(Broken):
+    from_step = 0
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = super().step(action)
+        return observation, float("nan") if self.steps > self.from_step else reward, terminated, truncated, info
+
+
+class LateNoReward(NoReward):
+    from_step = 1795
+
+
 gymnasium.register("Broken-v0", Broken)
+gymnasium.register("NoReward-v0", NoReward)
+gymnasium.register("LateNoReward-v0", LateNoReward)
 gymnasium.register("DictObservation-v0", DictObservation)
 gymnasium.register("ManyActions-v0", ManyActions)
 gymnasium.register("inner/Broken-v0", Broken)
@@ -169,6 +183,31 @@ def test_runs_that_diverge_act_to_the_end_of_their_budget_and_stand(tmp_path: Pa
     lines = (results / "tables" / "summary.csv").read_text(encoding="utf-8").splitlines()
     column = lines[0].split(",").index("diverged")
     assert [line.split(",")[column] for line in lines[1:]] == ["2", "2"]
+
+
+@pytest.mark.parametrize("env_id", ["brokenenv:NoReward-v0", "brokenenv:LateNoReward-v0"])
+def test_an_environment_whose_reward_is_no_number_costs_no_other_environment(
+    env_id: str, tmp_path: Path
+) -> None:
+    folder = with_module(tmp_path)
+    (folder / "mended").touch()
+    # The late one turns in the last, unfinished episode: its return then stands in the manifest alone.
+    settings = {"total_timesteps": 1799, "train_frequency": 8}
+    write_study(folder, ALLOWED | {"envs": [env_id, "CartPole-v1"], "seeds": 1}, settings)
+    answer = ablations("run", "tiny.toml", "--jobs", "1", cwd=folder)
+    assert answer.returncode in {0, 1}
+    assert_answered(answer, answer.returncode)
+    results = folder / "results" / "tiny"
+    status = {run["env_id"]: manifest_of(results, run)["status"] for run in runs_in(results)}
+    assert status["CartPole-v1"] == "ok"
+    assert set(status) == {env_id, "CartPole-v1"}
+
+
+def test_a_module_that_exits_when_imported_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "brokenenv.py").write_text("import sys\nsys.exit(0)\n", encoding="utf-8")
+    write_study(tmp_path, ALLOWED | {"envs": ["brokenenv:Broken-v0"]})
+    assert_refused(ablations("run", "tiny.toml", cwd=tmp_path), "tiny.toml", "brokenenv:Broken-v0")
+    assert names_in(tmp_path) == {"tiny.toml", "brokenenv.py"}
 
 
 def test_an_environment_that_cannot_be_used_beside_one_that_can_stops_the_whole_study(tmp_path: Path) -> None:
