@@ -10,7 +10,7 @@ import torch
 
 from ablations.envs.gym import GymLanes, Steps
 from ablations.learner import Learner, act, epsilon_at, error, improve, learn, transition
-from ablations.replay.prioritized import Prioritized
+from ablations.replay.prioritized import Prioritized, PrioritizedRing
 from ablations.settings import Settings
 from ablations.streams import Role, stream
 from ablations.target import Hard, Soft
@@ -266,6 +266,7 @@ def test_priorities_come_from_the_unweighted_errors() -> None:
             break
     update = improve(a, 30)
     assert update.batch.weight.min() < 0.999
+    assert isinstance(a.memory, PrioritizedRing)
     leaves = a.memory.tree.values(update.batch.index)
     torch.testing.assert_close(leaves, (update.delta.abs() + 0.125) ** 0.7)
 
@@ -291,6 +292,7 @@ def test_beta_is_the_share_of_environment_steps_done_and_reaches_its_end_at_the_
     moments = learn(a)
     for _ in range(step - 1):
         next(moments)
+    assert isinstance(a.memory, PrioritizedRing)
     leaves = a.memory.tree.values(torch.arange(20).repeat(2, 1))
     leaves[:, a.memory.position] = a.memory.largest[:, 0]  # the transition that comes in
     (update,) = next(moments).updates
