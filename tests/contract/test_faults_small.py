@@ -26,6 +26,8 @@ from .outside import (
 # Ten steps an episode; where the first reset's seed is odd and nobody has mended it, step 1500 raises: later
 # than the random policy, the probes and the evaluations come, whose resets may have odd seeds too.
 BROKEN = """
+import faulthandler
+import os
 import pathlib
 import gymnasium
 import numpy as np
@@ -54,6 +56,14 @@ class Broken(gymnasium.Env):
         return observation, float(action), self.left == 0, False, {}
 
 
+class Dies(Broken):
+    def step(self, action):
+        if self.steps == 1500:
+            faulthandler.dump_traceback()
+            os._exit(7)
+        return super().step(action)
+
+
 class DictObservation(Broken):
     observation_space = Dict({"position": Box(-1.0, 1.0, (2,), np.float32)})
 
@@ -75,6 +85,7 @@ class LateNoReward(NoReward):
 
 
 gymnasium.register("Broken-v0", Broken)
+gymnasium.register("Dies-v0", Dies)
 gymnasium.register("NoReward-v0", NoReward)
 gymnasium.register("LateNoReward-v0", LateNoReward)
 gymnasium.register("DictObservation-v0", DictObservation)
@@ -200,7 +211,21 @@ def test_an_environment_whose_reward_is_no_number_costs_no_other_environment(
     results = folder / "results" / "tiny"
     status = {run["env_id"]: manifest_of(results, run)["status"] for run in runs_in(results)}
     assert status["CartPole-v1"] == "ok"
-    assert set(status) == {env_id, "CartPole-v1"}
+    # A worker of ours that dies of it has recorded nothing: neither the series nor what was wrong.
+    assert status[env_id] in {"ok", "diverged", "failed"}
+
+
+def test_a_run_whose_process_dies_is_recorded_without_absolute_paths(tmp_path: Path) -> None:
+    folder = with_module(tmp_path)
+    settings = {"total_timesteps": 1800, "train_frequency": 8}
+    write_study(folder, ALLOWED | {"envs": ["brokenenv:Dies-v0"], "seeds": 1}, settings)
+    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=folder), 1)
+    results = folder / "results" / "tiny"
+    (run,) = runs_in(results)
+    assert manifest_of(results, run)["status"] == "died"
+    text = (results / run["path"] / "manifest.json").read_text(encoding="utf-8")
+    assert str(folder) not in text
+    assert 'File \\"/' not in text
 
 
 def test_a_module_that_exits_when_imported_is_refused(tmp_path: Path) -> None:
