@@ -34,12 +34,12 @@ def test_the_linear_head_is_one_affine_map() -> None:
 
 def test_dueling_subtracts_the_mean_advantage_of_each_state() -> None:
     """Two states with other means: a mean over the batch would let them influence each other."""
-    layers = {"advantage": layer([[1, 2, 3], [0, 0, 6]], [0, 0, 0]), "value": layer([[10], [100]], [1])}
+    layers = {"advantage": layer([[1, 2, 3], [0, 0, 9]], [0, 0, 0]), "value": layer([[10], [100]], [1])}
     h = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    # state 1: A = 1 2 3, mean 2, V = 11; state 2: A = 0 0 6, mean 2, V = 101
-    assert Dueling().apply(layers, h).tolist() == [[[10, 11, 12], [99, 99, 105]]]
+    # state 1: A = 1 2 3, mean 2, V = 11; state 2: A = 0 0 9, mean 3, V = 101
+    assert Dueling().apply(layers, h).tolist() == [[[10, 11, 12], [98, 98, 107]]]
     alone = Dueling().apply(layers, h[:, 1:])
-    assert alone.tolist() == [[[99, 99, 105]]]
+    assert alone.tolist() == [[[98, 98, 107]]]
 
 
 def test_the_mean_of_dueling_values_is_the_state_value() -> None:

@@ -227,36 +227,34 @@ def test_the_target_starts_equal_to_the_online_network_and_apart_from_it() -> No
     assert not torch.equal(a.online.flat, start)
 
 
-def one_update(a: Learner) -> tuple[torch.Tensor, Any, torch.Tensor]:
-    """Step until learning starts; the parameters before the first update, the update, and those after it."""
-    before = a.online.flat.clone()
-    update = next(update for moment in learn(a) for update in moment.updates)
-    return before, update, a.online.flat
-
-
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_an_update_descends_the_mean_of_weighted_errors_of_each_lane(loss: str) -> None:
     """delta = y - Q(s, a) and y is a constant: only Q(s, a) is differentiated (a semi-gradient)."""
-    a = learner(Variant(replay=Prioritized()), loss=loss, optimizer="sgd", learning_rate=0.5)
-    before, update, after = one_update(a)
+    a = learner(Variant(Prioritized(alpha=1.0), Hard(10)), loss=loss, optimizer="sgd", learning_rate=0.05)
+    moments = learn(a)
+    for _ in range(30):
+        next(moments)
+    before, minus = a.online.flat.clone(), a.minus.clone()
+    (update,) = next(moments).updates
     batch = update.batch
-    assert update.delta.shape == update.batch.weight.shape == (2, 4)
-    assert update.loss.tolist() == pytest.approx((batch.weight * error(update.delta, loss)).mean(-1).tolist())
+    assert update.delta.shape == batch.weight.shape == (2, 4)
+    assert batch.weight.min() < 0.9
+    assert not torch.equal(before, minus)
 
     flat = before.clone().requires_grad_()
-    layers = a.network.views(flat)
-    with torch.no_grad():
-        y = batch.reward + batch.discount * a.network.values(layers, batch.next_obs).amax(-1)
-    q = a.network.values(layers, batch.obs)
+    q = a.network.values(a.network.views(flat), batch.obs)
+    y = batch.reward + batch.discount * a.network.values(a.network.views(minus), batch.next_obs).amax(-1)
     for lane in range(2):
         chosen = torch.stack([q[lane, b, batch.action[lane, b]] for b in range(4)])
         torch.testing.assert_close(update.delta[lane], (y[lane] - chosen).detach())
         each = (y[lane] - chosen) ** 2 / 2
         if loss == "huber":
             each = torch.nn.functional.huber_loss(chosen, y[lane], reduction="none")
-        (slope,) = torch.autograd.grad((batch.weight[lane] * each).sum() / 4, flat, retain_graph=True)
+        mean = (batch.weight[lane] * each).sum() / 4
+        torch.testing.assert_close(update.loss[lane], mean.detach())
+        (slope,) = torch.autograd.grad(mean, flat, retain_graph=True)
         assert slope[1 - lane].count_nonzero() == 0
-        torch.testing.assert_close(after[lane], (before - 0.5 * slope)[lane], rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(a.online.flat[lane], (before - 0.05 * slope)[lane], rtol=1e-9, atol=1e-12)
 
 
 def test_priorities_come_from_the_unweighted_errors() -> None:
@@ -314,8 +312,8 @@ def test_the_observation_that_is_stored_is_the_one_that_was_acted_on() -> None:
 @pytest.mark.parametrize("target", [Hard(5), Soft(0.1)])
 def test_training_never_touches_the_target_network_by_gradient(target: Hard | Soft) -> None:
     a = learner(Variant(target=target))
-    _, update, _ = one_update(a)
-    assert not update.delta.requires_grad
+    updates = [update for moment in learn(a) for update in moment.updates]
+    assert not updates[-1].delta.requires_grad
     assert not a.minus.requires_grad
     assert all(not part.requires_grad for layer in a.minus_layers.values() for part in layer)
 

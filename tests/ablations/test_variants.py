@@ -46,8 +46,8 @@ def test_a_combination_differs_in_several_slots(name: str) -> None:
     assert len(changed_slots(NAMED[name].variant)) > 1
 
 
-def test_every_name_is_what_it_says() -> None:
-    assert {name: named.variant for name, named in NAMED.items()} == {
+def test_the_shipped_names_are_what_they_say() -> None:
+    shipped = {
         "dqn": DQN,
         "no-replay": replace(DQN, replay=Latest()),
         "consecutive": replace(DQN, replay=Consecutive()),
@@ -62,6 +62,7 @@ def test_every_name_is_what_it_says() -> None:
         "naive": replace(DQN, replay=Latest(), target=NoTarget()),
         "combined": Variant(Prioritized(), Hard(100), Double(), Dueling()),
     }
+    assert {name: NAMED[name].variant for name in shipped} == shipped
 
 
 def test_no_two_names_train_alike_and_no_two_titles_are_equal() -> None:
@@ -71,12 +72,13 @@ def test_no_two_names_train_alike_and_no_two_titles_are_equal() -> None:
 
 
 def test_every_piece_is_known_by_its_kind() -> None:
-    assert {slot: list(kinds) for slot, kinds in PIECES.items()} == {
-        "replay": ["uniform", "latest", "consecutive", "prioritized"],
-        "target": ["hard", "none", "soft"],
-        "bootstrap": ["max", "double", "inverse-double"],
-        "head": ["linear", "dueling"],
+    shipped = {
+        "replay": {"uniform", "latest", "consecutive", "prioritized"},
+        "target": {"hard", "none", "soft"},
+        "bootstrap": {"max", "double", "inverse-double"},
+        "head": {"linear", "dueling"},
     }
+    assert all(kinds <= set(PIECES[slot]) for slot, kinds in shipped.items())
     assert all(piece().kind == kind for kinds in PIECES.values() for kind, piece in kinds.items())
 
 
