@@ -155,11 +155,12 @@ def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, R
 
 def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
     """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
-    arrays = {}
-    for name, layer in learner.online.layers.items():
-        arrays[f"{name}.weight"] = np.ascontiguousarray(layer.weight[lane].detach().numpy())
-        arrays[f"{name}.bias"] = layer.bias[lane, 0].detach().numpy().copy()
-    return arrays
+    parameters = learner.network.parameters(learner.online.layers)
+    arrays = {name: part[lane].detach().numpy() for name, part in parameters.items()}
+    return {
+        name: array[0].copy() if name.endswith(".bias") else np.ascontiguousarray(array)
+        for name, array in arrays.items()
+    }
 
 
 def _failed(failure: Failure) -> dict[str, Any]:

@@ -49,6 +49,19 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class BiasFree:
+    """Q(s, .) = h W. With no hidden layer and one-hot observations W is a table: Q(s, a) = W[s, a]."""
+
+    kind: ClassVar[str] = "bias-free"
+
+    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
+        return (Dense("advantage", features, actions, Role.HEAD, bias=False),)
+
+    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
+        return affine(layers["advantage"], h)
+
+
+@dataclass(frozen=True)
 class Dueling:
     """Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a') (Wang et al. 2016, eq. 9), the mean taken per state.
 

@@ -17,15 +17,16 @@ class Dense(NamedTuple):
     fan_in: int
     fan_out: int
     role: Role
+    bias: bool = True
 
     @property
     def size(self) -> int:
         """How many numbers the layer has: weights and biases."""
-        return self.fan_in * self.fan_out + self.fan_out
+        return self.fan_in * self.fan_out + (self.fan_out if self.bias else 0)
 
 
 class Layer(NamedTuple):
-    """One dense layer of every lane."""
+    """One dense layer of every lane. Without a bias, ``bias`` is a constant of zeros outside the parameters."""
 
     weight: Tensor  # (L, I, O)
     bias: Tensor  # (L, 1, O)

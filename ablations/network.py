@@ -49,13 +49,26 @@ class Network:
     def views(self, flat: Tensor) -> dict[str, Layer]:
         """Named views into a buffer (L, P): nothing is copied."""
         lanes, views, start = len(flat), {}, 0
-        for name, i, o, _ in self.layers:
+        for name, i, o, _, has_bias in self.layers:
             numbers = flat[:, start : start + i * o]
             weight = numbers.view(lanes, i, o) if o >= NARROW else numbers.view(lanes, o, i).transpose(1, 2)
-            bias = flat[:, start + i * o : start + i * o + o].view(lanes, 1, o)
+            start += i * o
+            if has_bias:
+                bias = flat[:, start : start + o].view(lanes, 1, o)
+                start += o
+            else:
+                bias = flat.new_zeros(lanes, 1, o)
             views[name] = Layer(weight, bias)  # (L, I, O), (L, 1, O)
-            start += i * o + o
         return views
+
+    def parameters(self, layers: Layers) -> dict[str, Tensor]:
+        """What is learned of these layers, in the order of the buffer: weights, and biases where there are any."""
+        found = {}
+        for dense in self.layers:
+            found[f"{dense.name}.weight"] = layers[dense.name].weight
+            if dense.bias:
+                found[f"{dense.name}.bias"] = layers[dense.name].bias
+        return found
 
     def initial(self, entropy: int, seeds: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Fresh parameters (L, P): weights and biases uniform in +-1 / sqrt(fan_in), PyTorch's default for Linear.
@@ -66,10 +79,11 @@ class Network:
         views = self.views(flat)
         for lane, seed in enumerate(seeds):
             streams = {role: stream(entropy, seed, role) for role in {layer.role for layer in self.layers}}
-            for name, i, o, role in self.layers:
+            for name, i, o, role, has_bias in self.layers:
                 bound = 1 / np.sqrt(i)
                 views[name].weight[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (i, o)))
-                views[name].bias[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (1, o)))
+                if has_bias:
+                    views[name].bias[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (1, o)))
         return flat
 
     def features(self, layers: Layers, obs: Tensor) -> Tensor:

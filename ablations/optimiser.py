@@ -26,8 +26,8 @@ class Trainable:
             name: Layer(*(part.detach().requires_grad_() for part in layer))
             for name, layer in network.views(flat).items()
         }
-        self._leaves = [part for layer in self.layers.values() for part in layer]
-        self._gradients = [part for layer in network.views(self.grad).values() for part in layer]
+        self._leaves = list(network.parameters(self.layers).values())
+        self._gradients = list(network.parameters(network.views(self.grad)).values())
 
     def differentiate(self, loss: Tensor) -> Tensor:
         """The gradient of the scalar ``loss`` by all parameters: ``grad`` (L, P), overwritten."""

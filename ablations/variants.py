@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.head import Dueling, Head, Linear
+from ablations.head import BiasFree, Dueling, Head, Linear
 from ablations.replay import Replay
 from ablations.replay.consecutive import Consecutive
 from ablations.replay.latest import Latest
@@ -58,11 +58,17 @@ NAMED: dict[str, Named] = {
     "combined": Named(Variant(Prioritized(), Hard(), Double(), Dueling()), "Double + Dueling + PER"),
 }
 
-PIECES: dict[str, dict[str, type]] = {
-    slot: {getattr(n.variant, slot).kind: type(getattr(n.variant, slot)) for n in NAMED.values()}
-    for slot in SLOTS
-}
-"""Every piece by slot and kind: a piece is known as soon as a named variant uses it."""
+UNNAMED: dict[str, tuple[type, ...]] = {"head": (BiasFree,)}
+"""Pieces by slot that no named variant uses, but a study may."""
+
+
+def _known(slot: str) -> dict[str, type]:
+    named = [type(getattr(named.variant, slot)) for named in NAMED.values()]
+    return {piece.kind: piece for piece in (*named, *UNNAMED.get(slot, ()))}  # type: ignore[attr-defined]
+
+
+PIECES: dict[str, dict[str, type]] = {slot: _known(slot) for slot in SLOTS}
+"""Every piece by slot and kind: a piece is known as soon as a named variant uses it, or ``UNNAMED`` lists it."""
 
 
 def plain(variant: Variant) -> dict[str, dict[str, Any]]:
