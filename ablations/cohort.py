@@ -20,6 +20,7 @@ import torch
 from ablations import store
 from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.evaluations import EvaluationRecorder
+from ablations.exact_recorder import ExactRecorder, model_of
 from ablations.learner import Learner, Moment, learn
 from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
@@ -147,6 +148,9 @@ def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, R
     if record["probe_every"]:
         recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
     if record["eval_every"]:
+        model = model_of(env_id, args)
+        if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
+            recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
         recorders["evaluations"] = EvaluationRecorder(
             learner, env_id, args, record["eval_every"], record["eval_episodes"]
         )

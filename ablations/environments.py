@@ -67,6 +67,8 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
 def _registered() -> Mapping[str, Any]:
     import gymnasium
 
+    import ablations.envs.registry  # noqa: F401 (registers this package's own environments)
+
     return gymnasium.registry
 
 

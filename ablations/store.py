@@ -88,6 +88,17 @@ EVALUATIONS = _schema(
 )
 """One row per greedy evaluation episode."""
 
+EXACT = _schema(
+    global_step=pa.int64(),
+    updates=pa.int64(),
+    states=pa.int32(),  # that are not terminal: what the numbers below are taken over
+    q_error_max=pa.float64(),  # max |Q - Q*| over states and actions
+    q_error_mean=pa.float64(),
+    overestimation=pa.float64(),  # mean over states of max_a Q - V*
+    regret=pa.float64(),  # V* - V of the greedy policy, at the start
+)
+"""Learned against exact values, for environments that know their own model."""
+
 
 class Damaged(Exception):
     """A stored file is there but can't be trusted; the text says why."""

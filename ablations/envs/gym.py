@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
+from ablations.envs import registry  # noqa: F401 (registers this package's own environments)
 from ablations.streams import Role, stream
 
 
