@@ -20,7 +20,10 @@ from ablations import store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.metrics import Floats, Ints
+    from analysis.metrics import Floats, Ints, Track
+
+SCHEMAS = {"episodes": store.EPISODES, "probes": store.PROBES, "evaluations": store.EVALUATIONS}
+"""The tables of a run that analysis reads."""
 
 
 class BadFolder(Exception):
@@ -40,6 +43,9 @@ class Run:
     reason: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     episodes: pa.Table | None = None
+    probes: pa.Table | None = None
+    evaluations: pa.Table | None = None
+    """None: not recorded."""
 
     @property
     def stands(self) -> bool:
@@ -66,6 +72,23 @@ class Run:
     def returns(self) -> Floats:
         """Each episode's return, (E,)."""
         return np.asarray(self._column("episodic_return"), dtype=np.float64)
+
+    def track(self, environment: Mapping[str, Any]) -> Track:
+        """The run as arrays, with the facts of its environment that metrics need."""
+        from analysis.metrics import Track  # scipy only where something is measured
+
+        bounds, random = environment.get("value_bounds"), environment.get("random_policy")
+        return Track(
+            ends=self.ends,
+            returns=self.returns,
+            steps=self.steps,
+            threshold=environment.get("reward_threshold"),
+            random=random["mean_return"] if random else None,
+            bounds=(float(bounds[0]), float(bounds[1])) if bounds else None,
+            diverged_at=self.diverged_at,
+            probes=_numbers(self.probes),
+            evaluations=_numbers(self.evaluations),
+        )
 
     def _column(self, name: str) -> Any:
         assert self.episodes is not None, f"{self.path} does not stand"
@@ -224,22 +247,26 @@ def strangers(folder: Path, study: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(path for path in found if path not in listed))
 
 
+def _numbers(table: pa.Table | None) -> dict[str, Floats]:
+    """The numeric columns of a table as float64, by name; nothing where there is no table or no row in it."""
+    if table is None or not table.num_rows:
+        return {}
+    return {
+        part.name: table.column(part.name).to_numpy().astype(np.float64)
+        for part in table.schema
+        if not pa.types.is_string(part.type)
+    }
+
+
 def _read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
     run_dir = folder / listed["path"]
     found = store.inspect(run_dir, listed["key"])
-    state, reason, episodes = found.state, found.reason, None
-    if found.stands:
+    state, reason, tables = found.state, found.reason, {}
+    if found.stands and found.manifest is not None:
         try:
-            episodes = store.read_table(run_dir)
-        except (OSError, pa.ArrowInvalid) as problem:
-            state, reason = "damaged", f"episodes.parquet can't be read: {problem}"
-        else:
-            if not episodes.schema.equals(store.EPISODES):
-                state, reason, episodes = (
-                    "damaged",
-                    "episodes.parquet has other columns than the schema's",
-                    None,
-                )
+            tables = {name: _read_table(run_dir, name) for name in SCHEMAS if name in _stored(found.manifest)}
+        except _Unreadable as problem:
+            state, reason, tables = "damaged", str(problem), {}
     return Run(
         label=listed["label"],
         env_id=listed["env_id"],
@@ -248,8 +275,27 @@ def _read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
         state=state,
         reason=reason,
         manifest=found.manifest or {},
-        episodes=episodes,
+        **tables,
     )
+
+
+class _Unreadable(Exception):
+    """A stored table can't be used; the text says why."""
+
+
+def _stored(manifest: Mapping[str, Any]) -> set[str]:
+    """The names of the tables that a manifest lists."""
+    return {name.removesuffix(".parquet") for name in manifest["files"]}
+
+
+def _read_table(run_dir: Path, name: str) -> pa.Table:
+    try:
+        table = store.read_table(run_dir, name)
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise _Unreadable(f"{name}.parquet can't be read: {problem}") from None
+    if not table.schema.equals(SCHEMAS[name]):
+        raise _Unreadable(f"{name}.parquet has other columns than the schema's")
+    return table
 
 
 def _settings(row: Mapping[str, Any], overrides: Mapping[str, Any], runs: list[Run]) -> Mapping[str, Any]:

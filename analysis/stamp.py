@@ -16,9 +16,10 @@ from typing import Any
 from ablations import store
 
 STAMP = ".stamp.json"
+TABLES = ("episodes", "probes", "evaluations")
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
 """Libraries another version of which may draw or compute another byte."""
-DECIDES = ("status", "key", "series_sha256", "steps", "diverged_at", "error", "versions", "git")
+DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")
 """What of a manifest reaches figures, tables and the report; times and hosts don't."""
 
 
@@ -58,17 +59,20 @@ def sha256(data: bytes) -> str:
 
 
 def _facts(run_dir: Path) -> list[Any]:
-    """What decides how a run is drawn: facts of its manifest, and the size of its series."""
+    """What decides how a run is drawn: facts of its manifest, and the sizes of its tables."""
     try:
         manifest = json.loads((run_dir / store.MANIFEST).read_bytes())
         facts = [manifest.get(name) for name in DECIDES]
     except (OSError, ValueError, AttributeError):
         facts = [None]
+    return [run_dir.name, [_size(run_dir / f"{name}.parquet") for name in TABLES], *facts]
+
+
+def _size(path: Path) -> int:
     try:
-        size = (run_dir / "episodes.parquet").stat().st_size
+        return path.stat().st_size
     except OSError:
-        size = -1
-    return [run_dir.name, size, *facts]
+        return -1
 
 
 def _program() -> str:

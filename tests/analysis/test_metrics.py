@@ -18,6 +18,10 @@ def floats(*values: float) -> metrics.Floats:
     return np.array(values, dtype=np.float64)
 
 
+def scored(ends: metrics.Ints, returns: metrics.Floats, steps: int, threshold: float | None):
+    return metrics.scores(metrics.Track(ends, returns, steps, threshold))
+
+
 def test_the_running_mean_takes_what_there_is_and_then_the_last_window():
     found = metrics.running_mean(floats(1, 3, 5, 100), window=3)
     assert found.tolist() == [1, 2, 3, 36]
@@ -36,11 +40,11 @@ def test_the_curve_is_held_to_the_last_environment_step_and_not_beyond():
 
 
 def test_a_run_without_episodes_has_no_curve_and_no_scores():
-    found = metrics.scores(ints(), floats(), steps=100, threshold=5.0)
+    found = scored(ints(), floats(), steps=100, threshold=5.0)
     assert np.isnan(metrics.curve(ints(), floats(), ints(50, 100), 100)).all()
-    assert np.isnan(found.final_return)
-    assert np.isnan(found.auc)
-    assert found.solved == 0
+    assert np.isnan(found["final_return"])
+    assert np.isnan(found["auc"])
+    assert found["solved"] == 0
 
 
 def test_the_final_return_is_the_mean_of_episodes_ending_in_the_last_tenth():
@@ -67,20 +71,20 @@ def test_solved_is_the_first_time_the_mean_of_ten_reaches_the_threshold():
     returns = floats(*[0] * 10, *[10] * 10, *[0] * 5)
     # the mean reaches 5 with the fifth ten: episode 15, index 14
     assert metrics.first_solved(returns, threshold=5) == 14
-    found = metrics.scores(np.arange(1, 26) * 10, returns, steps=300, threshold=5.0)
-    assert (found.solved, found.steps_to_threshold, found.episodes_to_threshold) == (1, 150, 15)
+    found = scored(np.arange(1, 26) * 10, returns, steps=300, threshold=5.0)
+    assert (found["solved"], found["steps_to_threshold"], found["episodes_to_threshold"]) == (1, 150, 15)
 
 
 def test_a_run_that_does_not_reach_the_threshold_has_no_time_to_it():
-    found = metrics.scores(np.arange(1, 26), floats(*[1] * 25), steps=30, threshold=5.0)
-    assert found.solved == 0
-    assert np.isnan(found.steps_to_threshold)
-    assert np.isnan(found.episodes_to_threshold)
+    found = scored(np.arange(1, 26), floats(*[1] * 25), steps=30, threshold=5.0)
+    assert found["solved"] == 0
+    assert np.isnan(found["steps_to_threshold"])
+    assert np.isnan(found["episodes_to_threshold"])
 
 
 def test_without_a_threshold_nothing_is_said_of_solving():
-    found = metrics.scores(ints(10), floats(1), steps=10, threshold=None)
-    assert np.isnan([found.solved, found.solved_100, found.steps_to_threshold]).all()
+    found = scored(ints(10), floats(1), steps=10, threshold=None)
+    assert np.isnan([found["solved"], found["solved_100"], found["steps_to_threshold"]]).all()
 
 
 def test_the_lessons_form_of_solved_is_not_applicable_to_a_small_budget():
@@ -155,5 +159,6 @@ def test_every_metric_declares_its_unit_and_direction():
     assert all(
         metric.unit and metric.bigger_is_better in (True, False, None) for metric in metrics.METRICS.values()
     )
+    assert all(name == metric.name for name, metric in metrics.METRICS.items())
     assert not metrics.METRICS["running_variance"].bigger_is_better
     assert metrics.METRICS["final_return"].bigger_is_better
