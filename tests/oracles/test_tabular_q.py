@@ -60,9 +60,9 @@ def test_it_is_the_table_of_q_learning(size: int, slip: float, limit: int) -> No
 
 
 def test_the_table_finds_the_exact_values_of_a_world_without_chance() -> None:
-    model = model_of("ablations/Grid-v0", arguments(3, 0.0, 6))
+    model = model_of("ablations/Grid-v0", arguments(3, 0.0, 20))
     assert model is not None
-    learner = cohort(3, 0.0, 6, 5_000, epsilon=1.0)
+    learner = cohort(3, 0.0, 20, 6_000, epsilon=1.0)
     for _ in learn(learner):
         pass
     exact = optimal_q(model, GAMMA)[~model.terminal]
