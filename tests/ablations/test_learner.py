@@ -27,11 +27,11 @@ SMALL: dict[str, Any] = {
 
 
 def learner(
-    variant: Variant = DQN, env_id: str = "tests/Walk-v0", lanes: int = 2, **settings: Any
+    variant: Variant = DQN, lanes: int = 2, dtype: torch.dtype = torch.float64, **settings: Any
 ) -> Learner:
     seeds = list(range(lanes))
-    chosen = Settings(**{**SMALL, **settings})
-    return Learner(variant, chosen, GymLanes(env_id, {}, 0, seeds), 0, seeds, torch.float64)
+    envs = GymLanes("tests/Walk-v0", {}, 0, seeds)
+    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, dtype)
 
 
 # --- epsilon
@@ -299,9 +299,10 @@ def test_beta_is_the_share_of_environment_steps_done_and_reaches_its_end_at_the_
     torch.testing.assert_close(update.batch.weight, (p / p.amin(-1, keepdim=True)) ** -beta)
 
 
-def test_the_observation_that_is_stored_is_the_one_that_was_acted_on() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_observation_that_is_stored_is_the_one_that_was_acted_on(dtype: torch.dtype) -> None:
     """`obs` moves on in place; a stored view of it would hold the successor."""
-    a = learner()
+    a = learner(dtype=dtype)
     seen = [a.envs.obs.copy()]
     for _ in learn(a):
         seen.append(a.envs.obs.copy())

@@ -79,7 +79,8 @@ QUICK: dict[str, Any] = {
     [
         ("dqn", {}),
         ("dueling", {}),
-        ("dqn", {"batch_size": 7, "hidden": (9, 1), "env_args": {"features": 5, "actions": 9}}),
+        ("dqn", {"batch_size": 33, "hidden": (17, 9), "env_args": {"features": 7, "actions": 9}}),
+        ("dqn", {"batch_size": 7, "hidden": (1, 20)}),
         ("dqn", {"batch_size": 10, "hidden": (8,), "env_args": {"features": 3, "actions": 3}}),
         ("combined", {"max_grad_norm": 0.5, "env_args": {"actions": 4}}),
         (

@@ -56,7 +56,7 @@ def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str
         assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
         assert sick.diverged_at == {LANE: 51}
         assert len(moments) == 90
-        lane_steps = sum(row[2] for row in recorder.rows[LANE]) + recorder.unfinished(LANE)["length"]
+        lane_steps = sum(row[2] for row in recorder.rows[LANE]) + int(recorder.lengths[LANE])
         assert lane_steps == 90  # it goes on acting to the end of its budget
 
 
