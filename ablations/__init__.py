@@ -12,6 +12,10 @@ from pathlib import Path
 
 __all__ = ["run"]
 
+# Read by the matrix library at its first product, so it is set before torch is imported: one code path whatever the
+# processor or the alignment of a lane in memory. Without it a run's last bits depend on the lanes beside it.
+os.environ["MKL_CBWR"] = "AVX2,STRICT"
+
 
 def run(
     study: str | os.PathLike[str],

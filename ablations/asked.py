@@ -19,6 +19,7 @@ from ablations.study import Run, Study
 from ablations.variants import NAMED
 
 WHERE = "command line"
+MOST_JOBS = 1024
 Whole = int | str | None
 """A whole number as a program gives it or as a command line spells it; None where it was not given."""
 
@@ -50,6 +51,8 @@ def resolve(
         key: _whole(value, f"--{key}", problems)
         for key, value in (("jobs", jobs), ("seeds", seeds), ("steps", steps))
     }
+    if (numbers["jobs"] or 0) > MOST_JOBS:
+        problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
     problems += _results_problems(results)
     if study is not None and numbers["seeds"] is not None:
         study = _changed(study, "--seeds", numbers["seeds"], problems)
@@ -61,6 +64,9 @@ def resolve(
     if problems or study is None:
         raise BadInput(problems)
     folder = Path(results) / study.name
+    problems += _results_problems(folder)
+    if problems:
+        raise BadInput(problems)
     study = with_stored_engine(study, folder)
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
@@ -71,7 +77,7 @@ def locate(source: str | os.PathLike[str], results: str | os.PathLike[str] = "re
     """A study and the folder where its results lie or would lie. Raises ``BadInput``."""
     problems: list[Problem] = []
     _, study = _study(source, problems)
-    problems += _results_problems(results)
+    problems += _results_problems(results if study is None else Path(results) / study.name)
     if problems or study is None:
         raise BadInput(problems)
     return study, Path(results) / study.name

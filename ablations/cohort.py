@@ -22,6 +22,7 @@ from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.exact_recorder import ExactRecorder, model_of
 from ablations.learner import Learner, Moment, learn
+from ablations.paths import relative, without_folders
 from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import from_plain as settings_from_plain
@@ -147,10 +148,10 @@ def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, R
     recorders: dict[str, Recorder] = {}
     if record["probe_every"]:
         recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
-    if record["eval_every"]:
         model = model_of(env_id, args)
         if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
+    if record["eval_every"]:
         recorders["evaluations"] = EvaluationRecorder(
             learner, env_id, args, record["eval_every"], record["eval_episodes"]
         )
@@ -175,21 +176,12 @@ def _failed(failure: Failure) -> dict[str, Any]:
         "diverged_at": None,
         "error": {
             "type": failure.type,
-            "message": failure.message,
+            "message": without_folders(failure.message),
             "traceback": [
                 f"{relative(frame.filename)}:{frame.lineno} {frame.name}" for frame in failure.frames
             ],
         },
     }
-
-
-def relative(filename: str) -> str:
-    """A source file's name without this machine's folders: from the packages' folder on, else the last two parts."""
-    parts = Path(filename).parts
-    for anchor in ("site-packages", "ablations"):
-        if anchor in parts[:-1]:
-            return "/".join(parts[parts.index(anchor) :])
-    return parts[-1] if parts else filename
 
 
 def versions() -> dict[str, str]:

@@ -49,7 +49,7 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = gymnasium.make(env_id, **args)
-    except Exception as error:  # whatever a foreign environment raises is the user's to read
+    except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
         found.add("envs", f"'{env_id}' {_why_not_made(error)}")
         return None
     observations, actions = env.observation_space, env.action_space
@@ -77,7 +77,7 @@ def _space(space: Any) -> str:
     return text if len(text) <= 60 else f"{type(space).__name__}(...)"
 
 
-def _why_not_made(error: Exception) -> str:
+def _why_not_made(error: BaseException) -> str:
     reason = " ".join(str(error).split())[:300] or "no reason given"
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]

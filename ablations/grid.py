@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from ablations import store
 from ablations.engines.local import Ended, LocalEngine
+from ablations.paths import without_folders
 from ablations.store import Standing
 from ablations.study import Run, Study
 
@@ -66,21 +67,23 @@ class Survey:
 def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progress: Progress) -> Outcome:
     """Train those of the chosen runs that don't stand. Raises ``Held`` where another runner is at work."""
     with hold(folder):
-        scores = _known_scores(folder)
-        store.write_study(folder, study.plain(scores))
+        scores = _known_scores(study, folder, progress)
+        store.write_study(folder, study.plain(_numbers(scores)))
         states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
         missing = [run for run in chosen if not _complete(states[run.path], study.record.weights)]
         for each in missing:
             if states[each.path].state == "damaged":
                 where = quarantine(folder, each.path)
                 progress.note(f"{each.path}: {states[each.path].reason}; moved to {where}")
-        if not missing:
+        unscored = {each.env_id for each in chosen} - set(scores)
+        unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
+        if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
         git = git_facts()
         tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, jobs)]
         engine = LocalEngine(jobs, folder / ".grid" / "logs")
         try:
-            _score_random_policies(study, folder, scores, {each.env_id for each in missing}, engine)
+            _score_random_policies(study, folder, scores, unscored, engine)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
             for ended in engine.run(tasks, progress.advance):
                 _note_end(ended, folder, progress)
@@ -114,7 +117,7 @@ def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
 
 
 def quarantine(folder: Path, path: str) -> str:
-    """Move a damaged run out of the way, under the lock; nothing is ever deleted. Returns where it went."""
+    """Move a damaged run or file out of the way, under the lock; nothing is ever deleted. Returns where it went."""
     target = folder / ".grid" / "quarantine" / path
     number = 1
     while target.exists():
@@ -193,7 +196,11 @@ def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
                 "steps": None,
                 "unfinished": None,
                 "diverged_at": None,
-                "error": {"type": "died", "message": cause, "traceback": ended.log.splitlines()[-20:]},
+                "error": {
+                    "type": "died",
+                    "message": cause,
+                    "traceback": without_folders(ended.log).splitlines()[-20:],
+                },
                 "attempts": lane["attempts"],
                 "git": job["git"],
                 "lanes": len(job["lanes"]),
@@ -201,28 +208,43 @@ def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
             store.write_run(folder, lane["path"], manifest, {})
 
 
-def _known_scores(folder: Path) -> dict[str, dict[str, Any]]:
-    """The random policy's scores that an earlier call stored, by environment."""
+Scores = dict[str, dict[str, Any] | None]
+"""The random policy's scores by environment; None where there was none to be had."""
+
+
+def _known_scores(study: Study, folder: Path, progress: Progress) -> Scores:
+    """The scores that an earlier call stored. A damaged study.json is put aside."""
     try:
         stored = store.read_study(folder)
-    except (FileNotFoundError, store.Damaged):
+    except FileNotFoundError:
         return {}
-    return {env["env_id"]: env["random_policy"] for env in stored["environments"] if env["random_policy"]}
+    except store.Damaged as damage:
+        progress.note(f"{store.STUDY}: {damage}; moved to {quarantine(folder, store.STUDY)}")
+        return {}
+    before = {env["env_id"]: env for env in stored["environments"]}
+    return {
+        env.env_id: before[env.env_id]["random_policy"]
+        for env in study.environments
+        if env.env_id in before and before[env.env_id]["args"] == dict(env.args)
+    }
+
+
+def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
+    return {env_id: score for env_id, score in scores.items() if score is not None}
 
 
 def _score_random_policies(
-    study: Study, folder: Path, scores: dict[str, dict[str, Any]], needed: set[str], engine: LocalEngine
+    study: Study, folder: Path, scores: Scores, needed: set[str], engine: LocalEngine
 ) -> None:
-    """Complete the scores of the environments about to be trained on, and store them."""
+    """Complete the scores of the environments that need one, and store them."""
     tasks = [
         {"kind": "random_policy", "env_id": env.env_id, "env_args": dict(env.args), "entropy": study.entropy}
         for env in study.environments
-        if env.env_id in needed and env.env_id not in scores
+        if env.env_id in needed
     ]
     for ended in engine.run(tasks, lambda steps: None):
-        if ended.result is not None:
-            scores[ended.task["env_id"]] = ended.result
-    store.write_study(folder, study.plain(scores))
+        scores[ended.task["env_id"]] = ended.result
+    store.write_study(folder, study.plain(_numbers(scores)))
 
 
 @contextmanager

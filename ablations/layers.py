@@ -33,5 +33,14 @@ class Layer(NamedTuple):
 
 
 def affine(layer: Layer, x: Tensor) -> Tensor:
-    """x W + b in every lane: (L, B, I) -> (L, B, O)."""
+    """x W + b in every lane: (L, B, I) -> (L, B, O).
+
+    A single output or input is summed by hand: a batched product with one column (or such a gradient) takes another
+    path for one lane than for many, and a run's bits must not depend on the lanes beside it.
+    """
+    inputs, outputs = layer.weight.shape[-2:]
+    if inputs == 1:
+        return x * layer.weight + layer.bias
+    if outputs == 1:
+        return (x * layer.weight.transpose(1, 2)).sum(-1, keepdim=True) + layer.bias
     return layer.bias.baddbmm(x, layer.weight)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.envs.gym import make, sizes
+from ablations.envs.gym import failure_of, make, sizes
 from ablations.learner import Learner, Moment, Update
 from ablations.store import PROBES, tabulate
 from ablations.streams import Role, stream
@@ -57,8 +57,13 @@ class ProbeRecorder:
 
     def __init__(self, learner: Learner, env_id: str, env_args: Mapping[str, Any], every: int) -> None:
         self.learner = learner
-        drawn = [probe_states(env_id, env_args, learner.entropy, seed) for seed in learner.seeds]
-        self.states = torch.from_numpy(np.stack(drawn)).to(learner.dtype)  # (L, N, D)
+        drawn = np.zeros((len(learner.seeds), STATES, learner.envs.features), dtype=np.float32)  # (L, N, D)
+        for lane, seed in enumerate(learner.seeds):
+            try:
+                drawn[lane] = probe_states(env_id, env_args, learner.entropy, seed)
+            except Exception as problem:  # fails this lane's run and no other
+                learner.envs.failures.setdefault(lane, failure_of(0, problem))
+        self.states = torch.from_numpy(drawn).to(learner.dtype)
         self.every = every
         self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L,)
         self._greedy: Tensor | None = None  # (L, N): before the updates of the coming step

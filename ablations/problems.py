@@ -54,8 +54,10 @@ class Findings:
 
 def nearest(name: str, valid: Collection[str]) -> str | None:
     """The valid name that looks most like ``name``, if any comes close."""
-    by_lower = {v.lower(): v for v in reversed(list(valid))}
-    found = get_close_matches(name.lower()[:200], list(by_lower), n=1, cutoff=0.5)
+    by_lower = {
+        v.lower().lstrip("-"): v for v in reversed(list(valid))
+    }  # options are not alike by their dashes
+    found = get_close_matches(name.lower().lstrip("-")[:200], list(by_lower), n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
 

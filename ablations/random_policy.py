@@ -17,7 +17,8 @@ MOST_STEPS = 1_000_000
 def random_policy(env_id: str, env_args: Mapping[str, Any], entropy: int) -> dict[str, Any] | None:
     """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
 
-    None where the environment raises or where so many episodes take more than ``MOST_STEPS`` steps.
+    None where the environment raises, where a reward is not finite, and where so many episodes take more than
+    ``MOST_STEPS`` steps.
     """
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
     returns: list[float] = []
@@ -38,7 +39,7 @@ def random_policy(env_id: str, env_args: Mapping[str, Any], entropy: int) -> dic
         env.close()
     except Exception:
         return None  # the runs of this environment will tell what it raises
-    if len(returns) < EPISODES:
+    if len(returns) < EPISODES or not np.isfinite(returns).all():
         return None
     return {
         "episodes": EPISODES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ class EpisodeRecorder:
         """The finished episodes of a lane in the stored schema."""
         return tabulate(EPISODES, env_id, label, seed, self.columns(lane))
 
-    def unfinished(self, lane: int) -> dict[str, float | int]:
-        """Length and return of the episode that the end of the budget cut off."""
-        return {"length": int(self.lengths[lane]), "return": float(self.returns[lane])}
+    def unfinished(self, lane: int) -> dict[str, float | int | None]:
+        """Length and return of the episode that the end of the budget cut off; a return that is no number is None."""
+        total = float(self.returns[lane])
+        return {"length": int(self.lengths[lane]), "return": total if math.isfinite(total) else None}

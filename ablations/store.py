@@ -309,6 +309,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path.name} is not readable JSON ({problem})") from None
     except NotADirectoryError:
         raise FileNotFoundError(path) from None
+    except IsADirectoryError:
+        raise Damaged(f"{path.name} is a folder") from None
     if not isinstance(value, dict):
         raise Damaged(f"{path.name} holds no table")
     return value

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ablations.cli.arguments import parse
-from ablations.cli.speech import say, say_problems, speak_any_locale
+from ablations.cli.speech import Unheard, say, say_problems, speak_any_locale, warn
 from ablations.problems import BadInput
 
+UNHEARD = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as bad:
         say_problems(bad)
         return BAD_INPUT
+    except Unheard as problem:
+        warn(str(problem))
+        return UNHEARD
     except KeyboardInterrupt:
         return INTERRUPTED
 

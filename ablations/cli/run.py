@@ -20,8 +20,21 @@ class _Terminated(BaseException):
 
 def main(arguments: Namespace) -> int:
     """Run, and give the exit code of the contract."""
-    wanted = together(arguments.problems, lambda: asked.from_arguments(arguments))
     previous = signal.signal(signal.SIGTERM, _terminate)
+    again = "what is finished is kept; the same command runs the rest"
+    try:
+        return _run(together(arguments.problems, lambda: asked.from_arguments(arguments)))
+    except KeyboardInterrupt:
+        warn(f"interrupted: {again}")
+        return INTERRUPTED
+    except _Terminated:
+        warn(f"terminated: {again}")
+        return TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _run(wanted: Asked) -> int:
     try:
         outcome = grid.run(
             wanted.study, wanted.folder, jobs=wanted.jobs, chosen=wanted.chosen, progress=on_stderr()
@@ -29,14 +42,6 @@ def main(arguments: Namespace) -> int:
     except grid.Held as held:
         warn(f"{wanted.folder}: the study is held by {held}; nothing was changed")
         return HELD
-    except KeyboardInterrupt:
-        warn(f"interrupted: what is finished is kept; run `{wanted.study.where}` again for the rest")
-        return INTERRUPTED
-    except _Terminated:
-        warn(f"terminated: what is finished is kept; run `{wanted.study.where}` again for the rest")
-        return TERMINATED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     for line in report(wanted, outcome):
         say(line)
     return ALL_STAND if outcome.stand == outcome.asked else SOME_DO_NOT

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+class Unheard(Exception):
+    """Output that somebody wants to keep could not be written."""
+
+
 def say(text: str = "") -> None:
     """A line to standard output; once a pipe's reader has gone, lines go nowhere, quietly."""
     _write(sys.stdout, text)
@@ -76,7 +80,9 @@ def _write(stream: TextIO | None, text: str) -> None:
         return
     try:
         print(text, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as problem:  # the reader has gone, or the disk behind a redirection is full
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if not isinstance(problem, BrokenPipeError):
+            raise Unheard(f"output cannot be written: {problem.strerror}") from None

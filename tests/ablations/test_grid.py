@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ablations import grid, store, studies
-from ablations.cohort import relative
+from ablations.paths import relative, without_folders
 from ablations.study import Study
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,17 +27,17 @@ import gymnasium
 import numpy as np
 
 class World(gymnasium.Env):
-    # Says what `fault` says at the step `at` of the seed whose first reset is told by `hits`.
+    # Does what `fault` says at its step `at`, if the seed of its reset is a multiple of `one_in`.
     observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
 
-    def __init__(self, fault="none", at=150, folder=""):
-        self.fault, self.at, self.steps, self.hit, self.folder = fault, at, 0, False, folder
+    def __init__(self, fault="none", at=150, one_in=2):
+        self.fault, self.at, self.one_in, self.steps, self.hit = fault, at, one_in, 0, False
 
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
         if seed is not None:
-            self.hit = seed % 2 == 0
+            self.hit = seed % self.one_in == 0
         return self.observation_space.sample() * 0, {}
 
     def step(self, action):
@@ -153,7 +153,9 @@ def test_a_survey_names_stored_runs_that_the_study_does_not_list(done: Path) -> 
     assert all("/per/" in path for path in survey.strangers)
 
 
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> Study:
+def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, one_in: int = 2, **changes: Any
+) -> Study:
     (tmp_path / "faulty.py").write_text(WORLD)
     monkeypatch.syspath_prepend(str(tmp_path))
     return studies.from_document(
@@ -161,7 +163,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> Study:
             envs=["faulty:World-v0"],
             allow_modules=["faulty"],
             seeds=6,
-            env={"faulty:World-v0": {"args": {"fault": fault}}},
+            env={"faulty:World-v0": {"args": {"fault": fault, "one_in": one_in}}},
+            **changes,
         )
     )
 
@@ -170,7 +173,7 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "results" / "small"
-    study = world(tmp_path, monkeypatch, "raise")
+    study = world(tmp_path, monkeypatch, "raise", record={"probe_every": 0, "eval_every": 0})
     outcome, notes = run(study, folder)
     failed = [path for path, standing in outcome.states.items() if standing.state == "failed"]
     assert 0 < len(failed) < 12
@@ -189,6 +192,17 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
     unharmed = [each for each in study.runs() if each.path not in failed]
     calm = grid.run(study, folder, jobs=1, chosen=unharmed, progress=Notes())
     assert calm.stand == len(unharmed)
+
+
+def test_an_environment_that_raises_while_it_is_probed_or_evaluated_fails_its_own_run_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {"probe_every": 100, "eval_every": 20, "eval_episodes": 1}
+    study = world(tmp_path, monkeypatch, "raise", one_in=5, record=record)
+    outcome, _ = run(study, tmp_path / "results" / "small")
+    states = [standing.state for standing in outcome.states.values()]
+    assert 0 < states.count("failed") < 12
+    assert states.count("failed") + states.count("ok") == 12
 
 
 @pytest.mark.parametrize(("fault", "cause"), [("exit", "exit code 7"), ("kill", "signal 9")])
@@ -285,3 +299,10 @@ def test_frames_of_a_traceback_name_no_folder_of_this_machine() -> None:
         relative(str(Path("x", "site-packages", "gymnasium", "core.py"))) == "site-packages/gymnasium/core.py"
     )
     assert relative(str(Path("home", "me", "my_env.py"))) == "my_env.py"
+
+
+def test_a_text_loses_the_folders_of_this_machine_and_keeps_the_rest() -> None:
+    text = """File "/home/me/my env/x.py", line 3: can't open '/data/maps/a.json' (/usr/lib/b.so), see https://x.org/y/z"""
+    assert without_folders(text) == (
+        """File "x.py", line 3: can't open 'a.json' (b.so), see https://x.org/y/z"""
+    )
