@@ -1,6 +1,6 @@
-"""``python -m analysis figures|tables|report DIR``: what the stored runs of ``results/<study>`` show.
+"""``python -m analysis figures|tables|report|export DIR``: what the stored runs of ``results/<study>`` show.
 
-Exit code: 0 drawn (or up to date), 1 nothing to draw, 2 DIR is no results folder.
+Exit code: 0 drawn (or up to date), 1 nothing to draw, 2 DIR is no results folder, or another mistake.
 """
 
 from __future__ import annotations
@@ -8,19 +8,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from ablations import store
 from analysis import stamp
 from analysis.results import BadFolder, Results, read, read_study, standing_text, strangers
 
+MOST_NAMED = 10
+"""Of the runs that are left out for one reason, so many are named."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     asked = _parser().parse_args(arguments)
     try:
-        made: int = asked.make(Path(asked.folder), asked.force)
+        made: int = asked.make(asked)
     except BadFolder as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -53,10 +57,11 @@ def figures(folder: Path, force: bool) -> int:
 
 
 def tables(folder: Path, force: bool) -> int:
-    """Write the summary table in three formats, unless nothing changed."""
+    """Write summary, comparisons, stability, aggregates and effects, unless nothing changed; print the verdicts."""
     out, inputs = folder / "tables", _inputs(folder)
     if not force and stamp.is_current(out, inputs):
         say(f"tables: up to date ({out})")
+        _say_verdicts(out)
         return 0
     results = read(folder)
     _say_what_stands(results)
@@ -67,7 +72,13 @@ def tables(folder: Path, force: bool) -> int:
     files = render(results)
     stamp.write(out, inputs, files)
     say(f"tables: {', '.join(sorted(files))} in {out}")
+    _say_verdicts(out)
     return 0
+
+
+def _say_verdicts(out: Path) -> None:
+    """Every row against the baseline in a word, as it was written among the tables."""
+    say("\n" + (out / "verdicts.txt").read_text(encoding="utf-8").rstrip("\n"))
 
 
 def report(folder: Path, force: bool) -> int:
@@ -84,6 +95,33 @@ def report(folder: Path, force: bool) -> int:
         return 0
     store.write_atomic(out, render(read(folder), inputs))
     say(f"report: {out}")
+    return 0
+
+
+def export(folder: Path, kind: str | None, out: Path | None) -> int:
+    """Write the standing runs in another tool's format: rliable, sb3, cleanrl, csv or parquet."""
+    from analysis.export import FORMATS, write
+
+    mistakes = [f"--format: {mistake}" for mistake in _format_mistakes(kind, FORMATS)]
+    mistakes += [f"--out: {mistake}" for mistake in _out_mistakes(folder, out)]
+    try:
+        read_study(folder)
+    except BadFolder as problem:
+        mistakes.append(str(problem))
+    if mistakes or kind is None:
+        for mistake in mistakes:
+            print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    results = read(folder)
+    _say_what_stands(results, "export", name_all=True)
+    if not _anything(results, "export"):
+        return 1
+    out = out or folder / "export" / kind
+    exported = write(results, kind, out)
+    for note in exported.notes:
+        say(f"note: {note}")
+    count = len(exported.files)
+    say(f"export: {count} file{'s' if count > 1 else ''} in {out}, listed in export-{kind}.json")
     return 0
 
 
@@ -112,32 +150,69 @@ def _inputs(folder: Path) -> str:
     return stamp.of_inputs(folder, study, strangers(folder, study))
 
 
-def _anything(results: Results) -> bool:
+def _format_mistakes(kind: str | None, formats: Collection[str]) -> list[str]:
+    """What is wrong with the name of a format."""
+    if kind is None:
+        return [f"missing; one of {', '.join(formats)}"]
+    if kind in formats:
+        return []
+    near = get_close_matches(kind.lower()[:200], formats, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"valid: {', '.join(formats)}"
+    return [f"unknown format {kind!r}; {hint}"]
+
+
+def _out_mistakes(folder: Path, out: Path | None) -> list[str]:
+    """Why nothing can be written to a folder: it or a part of it is a file, or it belongs to the results."""
+    if out is None:
+        return []
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        return [f"'{nearest}' is not a folder"]
+    kept = next((name for name in ("runs", ".grid") if _is_below(out, folder / name)), None)
+    return [f"'{out}' is part of the results ({kept}), where nothing else is written"] if kept else []
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _anything(results: Results, act: str = "draw") -> bool:
     """Whether any run stands; otherwise say so."""
     if any(run.stands for run in results.runs):
         return True
-    print(f"nothing to draw: {results.standing_text()} of {results.study['name']} stand", file=sys.stderr)
+    print(f"nothing to {act}: {results.standing_text()} of {results.study['name']} stand", file=sys.stderr)
     return False
 
 
-def _say_what_stands(results: Results) -> None:
-    """Name what is missing, failed, diverged, damaged or not listed, before anything is made of the rest."""
+def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False) -> None:
+    """Say what is missing, failed, diverged, damaged or not listed, before anything is made of the rest.
+
+    Damaged runs are named, with ``name_all`` all that do not stand.
+    """
     name = results.study["name"]
     for environment in results.environments:
         env_id = environment["env_id"]
         runs = [run for run in results.runs if run.env_id == env_id]
-        nothing = "" if any(run.stands for run in runs) else "; nothing to draw"
+        nothing = "" if any(run.stands for run in runs) else f"; nothing to {act}"
         say(f"{name}, {env_id}: {standing_text(runs)}{nothing}")
     for run in results.runs:
         if run.state == "damaged":
             say(f"damaged, left out: {run.path} ({run.reason})")
-    if results.strangers:
-        count = len(results.strangers)
-        say(f"not listed in study.json, left out: {count} run{'s' if count > 1 else ''}")
-        for path in results.strangers[:10]:
-            say(f"  {path}")
-        if len(results.strangers) > 10:
-            say(f"  and {len(results.strangers) - 10} more")
+    if name_all:
+        for state in sorted({run.state for run in results.runs if not run.stands} - {"damaged"}):
+            _say_left_out(state, [run.path for run in results.runs if run.state == state])
+    _say_left_out("not listed in study.json", results.strangers)
+
+
+def _say_left_out(why: str, paths: Sequence[str]) -> None:
+    """Count and name runs that nothing is made of."""
+    count = len(paths)
+    if count:
+        say(f"{why}, left out: {count} run{'s' if count > 1 else ''}")
+    for path in paths[:MOST_NAMED]:
+        say(f"  {path}")
+    if count > MOST_NAMED:
+        say(f"  and {count - MOST_NAMED} more")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -149,7 +224,12 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--force", action="store_true", help="make everything again, even if nothing changed"
         )
-        one.set_defaults(make=make)
+        one.set_defaults(make=lambda asked, make=make: make(Path(asked.folder), asked.force))
+    one = commands.add_parser("export", help=(export.__doc__ or "").rstrip("."))
+    one.add_argument("folder", metavar="DIR", help="results/<study>")
+    one.add_argument("--format", metavar="NAME", help="rliable, sb3, cleanrl, csv or parquet")
+    one.add_argument("--out", metavar="FOLDER", type=Path, help="where to (default: DIR/export/NAME)")
+    one.set_defaults(make=lambda asked: export(Path(asked.folder), asked.format, asked.out))
     return parser
 
 

@@ -1,0 +1,79 @@
+"""The standing runs of a study in the formats of other tools: rliable, Stable-Baselines3, CleanRL, and plain tables.
+
+A format is a function from results to files and notes. ``write`` puts the files into a folder beside a record of them,
+``export-<format>.json``, which also names every run that was left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ablations import store
+from analysis.export import cleanrl, monitor, score_matrices, tidy
+from analysis.export.exported import Exported
+from analysis.results import Results
+from analysis.stamp import sha256
+
+FORMATS: dict[str, Callable[[Results], Exported]] = {
+    "rliable": score_matrices.export,
+    "sb3": monitor.export,
+    "cleanrl": cleanrl.export,
+    "csv": tidy.as_csv,
+    "parquet": tidy.as_parquet,
+}
+
+
+def write(results: Results, kind: str, out: Path) -> Exported:
+    """Write the files, each whole or not at all, and their record last; what an earlier export left and this one no
+    longer makes goes, unless it was changed since.
+    """
+    exported = FORMATS[kind](results)
+    record = out / f"export-{kind}.json"
+    for name, digest in _recorded(record).items():
+        if name not in exported.files and _is(out / name, digest):
+            (out / name).unlink()
+    for name, data in exported.files.items():
+        store.write_atomic(out / name, data)
+    text = json.dumps(_record(results, kind, exported), indent=1, ensure_ascii=True)
+    store.write_atomic(record, (text + "\n").encode("ascii"))
+    return exported
+
+
+def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
+    """What was exported and what was not. Nothing in it depends on when or where."""
+    return {
+        "format": kind,
+        "study": results.study["name"],
+        "runs": [run.path for run in results.runs if run.stands],
+        "left_out": {run.path: _why(run.state, run.reason) for run in results.runs if not run.stands},
+        "not_listed": list(results.strangers),
+        "notes": exported.notes,
+        "files": {name: sha256(data) for name, data in sorted(exported.files.items())},
+    }
+
+
+def _why(state: str, reason: str) -> str:
+    return f"{state}: {reason}" if reason else state
+
+
+def _recorded(record: Path) -> dict[str, str]:
+    """The files of an earlier export and their digests; a record that is unreadable says nothing."""
+    try:
+        files = json.loads(record.read_bytes())["files"]
+        return {str(name): str(digest) for name, digest in files.items() if _inside(str(name))}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _inside(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
+def _is(path: Path, digest: str) -> bool:
+    try:
+        return sha256(path.read_bytes()) == digest
+    except OSError:
+        return False

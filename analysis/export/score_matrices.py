@@ -1,0 +1,132 @@
+"""rliable's score matrices: per row of the study an array (runs, environments), raw and normalised, as ``.npz``.
+
+rliable takes {name: (runs, environments)} without gaps, so a matrix holds the seeds that have a score in each of its
+environments. Rows may have different numbers of seeds; the seeds of each stand beside it.
+
+Normalised score (x - random) / (threshold - random): 0 is the random policy, 1 solves the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ablations import store
+from analysis.export.exported import Exported
+from analysis.metrics import auc, final_return
+from analysis.results import Results, Row, Run
+
+SCORES: dict[str, Callable[[Run], float]] = {
+    "final_return": lambda run: final_return(run.ends, run.returns, run.steps),
+    "auc": lambda run: auc(run.ends, run.returns, run.steps),
+}
+"""One file for each."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What normalises an environment's scores."""
+
+    random: float
+    threshold: float
+
+    def __call__(self, score: float) -> float:
+        return (score - self.random) / (self.threshold - self.random)
+
+
+def export(results: Results) -> Exported:
+    """``final_return.npz`` and ``auc.npz``, each with
+
+    * ``rows`` (R,), ``environments`` (E,); per row ``raw/<row>`` (n, E) and ``raw_seeds/<row>`` (n,);
+    * ``normalised_environments`` (N,), ``random`` (N,), ``threshold`` (N,); per row ``normalised/<row>`` (n, N) and
+      ``normalised_seeds/<row>`` (n,).
+    """
+    envs = [environment["env_id"] for environment in results.environments]
+    rows: dict[str, dict[str, Row]] = {}  # {label: {environment: row}}
+    for env_id in envs:
+        for row in results.rows(env_id):
+            rows.setdefault(row.label, {})[env_id] = row
+    scales, notes = _scales(results)
+    files = {}
+    for name, score in SCORES.items():
+        scores = {label: _scores(by_env, score) for label, by_env in rows.items()}
+        arrays: dict[str, Any] = {"environments": _names(envs)}
+        arrays |= _matrices("raw", scores, envs, {}, name, notes)
+        if scales:
+            arrays["normalised_environments"] = _names(list(scales))
+            arrays["random"] = np.array([scale.random for scale in scales.values()])
+            arrays["threshold"] = np.array([scale.threshold for scale in scales.values()])
+            arrays |= _matrices("normalised", scores, list(scales), scales, name, notes)
+        arrays["rows"] = _names([label for label in rows if f"raw/{label}" in arrays])
+        files[f"{name}.npz"] = store.npz_bytes(arrays)
+    return Exported(files, notes)
+
+
+ByEnvironment = Mapping[str, Mapping[int, float]]
+"""{environment: {seed: score}}, NaN where a run has none."""
+
+
+def _scores(rows: Mapping[str, Row], score: Callable[[Run], float]) -> ByEnvironment:
+    return {env_id: {run.seed: score(run) for run in row.standing} for env_id, row in rows.items()}
+
+
+def _matrices(
+    prefix: str,
+    scores: Mapping[str, ByEnvironment],
+    envs: list[str],
+    scales: Mapping[str, Scale],
+    name: str,
+    notes: list[str],
+) -> dict[str, Any]:
+    """One matrix and its seeds for each row that has a seed with a score in every environment."""
+    arrays: dict[str, Any] = {}
+    counts = {}
+    for label, by_env in scores.items():
+        everywhere = [{s for s, x in by_env[env_id].items() if np.isfinite(x)} for env_id in envs]
+        seeds = sorted(set.intersection(*everywhere))
+        anywhere = {seed for by_seed in by_env.values() for seed in by_seed}
+        lost = sorted(anywhere.difference(seeds))
+        if lost:
+            notes.append(
+                f"{name}, {prefix}, {label}: {_seeds(lost)} left out, without a score in each of {', '.join(envs)}"
+            )
+        counts[label] = len(seeds)
+        if seeds:
+            matrix = [[_scaled(by_env[e][seed], scales.get(e)) for e in envs] for seed in seeds]
+            arrays[f"{prefix}/{label}"] = np.array(matrix)
+            arrays[f"{prefix}_seeds/{label}"] = np.array(seeds, dtype=np.int64)
+    if len(set(counts.values())) > 1:
+        unequal = ", ".join(f"{label} {count}" for label, count in counts.items())
+        notes.append(f"{name}, {prefix}: unequal numbers of runs: {unequal}")
+    return arrays
+
+
+def _scaled(score: float, scale: Scale | None) -> float:
+    return score if scale is None else scale(score)
+
+
+def _scales(results: Results) -> tuple[dict[str, Scale], list[str]]:
+    """Of each environment that can be normalised; of each other a sentence why not."""
+    scales, notes = {}, []
+    for environment in results.environments:
+        env_id, threshold = environment["env_id"], environment.get("reward_threshold")
+        random = (environment.get("random_policy") or {}).get("mean_return")
+        if threshold is None or random is None:
+            lacks = "reward threshold" if threshold is None else "score of the random policy"
+            notes.append(f"{env_id} is not normalised: it has no {lacks}")
+        elif threshold == random:
+            notes.append(f"{env_id} is not normalised: its threshold is what the random policy earns")
+        else:
+            scales[env_id] = Scale(float(random), float(threshold))
+    return scales, notes
+
+
+def _names(names: list[str]) -> np.ndarray[Any, Any]:
+    return np.array(names, dtype=f"<U{max(map(len, names), default=1)}")
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
