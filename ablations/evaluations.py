@@ -43,6 +43,12 @@ class Episode:
         return self.terminated or self.truncated
 
 
+def start_seeds(entropy: int, seed: int, episodes: int) -> list[int]:
+    """What a run's evaluation episodes are reset with. Of a longer list a shorter one is the beginning."""
+    seeds: list[int] = stream(entropy, seed, Role.EVALUATION).integers(2**31, size=episodes).tolist()
+    return seeds
+
+
 class EvaluationRecorder:
     """Plays ``episodes`` greedy episodes per lane every ``every`` environment steps."""
 
@@ -57,10 +63,7 @@ class EvaluationRecorder:
         self.learner = learner
         self.every = every
         self.envs = [[make(env_id, env_args) for _ in range(episodes)] for _ in learner.seeds]
-        self.start_seeds = [
-            stream(learner.entropy, seed, Role.EVALUATION).integers(2**31, size=episodes).tolist()
-            for seed in learner.seeds
-        ]
+        self.start_seeds = [start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds]
         self.rows: list[list[dict[str, Any]]] = [[] for _ in learner.seeds]
 
     def observe(self, moment: Moment) -> None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "status": ("status", "show what stands of a study"),
     "verify": ("verify", "check the stored results of a study: digests, schema, keys"),
     "where": ("where", "print the folder of a study's results"),
+    "play": ("play", "play greedy episodes with a stored run's final weights; --gif records them"),
 }
 
 EXITS = """exit codes:
@@ -39,6 +40,13 @@ EXAMPLES = {
     "plan": """examples:
   python -m ablations plan core
   python -m ablations plan mine.toml --seeds 20 --jobs 8""",
+    "play": """RUN is runs/<environment>/<row>/seed-... below a study's results, of a study with this in its file:
+  [record]
+  weights = true
+
+examples:
+  python -m ablations play results/mine/runs/CartPole-v1/dqn/seed-0000-0123456789ab
+  python -m ablations play results/mine/runs/CartPole-v1/dqn/seed-0000-0123456789ab --gif dqn.gif""",
 }
 
 
@@ -71,12 +79,14 @@ def _collected(parser: Parser, name: str, rest: list[str]) -> argparse.Namespace
     words = _without_unknown_options(_options(name), rest, problems)
     try:
         arguments, extra = parser.parse_known_args(words)
-    except BadInput:  # all that argparse can still miss is STUDY or FILE: empty, which the command refuses
+    except (
+        BadInput
+    ):  # all that argparse can still miss is STUDY, FILE or RUN: empty, which the command refuses
         arguments, extra = parser.parse_known_args(["", *words])
     problems += [Problem(WHERE, name, f"unexpected argument '{word}'") for word in extra]
     for option, value in vars(arguments).items():
         if value == [] or value is _NO_VALUE:
-            problems.append(Problem(WHERE, f"--{option}", "needs a value"))
+            problems.append(Problem(WHERE, f"--{option.replace('_', '-')}", "needs a value"))
             setattr(arguments, option, None)
     arguments.module, arguments.help_text, arguments.problems = COMMANDS[name][0], "", problems
     return arguments
@@ -92,11 +102,21 @@ _GRID = {
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
 }
+_PLAY = {
+    "--episodes": (
+        "N",
+        "how many episodes (default: as many as the run's evaluations; one with --gif or --show)",
+    ),
+    "--seed": ("S", "reset the episodes with S, S+1, ... (default: as the run's evaluations were)"),
+    "--gif": ("FILE", "record what is played as an animated GIF"),
+    "--show": ("", "watch in a window"),
+    "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
+}
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
-    """{option: (placeholder, help)} of a command."""
-    return _RESULTS | (_GRID if name in ("run", "plan") else {})
+    """{option: (placeholder, help)} of a command; an option without a placeholder takes no value."""
+    return _RESULTS | (_GRID if name in ("run", "plan") else {}) | (_PLAY if name == "play" else {})
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -117,10 +137,14 @@ def _parser(name: str) -> Parser:
     )
     if name == "new":
         parser.add_argument("file", metavar="FILE", help="the file to write; it must not exist yet")
+    elif name == "play":
+        parser.add_argument("run", metavar="RUN", help="a run's folder: as it is, or below --results")
     elif name != "list":
         parser.add_argument("study", metavar="STUDY", help=STUDY_HELP)
     for flag, (metavar, help_text) in _options(name).items():
-        if metavar.endswith("..."):
+        if not metavar:
+            parser.add_argument(flag, action="store_true", help=help_text)
+        elif metavar.endswith("..."):
             parser.add_argument(flag, metavar=metavar, nargs="*", action="extend", help=help_text)
         else:
             parser.add_argument(flag, metavar=metavar, nargs="?", const=_NO_VALUE, help=help_text)
