@@ -79,9 +79,7 @@ def _collected(parser: Parser, name: str, rest: list[str]) -> argparse.Namespace
     words = _without_unknown_options(_options(name), rest, problems)
     try:
         arguments, extra = parser.parse_known_args(words)
-    except (
-        BadInput
-    ):  # all that argparse can still miss is STUDY, FILE or RUN: empty, which the command refuses
+    except BadInput:  # argparse can still miss STUDY, FILE or RUN alone: empty, which the command refuses
         arguments, extra = parser.parse_known_args(["", *words])
     problems += [Problem(WHERE, name, f"unexpected argument '{word}'") for word in extra]
     for option, value in vars(arguments).items():
