@@ -61,14 +61,19 @@ class Optimiser:
         """
         grad = self.online.differentiate(loss.sum())
         with torch.no_grad():
-            finite = (loss + grad.sum(-1)).isfinite()  # (L,)
+            if self.max_grad_norm > 0:
+                self._norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
+                size = self._norm.squeeze(-1)
+                grad.mul_((self.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
+            else:
+                size = grad.sum(-1)
+            finite = (
+                loss + size
+            ).isfinite()  # (L,): any NaN or infinity of the gradient shows in its sum or norm
             newly_frozen = not bool(finite.all()) and bool((self.alive & ~finite).any())
             if newly_frozen:
                 self.alive &= finite
                 self.all_alive = False
-            if self.max_grad_norm > 0:
-                self._norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
-                grad.mul_((self.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
             if self.all_alive:
                 self._apply()
             else:

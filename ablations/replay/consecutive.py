@@ -18,7 +18,7 @@ class Consecutive:
     kind: ClassVar[str] = "consecutive"
 
     def init(self, space: Space) -> Ring:
-        return Ring(space, space.capacity, space.batch_size)
+        return Ring(space, max(space.capacity, space.batch_size), space.batch_size)
 
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)

@@ -112,3 +112,7 @@ def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None
 def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool) -> None:
     settings = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
     compare(Variant(head=Dueling((8,))), settings, env_id="MountainCar-v0")
+
+
+def test_consecutive_takes_the_last_batch_even_from_a_smaller_buffer() -> None:
+    compare(NAMED["consecutive"].variant, {**SETTINGS, "buffer_size": 8})
