@@ -135,6 +135,6 @@ def test_a_gradient_whose_norm_overflows_freezes_its_lane_instead_of_stalling_it
     online = Trainable(NETWORK, flat)
     optimiser = Optimiser(online, "sgd", 0.5, adam_eps=1e-8, max_grad_norm=0.5)
     layer = online.layers["advantage"]
-    assert optimiser.step(layer.weight[:, 0, 0] * torch.tensor([1e25, 1.0]))
+    assert optimiser.step(layer.weight[:, 0, 0] * torch.tensor([1e25, 1.0]) + 0 * layer.bias[:, 0, 0])
     assert optimiser.alive.tolist() == [False, True]
     assert online.flat[:, 0].tolist() == pytest.approx([1.0, 0.75])
