@@ -110,6 +110,7 @@ _PLAY = {
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
 }
+_EVERY = _RESULTS | _GRID | _PLAY
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
@@ -152,7 +153,9 @@ def _parser(name: str) -> Parser:
 def _without_unknown_options(
     options: Mapping[str, Any], words: Sequence[str], problems: list[Problem]
 ) -> list[str]:
-    """Take out options that don't exist, each with the value that follows if the option meant takes one."""
+    """Take out options that don't exist, each with the value that follows if the option meant, of any command, takes
+    one.
+    """
     kept, skip_value = [], False
     for word in words:
         if not word.startswith("-") or _is_number(word):
@@ -161,7 +164,8 @@ def _without_unknown_options(
             skip_value = False
             continue
         flag = word.partition("=")[0]
-        skip_value = flag not in options and "=" not in word and nearest(flag, options) is not None
+        meant = nearest(flag, _EVERY)
+        skip_value = flag not in options and "=" not in word and meant is not None and bool(_EVERY[meant][0])
         if flag in options:
             kept.append(word)
         else:
