@@ -7,7 +7,7 @@ table and marked in every figure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,23 @@ class Row:
     def budget(self) -> int:
         """Environment steps each run was given."""
         return int(self.settings["total_timesteps"])
+
+
+def reference(rows: Iterable[Row], row: Row, baseline: str) -> Row | None:
+    """The baseline's row that a row is compared with.
+
+    In a sweep it is the baseline at the same point: the one that agrees in every swept key both have. None where
+    there is no such row, or more than one, or the row is itself the baseline.
+    """
+    if row.variant == baseline:
+        return None
+    found = [
+        other
+        for other in rows
+        if other.variant == baseline
+        and all(row.swept[key] == value for key, value in other.swept.items() if key in row.swept)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True)

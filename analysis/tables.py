@@ -1,10 +1,7 @@
-"""The summary as CSV for programs, Markdown for terminals and LaTeX (booktabs) for papers."""
+"""The tables of a study: the summary here, comparisons, stability, aggregates and effects from their own modules."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +9,7 @@ import numpy as np
 from analysis.intervals import LEVEL, Interval
 from analysis.metrics import METRICS, WINDOW
 from analysis.results import Results
+from analysis.sheets import booktabs, csv_text, markdown
 from analysis.summary import FIRST, Line, summarise
 
 HEADINGS = {
@@ -28,13 +26,17 @@ HEADINGS = {
 
 
 def render(results: Results) -> dict[str, bytes]:
-    """The table files by name."""
+    """The table files of a study by name."""
+    from analysis import evidence  # which builds on the texts of this module
+
     lines = summarise(results)
-    return {
-        "summary.csv": as_csv(lines).encode("utf-8"),
-        "summary.md": as_markdown(lines, results).encode("utf-8"),
-        "summary.tex": as_latex(lines, results).encode("utf-8"),
+    files = {
+        "summary.csv": as_csv(lines),
+        "summary.md": as_markdown(lines, results),
+        "summary.tex": as_latex(lines, results),
+        **evidence.render(results, lines),
     }
+    return {name: text.encode("utf-8") for name, text in files.items()}
 
 
 # ---- CSV ----
@@ -42,19 +44,7 @@ def render(results: Results) -> dict[str, bytes]:
 
 def as_csv(lines: Sequence[Line]) -> str:
     """Every column; a number that isn't defined is empty."""
-    records = [line.record() for line in lines]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow({key: _plain(value) for key, value in record.items()})
-    return text.getvalue()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.10g}"
-    return str(value)
+    return csv_text([line.record() for line in lines])
 
 
 # ---- Markdown ----
@@ -62,21 +52,9 @@ def _plain(value: object) -> str:
 
 def as_markdown(lines: Sequence[Line], results: Results) -> str:
     """The columns of ``FIRST``, intervals in their cells, padded so that a terminal shows a table."""
-    body = [[text.replace("|", "\\|") for text in cells(line).values()] for line in lines]
-    grid = [list(FIRST), *body]
-    left = {"env_id", "variant"}
-    widths = [max(2, *(len(row[i]) for row in grid)) for i in range(len(FIRST))]
-    rule = [
-        ":" + "-" * (w - 1) if name in left else "-" * (w - 1) + ":"
-        for name, w in zip(FIRST, widths, strict=True)
-    ]
+    body = [list(cells(line).values()) for line in lines]
     text = [f"# {results.study['name']}: {results.standing_text()}", ""]
-    for row in (grid[0], rule, *body):
-        padded = [
-            cell.ljust(w) if name in left else cell.rjust(w)
-            for name, cell, w in zip(FIRST, row, widths, strict=True)
-        ]
-        text.append(f"| {' | '.join(padded)} |")
+    text += markdown(FIRST, body, {"env_id", "variant"})
     text += ["", *(f"- {note}" for note in notes(lines, results)), ""]
     return "\n".join(text)
 
@@ -108,10 +86,12 @@ def number_text(name: str, value: float) -> str:
     """A metric's value with the digits that a reader can use."""
     unit = METRICS[name].unit
     if unit == "share of runs":
-        return f"{value:.2f}"
+        return f"{value:z.2f}"
     if unit in ("environment steps", "episodes") or abs(value) >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 or value == 0 else f"{value:.2f}"
+        return f"{value:z.0f}"
+    if abs(value) >= 10 or value == 0:
+        return f"{value:z.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def notes(lines: Sequence[Line], results: Results) -> list[str]:
@@ -179,29 +159,11 @@ def absent(results: Results, most: int = 20) -> list[str]:
 
 
 def as_latex(lines: Sequence[Line], results: Results) -> str:
-    """A booktabs table with a caption; needs \\usepackage{booktabs}."""
-    titles = [HEADINGS[name] for name in HEADINGS]
-    text = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table*}",
-        "  \\centering\\small",
-        f"  \\caption{{{_caption(lines, results)}}}",
-        "  \\begin{tabular}{l" + "r" * len(titles) + "}",
-        "    \\toprule",
-        "    Variant & " + " & ".join(titles) + r" \\",
-    ]
-    env_id = None
+    """The columns of ``HEADINGS``, a part per environment."""
+    parts = {line.row.env_id: list[list[str]]() for line in lines}
     for line in lines:
-        if line.row.env_id != env_id:
-            env_id = line.row.env_id
-            text += [
-                "    \\midrule",
-                f"    \\multicolumn{{{len(titles) + 1}}}{{l}}{{\\textit{{{escaped(env_id)}}}}} \\\\",
-            ]
-        texts = [escaped(_cell(line, name)) for name in HEADINGS]
-        text.append(f"    {escaped(line.row.name)} & {' & '.join(map(_minus, texts))} \\\\")
-    text += ["    \\bottomrule", "  \\end{tabular}", "\\end{table*}", ""]
-    return "\n".join(text)
+        parts[line.row.env_id].append([line.row.name, *(_cell(line, name) for name in HEADINGS)])
+    return booktabs(_caption(lines, results), ["Variant", *HEADINGS.values()], list(parts.items()))
 
 
 def _caption(lines: Sequence[Line], results: Results) -> str:
@@ -217,21 +179,4 @@ def _caption(lines: Sequence[Line], results: Results) -> str:
     ]
     if any(run.state != "ok" for run in results.runs):
         sentences.append(f"Of the runs asked for, {results.standing_text()} stand.")
-    return escaped(" ".join(sentences))
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
-    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "…": r"\dots", "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}  # fmt: skip
-
-
-def escaped(text: str) -> str:
-    """Text with TeX's special characters made harmless."""
-    return "".join(_TEX.get(letter, letter) for letter in text)
-
-
-def _minus(cell: str) -> str:
-    """A true minus sign where a number is negative."""
-    return re.sub(r"(^|\[|, )-(?=\d)", r"\1$-$", cell)
+    return " ".join(sentences)

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.intervals import curve_interval, generator
 from analysis.metrics import WINDOW, Floats, Ints, curve, grid, held, running_variance
-from analysis.results import Results, Row, Run
+from analysis.results import Results, Row, Run, reference
 
 QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
 
@@ -75,20 +75,9 @@ class Scene:
         return any(drawn.row.swept for drawn in self.drawn)
 
     def reference(self, row: Row) -> Drawn | None:
-        """The baseline's row that a row is compared with.
-
-        In a sweep it is the baseline at the same point: the one that agrees in every swept key both have.
-        None where there is no such row, or more than one, or the row is itself the baseline.
-        """
-        if row.variant == self.baseline:
-            return None
-        found = [
-            drawn
-            for drawn in self.drawn
-            if drawn.row.variant == self.baseline
-            and all(row.swept[key] == value for key, value in drawn.row.swept.items() if key in row.swept)
-        ]
-        return found[0] if len(found) == 1 else None
+        """What a row is drawn against: the baseline, at the same point of a sweep; see ``results.reference``."""
+        of = reference((drawn.row for drawn in self.drawn), row, self.baseline)
+        return next((drawn for drawn in self.drawn if drawn.row is of), None)
 
 
 def scene(results: Results, env_id: str) -> Scene:

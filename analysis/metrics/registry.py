@@ -247,7 +247,7 @@ def _probe(name: str) -> Callable[[Track], float]:
 
 VALUES = (
     Metric(
-        "overestimation", "Overestimation", VALUE, False,
+        "overestimation", "Overestimation", VALUE, None,  # below 0 it is underestimation, which is no better
         lambda run: overestimation(run.evaluation("predicted_q"), run.evaluation("discounted_return")),
         scale="value",
     ),

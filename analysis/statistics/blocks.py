@@ -6,6 +6,7 @@ comparable. Several environments are strata: their seeds are drawn independently
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,20 +30,22 @@ def block_interval(
     ``statistic`` takes one array (..., n_e) of places of seeds per stratum and returns (S..., ...): first what it is
     a statistic of (variants, grid steps), then what it was given. ``sizes`` holds the number of seeds per stratum. A
     resample in which a number isn't defined (it met only missing runs) is left out of that number's interval. NaN
-    where a stratum has fewer than two seeds, and where all runs but one are missing a resample says nothing.
+    where a stratum has fewer than two seeds; where only one run stands, the caller must say that nothing is known.
     """
     whole = statistic(*(np.arange(size) for size in sizes))
     if min(sizes, default=0) < 2:
         return np.full(np.shape(whole), np.nan), np.full(np.shape(whole), np.nan)
-    drawn = stats.bootstrap(
-        tuple(np.arange(size) for size in sizes),
-        lambda *places, axis: statistic(*places),
-        n_resamples=resamples,
-        confidence_level=LEVEL,
-        method="percentile",
-        vectorized=True,
-        rng=rng,
-    )
+    with warnings.catch_warnings():  # scipy's of a number that some resample doesn't define, dealt with below
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        drawn = stats.bootstrap(
+            tuple(np.arange(size) for size in sizes),
+            lambda *places, axis: statistic(*places),
+            n_resamples=resamples,
+            confidence_level=LEVEL,
+            method="percentile",
+            vectorized=True,
+            rng=rng,
+        )
     low, high = (np.array(end) for end in drawn.confidence_interval)
     torn = np.isnan(low) & np.isfinite(whole)
     if torn.any():

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from analysis.results import Results, read
+from analysis.sheets import escaped
 from analysis.summary import FIRST
-from analysis.tables import escaped, render
+from analysis.tables import render
 from tests.analysis.made_up import Episodes, make_study, row
 
 

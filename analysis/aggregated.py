@@ -1,0 +1,203 @@
+"""Aggregates of normalised scores over environments: tables/aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.board import Board
+from analysis.intervals import Interval, generator
+from analysis.metrics import METRICS, Floats
+from analysis.metrics.track import POINTS
+from analysis.sheets import csv_text, markdown
+from analysis.statistics.aggregates import (
+    AGGREGATES,
+    aggregate,
+    improvement,
+    normalised,
+    pooled,
+    probability,
+    profile,
+    sample_efficiency,
+)
+
+AGGREGATED = ("final_return", "auc")
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """One aggregate of one row."""
+
+    metric: str
+    aggregate: str
+    label: str
+    environments: int
+    n: int
+    number: Interval
+    failed: int
+    at_worst: float
+    """The number with every failed run at the worst score of any run in its environment."""
+    at_best: float
+
+    def record(self) -> dict[str, Any]:
+        """The aggregate as a line of the CSV."""
+        return {
+            "metric": self.metric,
+            "aggregate": self.aggregate,
+            "variant": self.label,
+            "environments": self.environments,
+            "n": self.n,
+            "value": self.number.point,
+            "low": self.number.low,
+            "high": self.number.high,
+            "failed": self.failed,
+            "at_worst": self.at_worst if self.failed else np.nan,
+            "at_best": self.at_best if self.failed else np.nan,
+        }
+
+
+def aggregate_all(boards: Sequence[Board], baseline: str) -> list[Aggregated]:
+    """Every aggregate of every row over the environments that can be normalised; nothing where none can."""
+    boards = [board for board in boards if board.is_normalised]
+    return [found for metric in AGGREGATED if boards for found in _of_metric(boards, metric, baseline)]
+
+
+def left_out(boards: Sequence[Board]) -> list[str]:
+    """Why an environment is in no aggregate."""
+    found = []
+    for board in boards:
+        if not board.is_normalised:
+            lacks = (
+                "threshold" if board.threshold is None else "score of the random policy below its threshold"
+            )
+            found.append(f"{board.env_id} has no stored {lacks}: it is left out of aggregates.")
+    return found
+
+
+def _of_metric(boards: Sequence[Board], metric: str, baseline: str) -> Iterator[Aggregated]:
+    whole = _stacked(boards, [board.scores(metric) for board in boards])
+    worst = _stacked(boards, [board.imputed(metric, worst=True) for board in boards])
+    best = _stacked(boards, [board.imputed(metric, worst=False) for board in boards])
+    labels, runs = boards[0].labels, np.isfinite(whole).sum(axis=(1, 2)).tolist()
+    failed = np.sum([board.failed.sum(axis=1) for board in boards], axis=0).tolist()
+
+    def line(place: int, name: str, number: Interval, ends: tuple[float, float]) -> Aggregated:
+        return Aggregated(metric, name, labels[place], len(boards), runs[place], number, failed[place], *ends)
+
+    for name, function in AGGREGATES.items():
+        at_worst, at_best = pooled(worst, function).tolist(), pooled(best, function).tolist()
+        for place, number in enumerate(aggregate(whole, function, generator())):
+            yield line(place, name, number, (at_worst[place], at_best[place]))
+    bases = [place for place, found in enumerate(boards[0].lines) if found.row.variant == baseline]
+    if len(bases) == 1:
+        (base,) = bases
+        for place in range(len(labels)):
+            if place != base:
+                number = improvement(whole[place], whole[base], generator())
+                pair = (probability(worst[place], best[base]), probability(best[place], worst[base]))
+                yield line(place, "improvement", number, pair)
+
+
+def _stacked(boards: Sequence[Board], scores: Sequence[Floats]) -> Floats:
+    """Normalised scores of all environments, (V, E, S)."""
+    return np.stack([_normalised(*pair) for pair in zip(boards, scores, strict=True)], axis=1)
+
+
+def _normalised(board: Board, scores: Floats) -> Floats:
+    assert board.random is not None
+    assert board.threshold is not None
+    return normalised(scores, board.random, board.threshold)
+
+
+# ---- as text -------------------------------------------------------------------------------------------------------
+
+SHARES_AT = np.linspace(-0.1, 1.2, 53)
+"""Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
+
+
+def profiles(boards: Sequence[Board]) -> str:
+    """Performance profiles of the final return as CSV: the share of runs above each normalised score."""
+    boards = [board for board in boards if board.is_normalised]
+    scores = _stacked(boards, [board.scores("final_return") for board in boards])
+    return _curves("score", SHARES_AT, boards[0].labels, *profile(scores, SHARES_AT, generator()))
+
+
+def efficiency(boards: Sequence[Board]) -> str:
+    """Sample efficiency as CSV: IQM of the normalised learning curves at each share of the budget."""
+    boards = [board for board in boards if board.is_normalised]
+    shape = (len(boards[0].lines), len(boards), len(boards[0].seeds), POINTS)
+    curves = np.full(shape, np.nan)
+    for e, board in enumerate(boards):
+        for v, line in enumerate(board.lines):
+            for run, track in zip(line.row.standing, line.tracks, strict=True):
+                found = _normalised(board, track.training_curve)
+                curves[v, e, board.seeds.index(run.seed), -len(found) :] = found
+    at = np.arange(1, POINTS + 1) / POINTS
+    return _curves("share_of_budget", at, boards[0].labels, *sample_efficiency(curves, generator()))
+
+
+def _curves(name: str, at: Floats, labels: Sequence[str], point: Floats, low: Floats, high: Floats) -> str:
+    return csv_text(
+        [
+            {"variant": label, name: float(x), "value": float(point[v, g]), "low": float(low[v, g]),
+             "high": float(high[v, g])}
+            for v, label in enumerate(labels)
+            for g, x in enumerate(at)
+        ]
+    )  # fmt: skip
+
+
+TITLES = {
+    "iqm": "IQM",
+    "mean": "mean",
+    "median": "median",
+    "optimality_gap": "optimality gap",
+    "improvement": "P(better than baseline)",
+}
+
+
+def as_csv(found: Sequence[Aggregated]) -> str:
+    """Every aggregate."""
+    return csv_text([one.record() for one in found])
+
+
+def as_markdown(name: str, found: Sequence[Aggregated], missing: Sequence[str]) -> str:
+    """A table per metric: a line per row of the study, a column per aggregate."""
+    text = [f"# {name}: aggregates of normalised scores", ""]
+    for metric in dict.fromkeys(one.metric for one in found):
+        here = {(one.label, one.aggregate): one for one in found if one.metric == metric}
+        names = list(dict.fromkeys(aggregate for _, aggregate in here))
+        body = []
+        for label in dict.fromkeys(label for label, _ in here):
+            ones = [here.get((label, name)) for name in names]
+            body.append([label, str(here[label, names[0]].n), *map(_cell, ones)])
+        head = ["variant", "runs", *(TITLES[name] for name in names)]
+        text += [f"## {METRICS[metric].title.lower()}", "", *markdown(head, body, {"variant"}), ""]
+    return "\n".join([*text, *(f"- {note}" for note in (*notes(found), *missing)), ""])
+
+
+def _cell(one: Aggregated | None) -> str:
+    if one is None:
+        return "-"
+    number = one.number
+    text = "n/a" if np.isnan(number.point) else f"{number.point:.2f}"
+    if np.isfinite(number.low):
+        text += f" [{number.low:.2f}, {number.high:.2f}]"
+    return f"{text} ({one.at_worst:.2f} to {one.at_best:.2f})" if one.failed else text
+
+
+def notes(found: Sequence[Aggregated]) -> list[str]:
+    """How to read the table."""
+    environments = max((one.environments for one in found), default=0)
+    return [
+        f"Scores: (x - random) / (threshold - random) over {environments} environment"
+        f"{'' if environments == 1 else 's'}; 0 is the random policy, 1 the threshold. Runs of all environments are "
+        "taken together.",
+        "IQM: the 25 % trimmed mean (of ten runs the middle six). Optimality gap: what is missing to the threshold; "
+        "smaller is better. Brackets: 95 % stratified percentile bootstrap, the same resampled seeds for all rows.",
+        "P(better than baseline): Mann and Whitney's U over the pairs, ties one half, mean over environments.",
+        "Round brackets: if failed runs had scored the worst to the best of any run here.",
+    ]

@@ -1,0 +1,149 @@
+"""The stability table: how steady learning was, what collapsed or diverged, and what the networks looked like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.board import Board
+from analysis.intervals import LEVEL
+from analysis.metrics import METRICS
+from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
+from analysis.metrics.track import POINTS
+from analysis.metrics.values import MARGIN
+from analysis.sheets import booktabs, csv_text, markdown
+from analysis.statistics.tolerance import CONTENT, tolerance
+from analysis.summary import MEASURED, Line, column
+from analysis.tables import interval_text
+
+STEADY = ("auc", "running_variance", "running_variance_growing", "running_variance_trend")
+"""The curve's level stands beside its variance, which shrinks at a floor or a ceiling."""
+RELIABLE = (
+    "dispersion_across_time",
+    "short_term_risk",
+    "long_term_risk",
+    "largest_drawdown",
+    "dispersion_across_runs",
+    "risk_across_runs",
+)
+BREAKS = (
+    "collapses", "recoveries", "steps_to_recovery", "soft_divergence", "steps_to_soft_divergence",
+    "unbounded_divergence",
+)  # fmt: skip
+VALUES = (
+    "overestimation", "overestimation_tail", "largest_q", "smallest_q", "churn", "action_gap", "dormant_share",
+    "effective_rank", "target_lag", "per_health",
+)  # fmt: skip
+ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "collapses", "soft_divergence",
+            "overestimation")  # fmt: skip
+
+
+def as_csv(boards: Sequence[Board]) -> str:
+    """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
+    return csv_text([_record(line) for board in boards for line in board.lines])
+
+
+def _record(line: Line) -> dict[str, Any]:
+    record: dict[str, Any] = {"env_id": line.row.env_id, "variant": line.row.label, "n": line.n}
+    names = [*STEADY, *(name for name in line.numbers if name not in MEASURED)]
+    for name in names:
+        number = line.numbers[name]
+        record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
+    for name in line.waits_text:
+        if name not in MEASURED:
+            record[f"{name}_note"] = line.waits_text[name]
+    for name in ("final_return", "evaluation_return"):
+        found = tolerance(column(line.of_runs, name))
+        record |= {f"{name}_tolerance_low": found.low, f"{name}_tolerance_high": found.high}
+        record[f"{name}_tolerance_note"] = found.text
+    record["risk_across_runs_is"] = "minimum" if line.n <= MINIMUM_UP_TO else "CVaR(0.05)"
+    return record
+
+
+def as_markdown(name: str, boards: Sequence[Board], missing: Sequence[str]) -> str:
+    """One table per environment and family of metrics, as far as the runs have them."""
+    text = [f"# {name}: stability", ""]
+    for board in boards:
+        for title, names in families(board):
+            head = ["variant", "n", *(METRICS[metric].title for metric in names)]
+            body = [
+                [line.row.label, str(line.n), *(_cell(line, metric) for metric in names)]
+                for line in board.lines
+            ]
+            text += [f"## {board.env_id}: {title}", "", *markdown(head, body, {"variant"}), ""]
+    return "\n".join([*text, *(f"- {note}" for note in (*notes(boards), *missing)), ""])
+
+
+def families(board: Board) -> list[tuple[str, list[str]]]:
+    """The tables of an environment: what no run has is left out; reliability of evaluations where there are any."""
+    prefix = "" if board.has("evaluation_return") else "training_"
+    of = "greedy evaluations" if not prefix else "the training curve: no evaluations are stored"
+    found = [
+        ("running variance beside the level of the curve", list(STEADY)),
+        (f"reliability of {of}", [prefix + name for name in RELIABLE]),
+        ("collapse and divergence", list(BREAKS)),
+        ("values and networks, averaged over runs", list(VALUES)),
+    ]
+    return [
+        (title, kept) for title, names in found if (kept := [name for name in names if _any(board, name)])
+    ]
+
+
+def _any(board: Board, name: str) -> bool:
+    return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in board.lines)
+
+
+def as_latex(name: str, boards: Sequence[Board]) -> str:
+    """The columns that fit on a page."""
+    prefix = "" if any(board.has("evaluation_return") for board in boards) else "training_"
+    names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
+    names = [metric for metric in names if any(_any(board, metric) for board in boards)]
+    counts = sorted({line.n for board in boards for line in board.lines})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    caption = f"Study {name}: stability, n = {n} seeds per row. " + " ".join(notes(boards))
+    parts = [
+        (
+            board.env_id,
+            [[line.row.name, *(_cell(line, metric) for metric in names)] for line in board.lines],
+        )
+        for board in boards
+    ]
+    return booktabs(caption, ["Variant", *(METRICS[metric].title for metric in names)], parts)
+
+
+def _cell(line: Line, name: str) -> str:
+    number = line.numbers[name]
+    if np.isnan(number.point):
+        return line.waits_text.get(name) or "n/a"
+    return interval_text(name, number)
+
+
+def notes(boards: Sequence[Board]) -> list[str]:
+    """How to read the table."""
+    level = f"{LEVEL:.0%}".replace("%", " %")
+    few = max((line.n for board in boards for line in board.lines), default=0) <= MINIMUM_UP_TO
+    found = [
+        f"Brackets: {level} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for waits).",
+        "The running variance shrinks at a floor or a ceiling: read it beside the mean of the curve.",
+        f"Reliability (Chan et al. 2020): IQR of differences in windows of {DIFFERENCES}; CVaR(0.05) of differences "
+        f"and of the drawdown; IQR across runs after a moving mean of {SMOOTHED}. The training curve is read "
+        f"at {POINTS} points.",
+        "Collapse: after solving, below half of the way from random to threshold; recovery: the threshold again.",
+        f"Soft divergence: a value more than {MARGIN:.0%} of the bounds' width beyond them.".replace(
+            "%", " %"
+        ),
+        "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
+        _tolerance_note(boards),
+    ]
+    if few:
+        found.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")
+    return found
+
+
+def _tolerance_note(boards: Sequence[Board]) -> str:
+    content = f"{CONTENT:.0%}".replace("%", " %")
+    texts = {tolerance(column(line.of_runs, "final_return")).text for board in boards for line in board.lines}
+    what = f"Tolerance intervals (hold {content} of runs) of the final return"
+    return f"{what}: in the CSV." if "" in texts else f"{what}: {', '.join(sorted(texts))}."

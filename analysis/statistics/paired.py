@@ -1,0 +1,154 @@
+"""Paired comparisons: variants share seeds, so the difference at each seed is what is tested and resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from analysis.intervals import LEVEL, RESAMPLES, Interval, generator
+from analysis.metrics import Floats
+from analysis.statistics.blocks import Places, block_interval
+
+EXACT_UP_TO = 12
+"""Differences up to which all 2^n signs are tried; beyond, as many as ``RESAMPLES`` are drawn."""
+SIGNIFICANT = 0.05
+"""Holm's p below which two variants may be called different."""
+SMALL = 0.05
+"""An effect inside this share of the scale on both sides is called none."""
+
+Verdict = Literal["differs", "no effect larger than 5 %", "undecided"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """x against y: what their common seeds say, or, where they have none, what two samples say."""
+
+    n: int
+    """Common seeds; 0: none, and the two samples are compared as such."""
+    difference: Interval
+    """Mean of x - y."""
+    p: float
+    """Two-sided; NaN where nothing can be tested."""
+    test: str
+    effect_size: float
+    """Mean difference over the standard deviation of differences (ddof 1); NaN where they don't vary."""
+    variance_reduction: float
+    """By pairing: 1 - var(x - y) / (var x + var y)."""
+
+
+def sign_flip(differences: Floats, rng: np.random.Generator) -> tuple[float, str]:
+    """Two-sided p of the sign-flip permutation test of a mean difference (scipy.stats.permutation_test), and its name.
+
+    If the pair could as well be named the other way round, every sign of every difference was as likely. All 2^n
+    signs are tried up to n = 12; the least p is then 2 / 2^n. One difference, or only zeros, gives 1.
+    """
+    count = len(differences)
+    if not count:
+        return np.nan, "none"
+    name = "sign-flip, exact" if count <= EXACT_UP_TO else "sign-flip, Monte Carlo"
+    if count == 1 or not differences.any():
+        return 1.0, name
+    found = stats.permutation_test(
+        (differences,),
+        lambda drawn, axis: drawn.mean(axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**count if count <= EXACT_UP_TO else RESAMPLES,
+        rng=rng,
+    )
+    return float(found.pvalue), name
+
+
+def compare(x: Floats, y: Floats) -> list[Comparison]:
+    """Each row of x against the same row of y: (V, S), (V, S), a column per seed, NaN where a run doesn't stand.
+
+    The seeds are resampled once for all rows. Without common seeds: Mann and Whitney's test, and a bootstrap that
+    resamples each side by itself.
+    """
+    differences = x - y
+
+    def means(places: Places) -> Floats:
+        drawn = differences[:, places]  # (V, ..., S)
+        known = np.isfinite(drawn)
+        sums, count = np.where(known, drawn, 0.0).sum(axis=-1), known.sum(axis=-1)
+        found: Floats = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
+        return found
+
+    low, high = block_interval(means, [differences.shape[1]], generator())
+    return [
+        _pair(x[row], y[row], float(low[row]), float(high[row]))
+        if np.isfinite(differences[row]).any()
+        else _two_samples(x[row], y[row])
+        for row in range(len(x))
+    ]
+
+
+def _pair(x: Floats, y: Floats, low: float, high: float) -> Comparison:
+    both = np.isfinite(x) & np.isfinite(y)
+    x, y = x[both], y[both]
+    differences = x - y
+    count, mean = len(differences), float(differences.mean())
+    p, test = sign_flip(differences, generator())
+    if count == 1:
+        return Comparison(1, Interval(mean, np.nan, np.nan), p, test, np.nan, np.nan)
+    spread, variances = float(differences.std(ddof=1)), float(x.var(ddof=1) + y.var(ddof=1))
+    even = bool((differences == differences[0]).all())
+    return Comparison(
+        n=count,
+        difference=Interval(mean, mean, mean) if even else Interval(mean, low, high),
+        p=p,
+        test=test,
+        effect_size=np.nan if even else mean / spread,
+        variance_reduction=1 - spread**2 / variances if variances > 0 else np.nan,
+    )
+
+
+def _two_samples(x: Floats, y: Floats) -> Comparison:
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+    if not len(x) or not len(y):
+        return Comparison(0, Interval(np.nan, np.nan, np.nan), np.nan, "none", np.nan, np.nan)
+    mean = float(x.mean() - y.mean())
+    p = float(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
+    if min(len(x), len(y)) < 2:
+        return Comparison(0, Interval(mean, np.nan, np.nan), p, "Mann-Whitney", np.nan, np.nan)
+    ends = stats.bootstrap(
+        (x, y),
+        lambda a, b, axis: a.mean(axis) - b.mean(axis),
+        confidence_level=LEVEL,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        rng=generator(),
+    ).confidence_interval
+    return Comparison(0, Interval(mean, float(ends.low), float(ends.high)), p, "Mann-Whitney", np.nan, np.nan)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjusted p values: the k-th smallest of m times m - k + 1, never falling, at most 1.
+
+    NaN (nothing was tested) stays NaN and does not count in m.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(len(values), np.nan)
+    order = np.argsort(values)[: int(np.isfinite(values).sum())]  # NaN comes last
+    steps = values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def verdict(difference: Interval, p_holm: float, scale: float) -> Verdict:
+    """What may be said: DEFINITIONS of this suite in docs/metrics.md.
+
+    "differs": the 95 % interval excludes 0 and Holm's p is below .05. "no effect larger than 5 %": the interval lies
+    inside 5 % of the scale on both sides. Otherwise, and whenever there is no interval, "undecided".
+    """
+    low, high = difference.low, difference.high
+    if (low > 0 or high < 0) and p_holm < SIGNIFICANT:
+        return "differs"
+    if -SMALL * scale < low and high < SMALL * scale:
+        return "no effect larger than 5 %"
+    return "undecided"

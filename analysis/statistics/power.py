@@ -1,0 +1,65 @@
+"""How many seeds would be needed, if the true difference were the observed one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from analysis.statistics.paired import SIGNIFICANT
+
+POWER = 0.8
+MOST = 100
+"""Beyond so many seeds no number is given."""
+LARGEST_EFFECT = 5.0
+"""Larger standardised effects need no more seeds than the test's resolution; scipy's noncentral t stays exact."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Seeds for 80 % power at the observed difference, and at the ends of its interval; None: more than 100."""
+
+    about: int | None
+    fewest: int | None
+    most: int | None
+
+    @property
+    def text(self) -> str:
+        """'about 24 seeds (9 to > 100)'."""
+        if self.about is None and self.fewest is None:
+            return f"> {MOST} seeds"
+        about = f"about {self.about}" if self.about else f"> {MOST}"
+        return f"{about} seeds ({_number(self.fewest)} to {_number(self.most)})"
+
+
+def _number(count: int | None) -> str:
+    return f"> {MOST}" if count is None else str(count)
+
+
+def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
+    """The fewest paired seeds with 80 % power for a standardised effect: a number, None for more than 100.
+
+    Power of the two-sided paired t-test (noncentral t, scipy.stats.nct) at .05 / comparisons, the strictest of Holm's
+    levels; and never fewer than the exact sign-flip test can call different at that level, 2 / 2^n < .05 / m.
+    """
+    level = SIGNIFICANT / comparisons
+    n = np.arange(2, MOST + 1)
+    beyond = stats.t.isf(level / 2, n - 1)
+    shift = min(abs(effect), LARGEST_EFFECT) * np.sqrt(n)
+    power = stats.nct.sf(beyond, n - 1, shift)  # the other tail adds nothing that matters at 80 %
+    enough = np.flatnonzero((power >= POWER) & (2.0 ** (1 - n) < level))
+    return int(n[enough[0]]) if len(enough) else None
+
+
+def seeds_over(mean: float, low: float, high: float, spread: float, comparisons: int = 1) -> Seeds | None:
+    """Seeds needed at a mean difference and over its interval; None where differences don't vary or aren't known."""
+    if not np.isfinite([mean, low, high, spread]).all() or spread <= 0:
+        return None
+    sizes = sorted((abs(low), abs(high)))
+    least = 0.0 if low <= 0 <= high else sizes[0]
+    return Seeds(
+        about=seeds_needed(mean / spread, comparisons),
+        fewest=seeds_needed(sizes[1] / spread, comparisons),
+        most=seeds_needed(least / spread, comparisons),
+    )
