@@ -113,7 +113,7 @@ class ProbeRecorder:
             "batch_q_abs_max": self._largest_q,
             **self._of_latest(),
         }
-        return {name: np.asarray(value) for name, value in row.items()}
+        return {name: np.broadcast_to(np.asarray(value), lanes) for name, value in row.items()}
 
     def _churn(self, moment: Moment, after: Tensor) -> Tensor:
         """Share of probe states whose greedy action the updates of this step changed; NaN without an update."""

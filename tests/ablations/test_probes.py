@@ -114,6 +114,17 @@ def test_without_an_update_there_is_no_churn_no_loss_and_no_largest_q() -> None:
         assert not math.isnan(row["q_mean"])
 
 
+def test_without_a_hidden_layer_no_unit_is_dormant_and_the_observations_are_the_features() -> None:
+    a = learner(total_timesteps=100, hidden=())
+    probes = ProbeRecorder(a, "CartPole-v1", {}, 100)
+    for moment in learn(a):
+        probes.observe(moment)
+    for lane in (0, 1):
+        (row,) = probes.table(lane, "CartPole-v1", "dqn", lane).to_pylist()
+        assert math.isnan(row["dormant_share"])
+        assert 1 <= row["effective_rank"] <= 4
+
+
 def test_the_target_lag_without_a_target_network_is_zero() -> None:
     a = learner("no-target")
     probes = ProbeRecorder(a, "CartPole-v1", {}, 300)
