@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
 
 Episodes = list[tuple[int, float]]
 """(global step at the end, return) of each episode."""
+Columns = Mapping[str, Sequence[Any]]
 
 
 def row(variant: str, swept: Mapping[str, Any] | None = None, **slots: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +71,29 @@ def learn(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
         episodes.append((done, float(length)))
 
 
+def see(row: Mapping[str, Any], seed: int, steps: int) -> dict[str, Columns]:
+    """Made-up probes and evaluations, ten of each: without a target network values grow beyond bounds."""
+    rng = np.random.default_rng([seed, 7])
+    wild = row["slots"]["target"]["kind"] == "none"
+    at = [steps * place // 10 for place in range(1, 11)]
+    q = (np.arange(1, 11) * (30.0 if wild else 9.0) + rng.normal(0, 1, 10)).tolist()
+    plain = dict.fromkeys(set(store.PROBES.names) - {"env_id", "variant", "seed"}, [0.5] * 10)
+    probes = {**plain, "global_step": at, "updates": at, "q_max": q, "q_mean": q, "batch_q_abs_max": q}
+    evaluations = {
+        "global_step": np.repeat(at, 2).tolist(),
+        "episode": [0, 1] * 10,
+        "start_seed": [11, 12] * 10,
+        "episodic_return": np.repeat([40.0 * place for place in range(10)], 2).tolist(),
+        "episodic_length": [100] * 20,
+        "terminated": [True, False] * 10,
+        "truncated": [False, True] * 10,
+        "predicted_q": np.repeat(q, 2).tolist(),
+        "discounted_return": [60.0] * 20,
+        "tail_discount": [0.0, 0.01] * 10,
+    }
+    return {"probes": {name: probes[name] for name in store.PROBES.names[3:]}, "evaluations": evaluations}
+
+
 def make_study(
     folder: Path,
     rows: Sequence[Mapping[str, Any]],
@@ -83,8 +107,13 @@ def make_study(
     play: Callable[[Mapping[str, Any], int, int], Episodes] = learn,
     name: str = "made-up",
     aliases: Iterable[Mapping[str, str]] = (),
+    look: Callable[[Mapping[str, Any], int, int], Mapping[str, Columns]] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write study.json and every run whose (label, seed) isn't ``missing`` in ``states``."""
+    """Write study.json and every run whose (label, seed) isn't ``missing`` in ``states``.
+
+    ``look`` gives the columns of probes and evaluations of a run, ``facts`` what the study knows of each environment.
+    """
     states = states or {}
     shared = {**SETTINGS, "total_timesteps": steps}
     rows = [{**r, "settings": {**r["settings"], "total_timesteps": steps}} for r in rows]
@@ -127,6 +156,9 @@ def make_study(
                 tables = {}
                 if state in store.STANDING:
                     tables["episodes"] = table(env_id, r["label"], seed, play(r, seed, steps))
+                    for table_name, columns in (look(r, seed, steps) if look else {}).items():
+                        schema = {"probes": store.PROBES, "evaluations": store.EVALUATIONS}[table_name]
+                        tables[table_name] = store.tabulate(schema, env_id, r["label"], seed, columns)
                 else:
                     manifest["error"] = {
                         "type": "ValueError",
@@ -153,6 +185,7 @@ def make_study(
                     "reward_threshold": threshold,
                     "value_bounds": None,
                     "random_policy": None,
+                    **(facts or {}),
                 }
                 for env_id in envs
             ],

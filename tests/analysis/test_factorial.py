@@ -145,7 +145,7 @@ def test_a_factorial_of_one_factor_has_its_main_effect_alone():
         Factor("replay", ("consecutive", "uniform"), "consecutive"),
         Factor("head", ("linear",), "linear"),
     )
-    cells = {("consecutive", "linear"), ("uniform", "linear")}
+    cells: set[Cell] = {("consecutive", "linear"), ("uniform", "linear")}
     found = effects(factors, cells, {})
     assert [effect.kind for effect in found] == ["main", "shapley", "add-one", "leave-one-out"]
     assert all(
