@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -153,6 +156,13 @@ def test_the_fast_metrics_equal_the_loops(count: int):
 def test_the_grid_ends_at_the_budget_and_starts_after_zero():
     assert metrics.grid(50_000, 200)[[0, -1]].tolist() == [250, 50_000]
     assert metrics.grid(3, 200).tolist() == [1, 2, 3]
+
+
+def test_every_metric_is_in_the_document_of_metrics():
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", text)) | {"curve"}
+    missing = {name.removeprefix("training_") for name in metrics.METRICS} - named
+    assert not missing
 
 
 def test_every_metric_declares_its_unit_and_direction():
