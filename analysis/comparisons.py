@@ -13,6 +13,7 @@ from analysis.intervals import LEVEL
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.results import reference
 from analysis.sheets import columns, csv_text, markdown
+from analysis.statistics.blocks import Places
 from analysis.statistics.paired import (
     EXACT_UP_TO,
     SIGNIFICANT,
@@ -125,7 +126,7 @@ def compare_all(board: Board, baseline: str) -> list[Compared]:
         found
         for metric in METRICS.values()
         if is_compared(metric) and len(pairs) and board.has(metric.name)
-        for found in _compare(board, metric, places, against)
+        for found in compare_rows(board, metric, places, against)
     ]
 
 
@@ -134,12 +135,16 @@ def is_compared(metric: Metric) -> bool:
     return metric.of is not None and (metric.summary != "wait" or metric.scale == "steps")
 
 
-def _compare(board: Board, metric: Metric, places: Any, against: Any) -> list[Compared]:
-    scores, scale = board.scores(metric.name), board.scale(metric)
+def compare_rows(
+    board: Board, metric: Metric, places: Places, against: Places, seeds: slice = slice(None)
+) -> list[Compared]:
+    """Rows of a board against other rows of it, on these of its seeds, as one family."""
+    scores, scale = board.scores(metric.name)[:, seeds], board.scale(metric)
     found = compare(scores[places], scores[against])
     adjusted = holm([one.p for one in found])
     family = int(np.isfinite(adjusted).sum())
-    worst, best = board.imputed(metric.name, worst=True), board.imputed(metric.name, worst=False)
+    worst, best = (board.imputed(metric.name, end)[:, seeds] for end in (True, False))
+    failed = board.failed[:, seeds].sum(axis=1)
     return [
         Compared(
             env_id=board.env_id,
@@ -153,7 +158,7 @@ def _compare(board: Board, metric: Metric, places: Any, against: Any) -> list[Co
             scale=scale,
             verdict=verdict(one.difference, p_holm, scale),
             seeds=_seeds(one, family),
-            failed=int(board.failed[row].sum() + board.failed[base].sum()),
+            failed=int(failed[row] + failed[base]),
             at_worst=_mean(worst[row] - best[base]),
             at_best=_mean(best[row] - worst[base]),
         )
@@ -187,16 +192,20 @@ def as_markdown(name: str, found: Sequence[Compared], missing: Sequence[str]) ->
         for metric in HEADLINES:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
             if here:
-                text += [f"## {env_id}: {_heading(here[0])}", ""]
-                text += markdown(list(_cells(here[0])), [list(_cells(one).values()) for one in here], LEFT)
-                text.append("")
+                text += [f"## {env_id}: {heading(here[0])}", ""]
+                text += [*table(here), ""]
     return "\n".join([*text, *(f"- {note}" for note in (*notes(), *too_few(found), *missing)), ""])
 
 
-LEFT = {"variant", "verdict", "test"}
+def table(found: Sequence[Compared]) -> list[str]:
+    """Comparisons on one metric as a Markdown table."""
+    return markdown(
+        list(_cells(found[0])), [list(_cells(one).values()) for one in found], {"variant", "verdict"}
+    )
 
 
-def _heading(one: Compared) -> str:
+def heading(one: Compared) -> str:
+    """'final return (return per episode; bigger is better)'."""
     better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
     return f"{one.metric.title.lower()} ({one.metric.unit}; {better[one.metric.bigger_is_better]})"
 
@@ -207,7 +216,7 @@ def _cells(one: Compared) -> dict[str, str]:
         "variant": one.label,
         "n": str(found.n),
         "mean": _number(metric, one.means[0]),
-        f"{one.against if '@' not in one.against else 'baseline'}": _number(metric, one.means[1]),
+        one.against if "@" not in one.against else "baseline": _number(metric, one.means[1]),
         "difference": "n/a" if np.isnan(found.difference.point) else interval_text(metric, found.difference),
         "effect": _short(found.effect_size),
         "p": _p(found.p),

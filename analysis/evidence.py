@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis import aggregated, comparisons, effects, stability
+from analysis import aggregated, comparisons, effects, selection, stability
 from analysis.board import Board, boards
 from analysis.results import Results
 from analysis.summary import Line
@@ -29,6 +29,10 @@ def render(results: Results, lines: list[Line]) -> dict[str, str]:
     if compared:
         files["comparisons.csv"] = comparisons.as_csv(compared)
         files["comparisons.md"] = comparisons.as_markdown(name, compared, lacks)
+    chosen = [one for board in found for one in selection.select_all(board, baseline)]
+    if chosen:
+        files["selection.csv"] = selection.as_csv(chosen)
+        files["selection.md"] = selection.as_markdown(name, chosen)
     if pooled:
         files["aggregates.csv"] = aggregated.as_csv(pooled)
         files["profiles.csv"] = aggregated.profiles(found)

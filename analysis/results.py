@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from analysis.metrics import Floats, Ints, Track
 
-SCHEMAS = {"episodes": store.EPISODES, "probes": store.PROBES, "evaluations": store.EVALUATIONS}
+SCHEMAS = {
+    "episodes": store.EPISODES,
+    "probes": store.PROBES,
+    "evaluations": store.EVALUATIONS,
+    "exact": store.EXACT,
+}
 """The tables of a run that analysis reads."""
 
 
@@ -45,6 +50,7 @@ class Run:
     episodes: pa.Table | None = None
     probes: pa.Table | None = None
     evaluations: pa.Table | None = None
+    exact: pa.Table | None = None
     """None: not recorded."""
 
     @property
@@ -88,6 +94,7 @@ class Run:
             diverged_at=self.diverged_at,
             probes=_numbers(self.probes),
             evaluations=_numbers(self.evaluations),
+            exact=_numbers(self.exact),
         )
 
     def _column(self, name: str) -> Any:

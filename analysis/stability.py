@@ -33,8 +33,8 @@ BREAKS = (
     "unbounded_divergence",
 )  # fmt: skip
 VALUES = (
-    "overestimation", "overestimation_tail", "largest_q", "smallest_q", "churn", "action_gap", "dormant_share",
-    "effective_rank", "target_lag", "per_health",
+    "overestimation", "overestimation_tail", "q_error", "largest_q_error", "exact_overestimation", "regret",
+    "largest_q", "smallest_q", "churn", "action_gap", "dormant_share", "effective_rank", "target_lag", "per_health",
 )  # fmt: skip
 ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "collapses", "soft_divergence",
             "overestimation")  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 from ablations import store
 
 STAMP = ".stamp.json"
-TABLES = ("episodes", "probes", "evaluations")
+TABLES = ("episodes", "probes", "evaluations", "exact")
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
 """Libraries another version of which may draw or compute another byte."""
 DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")

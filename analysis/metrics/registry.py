@@ -245,6 +245,11 @@ def _probe(name: str) -> Callable[[Track], float]:
     return lambda run: finite_mean(run.probe(name))
 
 
+def _exact(name: str) -> Callable[[Track], float]:
+    """A distance from exact values averaged over a run."""
+    return lambda run: finite_mean(run.against_exact(name))
+
+
 VALUES = (
     Metric(
         "overestimation", "Overestimation", VALUE, None,  # below 0 it is underestimation, which is no better
@@ -256,6 +261,10 @@ VALUES = (
         lambda run: np.nan if run.bounds is None
         else overestimation_tail(run.evaluation("tail_discount"), run.bounds),
     ),
+    Metric("q_error", "Mean |Q - Q*|", VALUE, False, _exact("q_error_mean")),
+    Metric("largest_q_error", "Largest |Q - Q*|", VALUE, False, lambda run: largest(run.against_exact("q_error_max"))),
+    Metric("exact_overestimation", "Overestimation of V*", VALUE, None, _exact("overestimation")),
+    Metric("regret", "Regret", "return per episode, discounted", False, _exact("regret")),
     Metric("largest_q", "Largest Q", VALUE, None, lambda run: largest(run.probe("q_max"))),
     Metric("smallest_q", "Smallest Q", VALUE, None, lambda run: -largest(-run.probe("q_min"))),
     Metric("largest_batch_q", "Largest |Q| in batches", VALUE, None, lambda run: largest(run.probe("batch_q_abs_max"))),

@@ -35,6 +35,9 @@ class Track:
     evaluations: Mapping[str, Floats] = field(default_factory=dict)
     """Columns of evaluations.parquet, (N,) each."""
 
+    exact: Mapping[str, Floats] = field(default_factory=dict)
+    """Columns of exact.parquet, (X,) each: learned against exact values, where an environment knows them."""
+
     @cached_property
     def training_curve(self) -> Floats:
         """The learning curve at ``POINTS`` equal parts of the run, (P,); NaN before the first episode."""
@@ -80,6 +83,10 @@ class Track:
     def probe(self, name: str) -> Floats:
         """A column of the probes; empty where nothing was recorded."""
         return self.probes.get(name, np.empty(0))
+
+    def against_exact(self, name: str) -> Floats:
+        """A column of the comparison with exact values; empty where nothing was recorded."""
+        return self.exact.get(name, np.empty(0))
 
     def evaluation(self, name: str) -> Floats:
         """A column of the evaluations; empty where nothing was recorded."""

@@ -147,3 +147,11 @@ def test_the_final_evaluation_is_the_mean_of_the_last_tenth():
     ends, returns = run((3, 1))
     seen = {"global_step": floats(89, 91, 100), "episodic_return": floats(0, 4, 8)}
     assert scores(Track(ends, returns, 100, evaluations=seen))["evaluation_return"] == 6
+
+
+def test_distances_from_exact_values_are_means_over_a_run_and_its_largest():
+    ends, returns = run((3, 1))
+    seen = {"q_error_mean": floats(4, 2), "q_error_max": floats(9, 3), "regret": floats(1, 0)}
+    found = scores(Track(ends, returns, 30, exact=seen))
+    assert (found["q_error"], found["largest_q_error"], found["regret"]) == (3, 9, 0.5)
+    assert np.isnan(found["exact_overestimation"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.results import read
+from analysis.selection import best
 from analysis.tables import render
 from tests.analysis.made_up import Episodes, make_study, row, see
 
@@ -22,7 +23,7 @@ FACTS = {
 }
 
 
-def rise(by: Mapping[str, float]) -> Any:
+def rise(by: Mapping[str, float]) -> Callable[[Mapping[str, Any], int, int], Episodes]:
     """Runs of 40 episodes whose returns lie at a level that the variant and the seed decide."""
 
     def play(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
@@ -185,6 +186,31 @@ def test_one_seed_has_differences_and_no_intervals(tmp_path: Path):
     found = find(records(made["comparisons.csv"]), metric="auc", variant="double")
     assert (found["n"], found["difference_low"], found["verdict"]) == ("1", "", "undecided")
     assert found["p"] == "1"
+
+
+def test_each_variant_is_chosen_on_the_first_seeds_and_judged_on_the_others(tmp_path: Path):
+    rows = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
+    worth = {"dqn@learning_rate=0.2": 30.0, "double@learning_rate=0.1": 50.0}
+    late = {"double@learning_rate=0.2": 500.0}  # what only the judging seeds show must not be chosen
+
+    def play(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
+        return rise(worth if seed < 3 else {**worth, **late})(row, seed, steps)
+
+    made = tables(make_study(tmp_path / "s", rows, seeds=9, play=play, facts=FACTS))
+    found = find(records(made["selection.csv"]), metric="auc")
+    assert (found["variant"], found["baseline"]) == ("double@learning_rate=0.1", "dqn@learning_rate=0.2")
+    assert (found["choosing"], found["judging"], found["n"]) == ("0 to 2", "3 to 8", "6")
+    assert float(found["difference"]) == pytest.approx(20, abs=3)
+
+
+def test_the_best_point_is_the_first_of_equals_and_one_without_runs_is_never_chosen():
+    assert best(np.array([[np.nan, np.nan], [1.0, 3.0], [2.0, 2.0]])) == 1
+    assert best(np.array([[-5.0], [np.nan]])) == 0
+    assert best(np.full((2, 2), np.nan)) is None
+
+
+def test_without_a_sweep_nothing_is_chosen(made: dict[str, str]):
+    assert "selection.csv" not in made
 
 
 def cell(*kinds: str) -> dict[str, Any]:
