@@ -20,7 +20,7 @@ def render(results: Results, lines: list[Line]) -> dict[str, str]:
     compared = [one for board in found for one in comparisons.compare_all(board, baseline)]
     pooled = aggregated.aggregate_all(found, baseline)
     sized = [one for board in found for one in effects.size_all(board, aliases)]
-    lacks = missing(found)
+    lacks = [*idle(results, found), *missing(found)]
     files = {
         "stability.csv": stability.as_csv(found),
         "stability.md": stability.as_markdown(name, found, lacks),
@@ -45,6 +45,13 @@ def render(results: Results, lines: list[Line]) -> dict[str, str]:
     aside = [] if pooled else aggregated.left_out(found)
     files[VERDICTS] = comparisons.verdicts(name, compared, [*nothing, *lacks, *aside])
     return files
+
+
+def idle(results: Results, found: Sequence[Board]) -> list[str]:
+    """The environments in which no run stands."""
+    here = {board.env_id for board in found}
+    env_ids = [str(environment["env_id"]) for environment in results.environments]
+    return [f"{env_id}: no run stands, so it is in no table." for env_id in env_ids if env_id not in here]
 
 
 def missing(found: Sequence[Board]) -> list[str]:

@@ -49,8 +49,12 @@ def flat(scores: Floats, places: tuple[Places, ...]) -> Floats:
 
 
 def pooled(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
-    """An aggregate of every variant over all its runs in all environments: (V, E, S) -> (V,)."""
-    return of_known(scores.reshape(len(scores), -1), function)
+    """An aggregate of every variant over all its runs in all environments: (V, E, S) -> (V,).
+
+    NaN where an environment has no run of it: over other environments than the others' it would compare nothing.
+    """
+    everywhere = np.all(np.isfinite(scores).any(axis=2), axis=1)
+    return np.where(everywhere, of_known(scores.reshape(len(scores), -1), function), np.nan)
 
 
 def aggregate(
@@ -58,8 +62,8 @@ def aggregate(
 ) -> list[Interval]:
     """An aggregate of every variant with its interval: (V, E, S) -> V intervals.
 
-    Seeds are resampled within each environment, the same for all variants. A variant with fewer than two runs in an
-    environment that has it at all has no interval.
+    Seeds are resampled within each environment, the same for all variants. A variant with fewer than two runs in some
+    environment has no interval.
     """
     points = pooled(scores, function)
     seeds = [scores.shape[2]] * scores.shape[1]

@@ -269,3 +269,19 @@ def test_a_damaged_table_of_probes_takes_its_run_out(tmp_path: Path):
     path = next(folder.glob("runs/*/dqn/seed-0001-*/probes.parquet"))
     path.write_bytes(path.read_bytes()[:-1])
     assert [run.state for run in read(folder).runs] == ["ok", "damaged", "ok"]
+
+
+def test_an_environment_in_which_nothing_stands_is_named(tmp_path: Path):
+    folder = make_study(
+        tmp_path / "s", [row("dqn"), row("double")], seeds=2, envs=("CartPole-v1", "Acrobot-v1")
+    )
+    for manifest in folder.glob("runs/Acrobot-v1/*/*/manifest.json"):
+        manifest.unlink()
+    assert "Acrobot-v1: no run stands" in tables(folder)["verdicts.txt"]
+
+
+def test_two_environments_are_aggregated_together(tmp_path: Path):
+    envs = ("CartPole-v1", "Acrobot-v1")
+    made = tables(make_study(tmp_path / "s", [row("dqn"), row("double")], envs=envs, facts=FACTS))
+    found = find(records(made["aggregates.csv"]), metric="auc", aggregate="iqm", variant="double")
+    assert (found["environments"], found["n"]) == ("2", "6")

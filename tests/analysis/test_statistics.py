@@ -99,6 +99,13 @@ def test_an_aggregate_of_one_run_has_no_interval_and_of_none_nothing():
     assert np.isnan([one.low, one.high, none.point, none.low]).all()
 
 
+def test_a_variant_that_lacks_an_environment_has_no_aggregate_over_it():
+    scores = np.array([[[1, 2], [NAN, NAN]], [[1, 2], [3, 4]]], dtype=np.float64)
+    without, whole = aggregates.aggregate(scores, aggregates.AGGREGATES["mean"], generator(), 100)
+    assert np.isnan([without.point, without.low]).all()
+    assert whole.point == 2.5
+
+
 def test_a_missing_run_leaves_the_aggregate_of_those_that_stand():
     (found,) = aggregates.aggregate(
         floats(1, 2, 3, NAN)[None, None], aggregates.AGGREGATES["mean"], generator()
