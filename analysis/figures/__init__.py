@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ablations.store import env_folder
-from analysis.figures import curves, multiples, sweep, variance
+from analysis.figures import curves, exact, multiples, sweep, variance
 from analysis.figures.data import QUANTITIES, Scene, scene
 from analysis.figures.page import Page, drawing
 from analysis.metrics import METRICS
@@ -22,13 +22,25 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     An environment in which no run stands has no figure; ``drawable`` says which have.
     """
     with drawing():
+        worlds = []
         for env_id in drawable(results):
-            shown = scene(results, env_id)
+            shown, stem = scene(results, env_id), env_folder(env_id)
             for kind, page, quantities in pages(shown):
-                name = f"{env_folder(env_id)}-{kind}"
-                files = {f"{name}.{format_}": data for format_, data in page.save().items()}
-                files[f"{name}.csv"] = as_csv(shown, quantities).encode("utf-8")
-                yield name, files
+                yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
+            compared = exact.read(shown)
+            if compared:
+                worlds.append((shown, compared))
+                yield _files(f"{stem}-exact", exact.draw(shown, compared), exact.as_csv(shown, compared))
+        lines = exact.lines(worlds)
+        if lines:
+            page = exact.draw_efficiency(results, lines)
+            yield _files("sample-efficiency", page, exact.efficiency_csv(lines))
+
+
+def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:
+    """A figure in each format, and the numbers behind it."""
+    files = {f"{name}.{format_}": data for format_, data in page.save().items()}
+    return name, {**files, f"{name}.csv": numbers.encode("utf-8")}
 
 
 def drawable(results: Results) -> list[str]:

@@ -79,9 +79,10 @@ def is_factorial(scene: Scene) -> bool:
 
 
 def piece_text(piece: Mapping[str, Any]) -> str:
-    """A piece for people: its kind, and its numbers where it has few: 'hard', 'none', 'dueling 64'."""
-    hidden = piece.get("hidden")
-    return f"{piece['kind']} {value_text(hidden)}" if hidden else str(piece["kind"])
+    """A piece for people: its kind, and its number where it has just one: 'hard 100', 'none', 'dueling 64'."""
+    numbers = [number for name, number in piece.items() if name != "kind"]
+    one = len(numbers) == 1 and numbers[0] != []
+    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
 
 
 def columns_for(panels: int, most: int = 3) -> int:
