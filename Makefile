@@ -66,7 +66,7 @@ slow: setup ## the slower tests alone
 	@$(PYTEST) -m 'slow and not faults' || [ $$? -eq 5 ] # 5: no test carries the mark
 
 bench: setup ## lane-steps per second against the lessons' loop, per variant
-	@$(PY) scripts/bench.py
+	@$(PY) -m scripts.bench
 
 clean: ## remove .venv, caches and builds; never results
 	@rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
