@@ -104,7 +104,7 @@ def test_rows_at_different_points_of_a_sweep_are_not_compared(tmp_path: Path):
 
 
 def test_a_target_copied_at_every_update_is_none_and_the_bootstrap_then_has_no_effect():
-    slots = {"target": {"kind": "hard", "period": 1}, "bootstrap": {"kind": "double"}}
+    slots: dict[str, dict] = {"target": {"kind": "hard", "period": 1}, "bootstrap": {"kind": "double"}}
     assert behaving(slots) == {"target": {"kind": "none"}, "bootstrap": {"kind": "max"}}
 
 

@@ -1,0 +1,117 @@
+"""The report in a real headless Chromium, at the width of a desk and of a phone; skipped where none is installed."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.report import digest
+from tests.analysis.made_up import make_study, row, see
+from tests.analysis.test_report import FACTS, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=2000",
+    "--dump-dom",
+]
+
+LOOK = """
+addEventListener("load", () => {
+  const sizes = [...document.querySelectorAll("figure svg")].map((drawing) => {
+    const box = drawing.getBoundingClientRect(), style = getComputedStyle(drawing);
+    return { wide: box.width, tall: box.height, seen: style.visibility === "visible", card: style.backgroundColor };
+  });
+  const table = document.querySelector("table.sortable"), body = () => [...table.tBodies[0].rows].map((row) =>
+    row.cells[0].textContent);
+  const before = body();
+  table.tHead.rows[0].cells[0].querySelector("button").click();
+  const rising = body();
+  table.tHead.rows[0].cells[0].querySelector("button").click();
+  parent.postMessage({
+    wide: innerWidth, needs: document.documentElement.scrollWidth, sizes, before, rising, falling: body(),
+    sort: table.tHead.rows[0].cells[0].getAttribute("aria-sort"),
+    asked: performance.getEntriesByType("resource").map((one) => one.name),
+  }, "*");
+});
+"""
+"""What a reader would see, told to the page around it."""
+FRAME = """<!doctype html><pre id="said"></pre>
+<script>addEventListener("message", (told) => { said.textContent = JSON.stringify(told.data); });</script>
+<iframe src="PAGE" style="border: 0; width: WIDEpx; height: 850px"></iframe>
+"""
+"""Windows have a least width, frames have not."""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser") / "study"
+    make_study(folder, [row("dqn"), row("per"), row("no-target")], seeds=2, look=see, facts=FACTS)
+    assert main(["report", str(folder)]) == 0
+    return folder / "report.html"
+
+
+def open_page(page: Path, profile: Path, wide: int) -> tuple[dict[str, Any], str]:
+    """What the page looks like from inside, and what the browser's console says; the page may run our look too."""
+    text = page.read_text(encoding="utf-8")
+    text = text.replace("script-src '", f"script-src '{digest(LOOK)}' '", 1)
+    looked, frame = page.with_name(f"looked-{wide}.html"), page.with_name(f"frame-{wide}.html")
+    looked.write_text(text.replace("</main>", f"</main><script>{LOOK}</script>", 1), encoding="utf-8")
+    frame.write_text(FRAME.replace("PAGE", looked.name).replace("WIDE", str(wide)), encoding="utf-8")
+    assert BROWSER is not None
+    done = subprocess.run(
+        [BROWSER, *QUIET, "--window-size=1200,900", f"--user-data-dir={profile}", frame.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert said is not None, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(html.unescape(said.group(1)))
+    return found, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+@pytest.mark.skipif(
+    BROWSER is None, reason="not seen in a browser: none of " + ", ".join(NAMES) + " is installed"
+)
+@pytest.mark.parametrize("wide", [1100, 390])
+def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
+    page: Path, tmp_path: Path, wide: int
+):
+    found, console = open_page(page, tmp_path / "profile", wide)
+    assert console == ""
+    assert found["asked"] == []
+    assert found["wide"] == wide
+    assert found["needs"] <= wide
+    assert len(found["sizes"]) == 3
+    for size in found["sizes"]:
+        assert size["wide"] > 300
+        assert size["tall"] > 100
+        assert size["seen"]
+        assert size["card"] == "rgb(255, 255, 255)"
+    assert found["rising"] == sorted(found["before"])
+    assert found["falling"] == sorted(found["before"], reverse=True)
+    assert found["sort"] == "descending"
+
+
+def test_the_page_parses_whether_or_not_there_is_a_browser(page: Path):
+    parsed = Page(page.read_text(encoding="utf-8"))
+    assert [tag for tag, _ in parsed.elements].count("svg") == 3
