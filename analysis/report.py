@@ -125,7 +125,7 @@ def comparison_sheets(found: Sequence[comparisons.Compared]) -> list[Sheet]:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
             if here:
                 title = f"{env_id}: {comparisons.heading(here[0])}"
-                head = ("variant", "n", "mean", "baseline", "difference", "Holm p", "verdict")
+                head = ("variant", "n", "mean", "baseline", "difference", "effect", "p", "Holm p", "verdict")
                 sheets.append(Sheet(title, head, [_compared(one) for one in here]))
     return sheets
 
@@ -137,9 +137,13 @@ def _compared(one: comparisons.Compared) -> list[str]:
         str(one.comparison.n),
         *(_number(name, mean) for mean in one.means),
         "n/a" if np.isnan(ends.point) else tables.interval_text(name, ends),
-        "n/a" if np.isnan(one.p_holm) else f"{one.p_holm:.2g}",
+        *(_short(value) for value in (one.comparison.effect_size, one.comparison.p, one.p_holm)),
         one.text,
     ]
+
+
+def _short(value: float) -> str:
+    return "n/a" if np.isnan(value) else f"{value:.2g}"
 
 
 def stability_sheets(board: Board, wanted: Callable[[str], bool]) -> list[Sheet]:
