@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from joblib import Parallel, delayed
 
 PRELOAD = ["ablations.engines.worker"]
 POLL_SECONDS = 0.1
+STOP_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class LocalEngine:
         self.jobs = jobs
         self.logs = logs
         self.stopping = threading.Event()
+        self.feeder: threading.Thread | None = None
         self.start_lock = threading.Lock()
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
@@ -52,17 +55,37 @@ class LocalEngine:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        pool = Parallel(
-            n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs"
-        )
-        ended = pool(delayed(self._supervise)(number, task, advance) for number, task in enumerate(tasks))
-        for each in ended:
-            if each is not None:
-                yield each
+        results: SimpleQueue[Ended | BaseException | None] = SimpleQueue()
+        self.feeder = threading.Thread(target=self._feed, args=(tasks, advance, results), daemon=True)
+        self.feeder.start()
+        for _ in tasks:
+            ended = results.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            if ended is not None:
+                yield ended
+
+    def _feed(
+        self,
+        tasks: Sequence[dict[str, Any]],
+        advance: Callable[[int], None],
+        results: SimpleQueue[Ended | BaseException | None],
+    ) -> None:
+        """Supervise all tasks, in a thread of its own: Ctrl-C must not meet joblib's own clean-up, which waits."""
+        try:
+            pool = Parallel(
+                n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs"
+            )
+            for ended in pool(delayed(self._supervise)(i, task, advance) for i, task in enumerate(tasks)):
+                results.put(ended)
+        except BaseException as problem:
+            results.put(problem)
 
     def stop(self) -> None:
-        """End all processes and start no more."""
+        """End all processes and start no more; waits a little for them to be gone."""
         self.stopping.set()
+        if self.feeder is not None:
+            self.feeder.join(STOP_SECONDS)
 
     def _supervise(self, number: int, task: dict[str, Any], advance: Callable[[int], None]) -> Ended | None:
         """Start a process for one task and stay with it to its end. None if the engine was stopped."""
