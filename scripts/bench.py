@@ -17,12 +17,15 @@ import torch
 
 from ablations.envs.gym import GymLanes
 from ablations.learner import Learner, Moment, learn
+from ablations.replay.ring import Transition
 from ablations.settings import Settings
 from ablations.variants import NAMED
 from tests.oracles.lessons_loop import steps_per_second
 
 LANES = (1, 8, 16, 32, 64)
 VARIANT_LANES = 32
+BUFFER = 10_000
+"""Transitions: what is timed draws from a full buffer on both sides."""
 SECONDS = 0.5
 """How long a configuration is timed in each turn."""
 
@@ -32,17 +35,20 @@ Turn = Callable[[], float]
 
 def lessons() -> float:
     """One turn of the lessons' loop."""
-    return steps_per_second(1_000)
+    return steps_per_second(1_000, warm_up=BUFFER)
 
 
 def cohort(name: str, lanes: int) -> tuple[Turn, float]:
     """A cohort past its warm-up, as something to be timed, and its tensors' bytes per lane."""
-    settings = Settings(total_timesteps=10_000_000, learning_starts=64)
+    settings = Settings(total_timesteps=10_000_000, learning_starts=64, buffer_size=BUFFER)
     before = _tensor_bytes()
     learner = Learner(
         NAMED[name].variant, settings, GymLanes("CartPole-v1", {}, 0, range(lanes)), 0, range(lanes)
     )
     memory = (_tensor_bytes() - before) / lanes
+    filler = Transition(*(torch.zeros(lanes, *shape) for shape in ((4,), (), (), (), (4,))))
+    for _ in range(BUFFER):
+        learner.variant.replay.add(learner.memory, filler)
     moments = learn(learner)
     while learner.updates < 50:
         next(moments)

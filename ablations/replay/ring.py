@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LINE = 16
+"""A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
+
+
 class Space(NamedTuple):
     """What a replay memory is to hold, and how to get storage for it."""
 
@@ -54,7 +58,8 @@ class Ring:
     def __init__(self, space: Space, capacity: int, batch_size: int) -> None:
         self.features = space.features
         self.capacity = capacity
-        self.rows = space.zeros((space.lanes, capacity, 2 * space.features + 3))  # (L, N, W)
+        width = -(-(2 * space.features + 3) // LINE) * LINE
+        self.rows = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
         self.offset = space.lane_index * capacity  # (L, 1): where a lane's rows begin in the flat view
         self.position = 0  # the slot that is written next

@@ -263,6 +263,14 @@ def group_members(group: int) -> list[int]:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_do_not_outlive_their_driver(tmp_path: Path, how: signal.Signals) -> None:
     driver = script(tmp_path)
+    try:
+        _end_and_see_all_gone(driver, tmp_path, how)
+    finally:  # whatever failed, nothing goes on running
+        if group_members(driver.pid):
+            os.killpg(driver.pid, signal.SIGKILL)
+
+
+def _end_and_see_all_gone(driver: subprocess.Popen[str], tmp_path: Path, how: signal.Signals) -> None:
     assert driver.stdout is not None
     assert driver.stdout.readline() == "started\n"
     deadline = time.monotonic() + 30

@@ -88,7 +88,7 @@ def test_a_row_tells_what_the_networks_say_at_its_step() -> None:
     difference = (a.online.flat[1] - a.minus[1]).norm() / a.online.flat[1].norm()
     assert row["target_lag"] == pytest.approx(difference.item(), rel=1e-5)
     assert row["per_health"] == 1.0
-    stored = a.memory.rows[1, :, -1]
+    stored = a.memory.rows[1, :, 2 * 4 + 2]  # discounts
     assert row["terminal_share"] == (stored == 0).double().mean().item()
 
 
