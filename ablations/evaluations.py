@@ -82,11 +82,6 @@ class EvaluationRecorder:
         columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
         return tabulate(EVALUATIONS, env_id, label, seed, columns)
 
-    def close(self) -> None:
-        """Release what the environments hold."""
-        for env in (env for envs in self.envs for env in envs):
-            env.close()
-
     def _row(self, step: int, number: int, start_seed: int, episode: Episode) -> dict[str, Any]:
         gamma = self.learner.settings.gamma
         return {

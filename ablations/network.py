@@ -88,16 +88,13 @@ class Network:
 
     def features(self, layers: Layers, obs: Tensor) -> Tensor:
         """The last hidden layer: (L, B, D) -> (L, B, F)."""
-        h = obs
-        for i in range(len(self.hidden)):
-            h = affine(layers[f"trunk_{i}"], h).relu_()  # (L, B, width)
-        return h
+        return [obs, *self.activations(layers, obs)][-1]
 
     def activations(self, layers: Layers, obs: Tensor) -> list[Tensor]:
         """Every hidden layer of the trunk, first to last: (L, B, D) -> [(L, B, width)]."""
         hidden = [obs]
         for i in range(len(self.hidden)):
-            hidden.append(affine(layers[f"trunk_{i}"], hidden[-1]).relu())
+            hidden.append(affine(layers[f"trunk_{i}"], hidden[-1]).relu_())
         return hidden[1:]
 
     def values(self, layers: Layers, obs: Tensor) -> Tensor:
