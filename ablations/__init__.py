@@ -38,7 +38,7 @@ def run(
 
     wanted = asked.resolve(study, results, jobs=jobs, envs=envs, variants=variants, seeds=seeds, steps=steps)
     outcome = grid.run(
-        wanted.study, wanted.folder, jobs=wanted.jobs, chosen=wanted.chosen, progress=on_stderr()
+        wanted.study, wanted.folder, means=wanted.means, chosen=wanted.chosen, progress=on_stderr()
     )
     if outcome.stand < outcome.asked:
         warnings.warn(f"{outcome.stand} of {outcome.asked} runs stand in {wanted.folder}", stacklevel=2)

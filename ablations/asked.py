@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations import store, studies
+from ablations import store, studies, studyfile
+from ablations.engines import ENGINES, Means
 from ablations.problems import BadInput, Problem, hint
 from ablations.study import Run, Study
 from ablations.variants import NAMED
@@ -30,7 +31,7 @@ class Asked:
 
     study: Study
     folder: Path
-    jobs: int
+    means: Means
     chosen: tuple[Run, ...]
 
 
@@ -43,6 +44,7 @@ def resolve(
     variants: Sequence[str] = (),
     seeds: Whole = None,
     steps: Whole = None,
+    engine: str | None = None,
 ) -> Asked:
     """The study with its environments tried, its stored engine kept, and the chosen runs. Raises ``BadInput``."""
     problems: list[Problem] = []
@@ -53,7 +55,7 @@ def resolve(
     }
     if (numbers["jobs"] or 0) > MOST_JOBS:
         problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
-    problems += _results_problems(results)
+    problems += [*_results_problems(results), *_engine_problems(engine)]
     if study is not None and numbers["seeds"] is not None:
         study = _changed(study, "--seeds", numbers["seeds"], problems)
     if study is not None and numbers["steps"] is not None:
@@ -70,7 +72,8 @@ def resolve(
     study = with_stored_engine(study, folder)
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
-    return Asked(study, folder, numbers["jobs"] or usable_cores(), tuple(chosen))
+    means = Means(jobs=numbers["jobs"] or usable_cores(), engine=engine or "local")
+    return Asked(study, folder, means, tuple(chosen))
 
 
 def locate(source: str | os.PathLike[str], results: str | os.PathLike[str] = "results") -> tuple[Study, Path]:
@@ -91,6 +94,18 @@ def _results_problems(results: str | os.PathLike[str]) -> list[Problem]:
     except (OSError, ValueError) as error:
         return [Problem(WHERE, "--results", f"'{results}' cannot be used: {error}")]
     return [] if nearest.is_dir() else [Problem(WHERE, "--results", f"'{nearest}' is not a folder")]
+
+
+def _engine_problems(engine: str | None) -> list[Problem]:
+    """Why ``--engine`` names no way of carrying out cohorts."""
+    if engine is None or engine in ENGINES:
+        return []
+    if engine in ("auto", *studyfile.ENGINES):
+        message = f"'{engine}' is numerical code: the study file's key 'engine' chooses it. This option says how the"
+        return [Problem(WHERE, "--engine", f"{message} work is carried out: {', '.join(ENGINES)}")]
+    return [
+        Problem(WHERE, "--engine", f"'{engine}' is no engine of: {', '.join(ENGINES)}{hint(engine, ENGINES)}")
+    ]
 
 
 def with_stored_engine(study: Study, folder: Path) -> Study:
@@ -174,4 +189,5 @@ def from_arguments(arguments: Namespace) -> Asked:
         variants=arguments.variants or (),
         seeds=arguments.seeds,
         steps=arguments.steps,
+        engine=arguments.engine,
     )

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from ablations import store
-from ablations.engines.local import Ended, LocalEngine
+from ablations.engines import Ended, Engine, Means, make
 from ablations.paths import without_folders
 from ablations.store import Standing
 from ablations.study import Run, Study
@@ -64,7 +64,7 @@ class Survey:
     strangers: tuple[str, ...] = ()
 
 
-def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progress: Progress) -> Outcome:
+def run(study: Study, folder: Path, *, means: Means, chosen: Sequence[Run], progress: Progress) -> Outcome:
     """Train those of the chosen runs that don't stand. Raises ``Held`` where another runner is at work."""
     with hold(folder):
         scores = _known_scores(study, folder, progress)
@@ -80,8 +80,8 @@ def run(study: Study, folder: Path, *, jobs: int, chosen: Sequence[Run], progres
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
         git = git_facts()
-        tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, jobs)]
-        engine = LocalEngine(jobs, folder / ".grid" / "logs")
+        tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
+        engine = make(means, folder)
         try:
             _score_random_policies(study, folder, scores, unscored, engine)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
@@ -186,8 +186,7 @@ def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
             error = standing.manifest["error"]
             progress.note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
         if not ended.done and not standing.stands:
-            cause = f"signal {-ended.exit_code}" if ended.exit_code < 0 else f"exit code {ended.exit_code}"
-            progress.note(f"{lane['path']}: its worker died ({cause})")
+            progress.note(f"{lane['path']}: its worker died ({ended.why})")
             manifest = {
                 "status": "died",
                 "key": lane["key"],
@@ -198,7 +197,7 @@ def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
                 "diverged_at": None,
                 "error": {
                     "type": "died",
-                    "message": cause,
+                    "message": ended.why,
                     "traceback": without_folders(ended.log).splitlines()[-20:],
                 },
                 "attempts": lane["attempts"],
@@ -234,7 +233,7 @@ def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
 
 
 def _score_random_policies(
-    study: Study, folder: Path, scores: Scores, needed: set[str], engine: LocalEngine
+    study: Study, folder: Path, scores: Scores, needed: set[str], engine: Engine
 ) -> None:
     """Complete the scores of the environments that need one, and store them."""
     tasks = [

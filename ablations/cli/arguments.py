@@ -99,6 +99,7 @@ _GRID = {
     "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
+    "--engine": ("NAME", "how the work is carried out: local (default), processes on this machine"),
 }
 _PLAY = {
     "--episodes": (

@@ -98,10 +98,12 @@ def _estimate(wanted: Asked, to_do: list[Run]) -> str:
 
     cost = seconds_per_lane_step(to_do)
     steps = [run.config["settings"]["total_timesteps"] for run in to_do]
-    seconds = sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.jobs
+    seconds = (
+        sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.means.jobs
+    )
     disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
     return (
-        f"{_duration(seconds)} with {wanted.jobs} job{'s' if wanted.jobs > 1 else ''} "
+        f"{_duration(seconds)} with {wanted.means.jobs} job{'s' if wanted.means.jobs > 1 else ''} "
         f"(from a short measurement on this machine), {_size(disk)} on disk"
     )
 

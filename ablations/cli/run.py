@@ -37,7 +37,7 @@ def main(arguments: Namespace) -> int:
 def _run(wanted: Asked) -> int:
     try:
         outcome = grid.run(
-            wanted.study, wanted.folder, jobs=wanted.jobs, chosen=wanted.chosen, progress=on_stderr()
+            wanted.study, wanted.folder, means=wanted.means, chosen=wanted.chosen, progress=on_stderr()
         )
     except grid.Held as held:
         warn(f"{wanted.folder}: the study is held by {held}; nothing was changed")

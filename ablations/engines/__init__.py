@@ -1,1 +1,85 @@
-"""Engines: how cohorts are carried out."""
+"""Engines: how cohorts are carried out, on this machine or on others. Every engine passes the same contract test.
+
+The word ``engine`` of a study file is another thing: the family of numerical code that a run's bits come from. What
+stands here never changes a bit, only where and how fast the work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+ENGINES = {"local": "ablations.engines.local"}
+"""Name -> the module whose ``engine(means, folder)`` makes it; imported only when it is asked for."""
+
+Task = dict[str, Any]
+"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy", ...}``."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """How cohorts are carried out: what the command line's options of that kind say."""
+
+    jobs: int = 1  # tasks at a time
+    engine: str = "local"
+    timeout: float | None = None  # seconds that a task may go without progress; None: for ever
+    memory: int | None = None  # bytes that a worker may hold resident; None: no limit
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one attempt at a task ended.
+
+    ``done``: the worker said so; the results of a cohort then lie in the results folder. ``died``: it ended without
+    saying so, with whatever exit code. ``timeout`` and ``memory``: the engine ended it over a limit.
+    """
+
+    task: Task
+    status: Literal["done", "died", "timeout", "memory"]
+    result: Any = None  # what the task gives besides files, as plain JSON
+    steps: int = (
+        0  # lane-steps that this attempt told ``advance``; the grid takes them back before another one
+    )
+    exit_code: int | None = None  # None: killed by a signal, or not known
+    signal: str = ""  # the name of the signal that killed it, such as SIGKILL
+    cause: str = ""  # in words, for people; empty: the exit code or the signal says it all
+    log: str = ""  # the end of what the worker printed
+
+    @property
+    def done(self) -> bool:
+        """Whether the task was carried out."""
+        return self.status == "done"
+
+    @property
+    def why(self) -> str:
+        """The cause of an end that was none of ``done``, in words."""
+        return self.cause or (f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}")
+
+
+class Engine(Protocol):
+    """Carries out tasks. It doesn't try again and doesn't split: the grid does, for all engines."""
+
+    def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[Ended]:
+        """Start tasks in this order, a few at a time, and yield each when it has ended, in any order.
+
+        ``advance`` is called with lane-steps as they are done, from any thread. ``run`` is called again for what has
+        to be tried again. Raises ``Lost`` where the engine itself is gone.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End all workers within two seconds and start no more; called last, in any case, also from a signal."""
+        ...
+
+
+class Lost(Exception):
+    """The engine itself is gone (its scheduler, say), not one of its workers. The text is for people."""
+
+
+def make(means: Means, folder: Path) -> Engine:
+    """The engine that is asked for, for a study whose results lie in ``folder``."""
+    made: Engine = import_module(ENGINES[means.engine]).engine(means, folder)
+    return made

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,27 +21,23 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from ablations.engines import Ended, Means
+
 PRELOAD = ["ablations.engines.worker"]
 POLL_SECONDS = 0.1
 STOP_SECONDS = 3.0
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a task's process ended. ``exit_code`` 0 with ``done`` False counts as died."""
-
-    task: dict[str, Any]
-    done: bool
-    result: Any
-    exit_code: int
-    log: str  # the end of what the process printed
+def engine(means: Means, folder: Path) -> LocalEngine:
+    """The engine that ``--engine local`` asks for."""
+    return LocalEngine(means, folder / ".grid" / "logs")
 
 
 class LocalEngine:
-    """Runs tasks on this machine, ``jobs`` at a time."""
+    """Runs tasks on this machine, ``means.jobs`` at a time."""
 
-    def __init__(self, jobs: int, logs: Path) -> None:
-        self.jobs = jobs
+    def __init__(self, means: Means, logs: Path) -> None:
+        self.means = means
         self.logs = logs
         self.stopping = threading.Event()
         self.feeder: threading.Thread | None = None
@@ -74,7 +70,10 @@ class LocalEngine:
         """Supervise all tasks, in a thread of its own: Ctrl-C must not meet joblib's own clean-up, which waits."""
         try:
             pool = Parallel(
-                n_jobs=self.jobs, backend="threading", return_as="generator_unordered", pre_dispatch="n_jobs"
+                n_jobs=self.means.jobs,
+                backend="threading",
+                return_as="generator_unordered",
+                pre_dispatch="n_jobs",
             )
             for ended in pool(delayed(self._supervise)(i, task, advance) for i, task in enumerate(tasks)):
                 results.put(ended)
@@ -99,7 +98,7 @@ class LocalEngine:
         with self.start_lock, _hidden_main():
             process.start()
         sender.close()
-        done, result = False, None
+        done, result, steps = False, None, 0
         try:
             while True:
                 if self.stopping.is_set():
@@ -111,12 +110,22 @@ class LocalEngine:
                 if kind == "done":
                     done, result = True, value
                 else:
+                    steps += value
                     advance(value)
         except (EOFError, OSError):
             pass  # the process closed its end: it is done, or dead
         process.join()
         receiver.close()
-        return Ended(task, done, result, process.exitcode or 0, _take_log(log))
+        code = process.exitcode or 0
+        return Ended(
+            task,
+            "done" if done else "died",
+            result,
+            steps,
+            exit_code=code if code >= 0 else None,
+            signal=signal.Signals(-code).name if code < 0 else "",
+            log=_take_log(log),
+        )
 
 
 def _end(process: BaseProcess) -> None:

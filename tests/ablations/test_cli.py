@@ -91,6 +91,8 @@ def refused(said, *words):
         (["run", "mine.toml", "--envs", "Acrobot-v1"], "'Acrobot-v1' is no environment of this study"),
         (["run", "mine.toml", "--results", "mine.toml"], "--results: 'mine.toml' is not a folder"),
         (["where", "mine.toml", "--results", "mine.toml/below"], "is not a folder"),
+        (["run", "mine.toml", "--engine", "locl"], "--engine: 'locl' is no engine of: local"),
+        (["run", "mine.toml", "--engine", "native"], "the study file's key 'engine' chooses it"),
         (["run", "absent.toml"], "absent.toml: STUDY: no such file"),
         (["run", "cor"], "did you mean 'core'?"),
     ],

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ablations import grid, store, studies
+from ablations.engines import Means
 from ablations.paths import relative, without_folders
 from ablations.study import Study
 
@@ -92,7 +93,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def run(study: Study, folder: Path, jobs: int = 2) -> tuple[grid.Outcome, Notes]:
     notes = Notes()
-    return grid.run(study, folder, jobs=jobs, chosen=study.runs(), progress=notes), notes
+    return grid.run(study, folder, means=Means(jobs), chosen=study.runs(), progress=notes), notes
 
 
 def tables(folder: Path) -> dict[str, bytes]:
@@ -188,9 +189,9 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
     assert again.new == len(failed)
     assert json.loads((folder / failed[0] / "manifest.json").read_text())["attempts"] == 2
 
-    monkeypatch.setattr("ablations.grid.LocalEngine", None)  # nothing may start for runs that stand
+    monkeypatch.setattr("ablations.grid.make", None)  # nothing may start for runs that stand
     unharmed = [each for each in study.runs() if each.path not in failed]
-    calm = grid.run(study, folder, jobs=1, chosen=unharmed, progress=Notes())
+    calm = grid.run(study, folder, means=Means(), chosen=unharmed, progress=Notes())
     assert calm.stand == len(unharmed)
 
 
@@ -205,7 +206,7 @@ def test_an_environment_that_raises_while_it_is_probed_or_evaluated_fails_its_ow
     assert states.count("failed") + states.count("ok") == 12
 
 
-@pytest.mark.parametrize(("fault", "cause"), [("exit", "exit code 7"), ("kill", "signal 9")])
+@pytest.mark.parametrize(("fault", "cause"), [("exit", "exit code 7"), ("kill", "signal SIGKILL")])
 def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, cause: str
 ) -> None:
@@ -213,7 +214,7 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
     study = world(tmp_path, monkeypatch, fault)
     calm = studies.from_document(document())
     mixed = [*study.runs(), *calm.runs()]
-    outcome = grid.run(study, folder, jobs=2, chosen=mixed, progress=Notes())
+    outcome = grid.run(study, folder, means=Means(2), chosen=mixed, progress=Notes())
     states = {run.path: outcome.states[run.path].state for run in mixed}
     assert all(states[run.path] == "ok" for run in calm.runs())
     died = [path for path, state in states.items() if state == "died"]
@@ -226,7 +227,7 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
 def test_a_second_runner_is_told_who_holds_the_study(tmp_path: Path) -> None:
     study = studies.from_document(document())
     with grid.hold(tmp_path), pytest.raises(grid.Held, match=f"pid {os.getpid()}"):
-        grid.run(study, tmp_path, jobs=1, chosen=study.runs(), progress=Notes())
+        grid.run(study, tmp_path, means=Means(), chosen=study.runs(), progress=Notes())
 
 
 def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
@@ -237,10 +238,11 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
             f"""
             from pathlib import Path
             from ablations import grid, studies
+            from ablations.engines import Means
             from tests.ablations.test_grid import Notes
             print("started", flush=True)
             study = studies.from_document({values!r})
-            grid.run(study, Path({str(tmp_path / "small")!r}), jobs=2, chosen=study.runs(), progress=Notes())
+            grid.run(study, Path({str(tmp_path / "small")!r}), means=Means(2), chosen=study.runs(), progress=Notes())
             """
         )
     )
