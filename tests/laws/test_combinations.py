@@ -44,18 +44,17 @@ def drained(learner: Learner) -> Learner:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_combination_trains_stays_finite_and_changes_all_its_layers(name: str) -> None:
+def test_every_combination_trains_stays_finite_and_changes_all_its_parameters(name: str) -> None:
     learner = untrained(VARIANTS[name], **SHORT)
     start = learner.online.flat.clone()
-    before = learner.network.views(start)
+    before = learner.network.parameters(learner.network.views(start))
     drained(learner)
     assert learner.updates == 51
     assert learner.diverged_at == {}
     assert learner.online.flat.isfinite().all()
     assert learner.minus.isfinite().all()
-    for layer, parts in learner.online.layers.items():
-        for part, old in zip(parts, before[layer], strict=True):
-            assert (part != old).flatten(1).any(-1).all()  # in every lane
+    for part_name, part in learner.network.parameters(learner.online.layers).items():
+        assert (part != before[part_name]).flatten(1).any(-1).all(), part_name  # in every lane
     used = sum(dense.size for dense in learner.network.layers)
     assert learner.online.flat[:, used:].count_nonzero() == 0  # the padding stays out of it
 
@@ -166,7 +165,7 @@ def test_every_setting_changes_the_result() -> None:
 NUMBERS: list[tuple[Variant, Variant]] = [
     (Variant(target=Hard(7)), Variant(target=Hard(8))),
     (Variant(target=Soft(0.05)), Variant(target=Soft(0.06))),
-    (Variant(head=Linear()), Variant(head=HEADS[1])),
+    *((Variant(head=Linear()), Variant(head=head)) for head in HEADS[1:]),
     *(
         (Variant(replay=Prioritized()), Variant(replay=other))
         for other in (

@@ -10,7 +10,7 @@ import torch
 
 from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
 from ablations.envs.gym import GymLanes
-from ablations.head import Dueling, Head, Linear
+from ablations.head import BiasFree, Dueling, Head, Linear
 from ablations.learner import Learner, learn
 from ablations.recorder import EpisodeRecorder, Row
 from ablations.replay import Replay
@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
 REPLAYS: tuple[Replay, ...] = (Latest(), Consecutive(), Uniform(), Prioritized())
 TARGETS: tuple[Target, ...] = (NoTarget(), Hard(7), Soft(0.05))
 BOOTSTRAPS: tuple[Bootstrap, ...] = (Max(), Double(), InverseDouble())
-HEADS: tuple[Head, ...] = (Linear(), Dueling(), Dueling((8,)))
+HEADS: tuple[Head, ...] = (Linear(), Dueling(), Dueling((8,)), BiasFree())
 
 ALL_COMBINATIONS = [
     Variant(replay, target, bootstrap, head)
