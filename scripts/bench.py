@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import gc
 import statistics
-import time
-from collections.abc import Callable, Iterator
 
 import torch
 
 from ablations.envs.gym import GymLanes
-from ablations.learner import Learner, Moment, learn
+from ablations.learner import Learner, learn
 from ablations.replay.ring import Transition
 from ablations.settings import Settings
 from ablations.variants import NAMED
+from scripts.turns import Turn, ratio, take_turns, timed
 from tests.oracles.lessons_loop import steps_per_second
 
 LANES = (1, 8, 16, 32, 64)
@@ -29,16 +28,13 @@ BUFFER = 10_000
 SECONDS = 0.5
 """How long a configuration is timed in each turn."""
 
-Turn = Callable[[], float]
-"""One turn of a configuration: lane-steps per second."""
-
 
 def lessons() -> float:
     """One turn of the lessons' loop."""
     return steps_per_second(1_000, warm_up=BUFFER)
 
 
-def cohort(name: str, lanes: int) -> tuple[Turn, float]:
+def cohort(name: str, lanes: int, seconds: float = SECONDS) -> tuple[Turn, float]:
     """A cohort past its warm-up, as something to be timed, and its tensors' bytes per lane."""
     settings = Settings(total_timesteps=10_000_000, learning_starts=64, buffer_size=BUFFER)
     before = _tensor_bytes()
@@ -52,21 +48,12 @@ def cohort(name: str, lanes: int) -> tuple[Turn, float]:
     moments = learn(learner)
     while learner.updates < 50:
         next(moments)
-    return lambda: _time(moments, lanes), memory
 
+    def advance() -> int:
+        next(moments)
+        return lanes
 
-def take_turns(turns: dict[str, Turn], repeats: int) -> dict[str, list[float]]:
-    """Lane-steps per second of each configuration in each turn; every other turn goes backwards."""
-    speeds: dict[str, list[float]] = {name: [] for name in turns}
-    for repeat in range(repeats):
-        for name in list(turns)[:: 1 if repeat % 2 == 0 else -1]:
-            speeds[name].append(turns[name]())
-    return speeds
-
-
-def ratio(speeds: dict[str, list[float]], above: str, below: str) -> float:
-    """The median over turns of one configuration's speed over another's."""
-    return statistics.median(a / b for a, b in zip(speeds[above], speeds[below], strict=True))
+    return lambda: timed(advance, seconds), memory
 
 
 def main() -> None:
@@ -98,14 +85,6 @@ def main() -> None:
     for name, values in speeds.items():
         cost = ratio(speeds, "dqn", name)
         print(f"{name:24}{statistics.median(values):14,.0f}{cost:11.2f}{'':14}{turns[name][1] / 1e6:9.2f}")
-
-
-def _time(moments: Iterator[Moment], lanes: int) -> float:
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < SECONDS:
-        next(moments)
-        steps += 1
-    return steps * lanes / (time.perf_counter() - start)
 
 
 def _tensor_bytes() -> int:
