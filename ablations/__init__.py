@@ -26,19 +26,40 @@ def run(
     variants: Sequence[str] = (),
     seeds: int | None = None,
     steps: int | None = None,
+    engine: str | None = None,
+    timeout: float | None = None,
+    memory: int | str | None = None,
+    strict: bool = False,
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
     The arguments are those of ``python -m ablations run``. Runs that don't stand afterwards are told in a warning.
-    Raises ``ablations.problems.BadInput`` for bad input and ``ablations.grid.Held`` where another runner holds the
-    study.
+    Raises ``ablations.problems.BadInput`` for bad input, ``ablations.lock.Held`` where another runner holds the study,
+    and what else ``ablations.grid.run`` does.
     """
     from ablations import asked, grid
     from ablations.progress import on_stderr
 
-    wanted = asked.resolve(study, results, jobs=jobs, envs=envs, variants=variants, seeds=seeds, steps=steps)
+    wanted = asked.resolve(
+        study,
+        results,
+        jobs=jobs,
+        envs=envs,
+        variants=variants,
+        seeds=seeds,
+        steps=steps,
+        engine=engine,
+        timeout=timeout,
+        memory=memory,
+        strict=strict,
+    )
     outcome = grid.run(
-        wanted.study, wanted.folder, means=wanted.means, chosen=wanted.chosen, progress=on_stderr()
+        wanted.study,
+        wanted.folder,
+        means=wanted.means,
+        chosen=wanted.chosen,
+        progress=on_stderr(),
+        strict=wanted.strict,
     )
     if outcome.stand < outcome.asked:
         warnings.warn(f"{outcome.stand} of {outcome.asked} runs stand in {wanted.folder}", stacklevel=2)

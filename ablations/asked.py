@@ -33,6 +33,7 @@ class Asked:
     folder: Path
     means: Means
     chosen: tuple[Run, ...]
+    strict: bool = False
 
 
 def resolve(
@@ -45,6 +46,9 @@ def resolve(
     seeds: Whole = None,
     steps: Whole = None,
     engine: str | None = None,
+    timeout: float | str | None = None,
+    memory: int | str | None = None,
+    strict: bool = False,
 ) -> Asked:
     """The study with its environments tried, its stored engine kept, and the chosen runs. Raises ``BadInput``."""
     problems: list[Problem] = []
@@ -56,6 +60,7 @@ def resolve(
     if (numbers["jobs"] or 0) > MOST_JOBS:
         problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
     problems += [*_results_problems(results), *_engine_problems(engine)]
+    seconds, most_bytes = _seconds(timeout, problems), _bytes(memory, problems)
     if study is not None and numbers["seeds"] is not None:
         study = _changed(study, "--seeds", numbers["seeds"], problems)
     if study is not None and numbers["steps"] is not None:
@@ -72,8 +77,8 @@ def resolve(
     study = with_stored_engine(study, folder)
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
-    means = Means(jobs=numbers["jobs"] or usable_cores(), engine=engine or "local")
-    return Asked(study, folder, means, tuple(chosen))
+    means = Means(numbers["jobs"] or usable_cores(), engine or "local", seconds, most_bytes)
+    return Asked(study, folder, means, tuple(chosen), strict)
 
 
 def locate(source: str | os.PathLike[str], results: str | os.PathLike[str] = "results") -> tuple[Study, Path]:
@@ -151,6 +156,29 @@ def _whole(value: Whole, key: str, problems: list[Problem]) -> int | None:
     return number
 
 
+def _seconds(value: float | str | None, problems: list[Problem]) -> float | None:
+    if value is None:
+        return None
+    spelled = str(value)
+    number = float(spelled) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", spelled) else 0.0
+    if number > 0:
+        return number
+    problems.append(Problem(WHERE, "--timeout", f"expected seconds, more than 0, got '{value}'"))
+    return None
+
+
+def _bytes(value: int | str | None, problems: list[Problem]) -> int | None:
+    """A size such as 4G or 500M in bytes; K, M, G and T count in steps of 1024. A whole number is bytes as it is."""
+    if value is None or (isinstance(value, int) and value > 0):
+        return value
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([KMGT])(i?B)?", str(value), re.IGNORECASE)
+    size = int(float(found[1]) * 1024 ** (1 + "KMGT".index(found[2].upper()))) if found else 0
+    if size > 0:
+        return size
+    problems.append(Problem(WHERE, "--memory", f"expected a size such as 4G or 500M, got '{value}'"))
+    return None
+
+
 def _changed(study: Study, key: str, number: int, problems: list[Problem]) -> Study:
     """The study with other seeds or steps; what is wrong then is told in the option's name."""
     try:
@@ -190,4 +218,7 @@ def from_arguments(arguments: Namespace) -> Asked:
         seeds=arguments.seeds,
         steps=arguments.steps,
         engine=arguments.engine,
+        timeout=arguments.timeout,
+        memory=arguments.memory,
+        strict=arguments.strict,
     )

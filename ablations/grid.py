@@ -1,28 +1,21 @@
 """The grid: from a study to stored runs. It skips what stands, runs what is missing, and loses nothing.
 
-The order of work: take the lock, write study.json, quarantine what is damaged, train the missing runs in cohorts.
+The order of work: take the lock, clear away what killed runners left, write study.json, quarantine what is damaged,
+train the missing runs in cohorts.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import socket
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
-
-from ablations import store
-from ablations.engines import Ended, Engine, Means, make
-from ablations.paths import without_folders
+from ablations import attempts, provenance, store
+from ablations.engines import Engine, Means, make
+from ablations.lock import hold
 from ablations.store import Standing
 from ablations.study import Run, Study
 
@@ -38,8 +31,8 @@ class Progress(Protocol):
     def finish(self) -> None: ...
 
 
-class Held(Exception):
-    """Another runner holds the study; the text says who and since when."""
+class CodeChanged(Exception):
+    """Stored runs come from other code, and the caller is strict about that; the text says from which."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +54,32 @@ class Survey:
     """What lies in a results folder: the state of each listed run, and run folders that are not listed."""
 
     states: dict[str, Standing] = field(default_factory=dict)  # path -> standing
-    strangers: tuple[str, ...] = ()
+    strangers: dict[str, Standing] = field(default_factory=dict)
 
 
-def run(study: Study, folder: Path, *, means: Means, chosen: Sequence[Run], progress: Progress) -> Outcome:
-    """Train those of the chosen runs that don't stand. Raises ``Held`` where another runner is at work."""
+def run(
+    study: Study,
+    folder: Path,
+    *,
+    means: Means,
+    chosen: Sequence[Run],
+    progress: Progress,
+    strict: bool = False,
+) -> Outcome:
+    """Train those of the chosen runs that don't stand.
+
+    Raises ``lock.Held`` where another runner is at work, ``CodeChanged`` where ``strict`` and stored runs come from
+    other code, ``attempts.NotWritten`` or OSError where results can't be stored, ``engines.Lost`` where the engine
+    is gone.
+    """
     with hold(folder):
+        git = provenance.git_facts()
+        if strict:
+            _refuse_other_code(study, folder, git)
+        for leftover in store.leftovers(folder):
+            leftover.unlink(missing_ok=True)
+        for link in _links(folder, chosen):
+            progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
         scores = _known_scores(study, folder, progress)
         store.write_study(folder, study.plain(_numbers(scores)))
         states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
@@ -79,14 +92,12 @@ def run(study: Study, folder: Path, *, means: Means, chosen: Sequence[Run], prog
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
-        git = git_facts()
         tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
         engine = make(means, folder)
         try:
             _score_random_policies(study, folder, scores, unscored, engine)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
-            for ended in engine.run(tasks, progress.advance):
-                _note_end(ended, folder, progress)
+            attempts.carry_out(engine, tasks, folder, progress.advance, progress.note)
         finally:
             engine.stop()
             progress.finish()
@@ -94,11 +105,40 @@ def run(study: Study, folder: Path, *, means: Means, chosen: Sequence[Run], prog
         return Outcome(len(chosen), len(missing), states)
 
 
+def code_changes(study: Mapping[str, Any], folder: Path, git: Mapping[str, Any] | None = None) -> list[str]:
+    """How the code that made stored runs differs from this code: sentences, none where it doesn't."""
+    found = survey(study, folder)
+    stand = [standing.manifest for standing in found.states.values() if standing.stands and standing.manifest]
+    others = [
+        standing.manifest for standing in found.strangers.values() if standing.stands and standing.manifest
+    ]
+    outdated = [
+        manifest
+        for manifest in others
+        if manifest["config"].get("algorithm_version") != store.ALGORITHM_VERSION
+    ]
+    return provenance.changes([*stand, *outdated], git or provenance.git_facts())
+
+
+def _refuse_other_code(study: Study, folder: Path, git: Mapping[str, Any]) -> None:
+    found = code_changes(study.plain(), folder, git)
+    if found:
+        raise CodeChanged("; ".join(found))
+
+
+def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:
+    """Folders of these runs, or above them, that are links: what lies behind a link is not this study's."""
+    above = (part for run in chosen for part in (run.path, *map(str, PurePosixPath(run.path).parents)))
+    places = sorted({place for place in above if place != "."})
+    links = [place for place in places if (folder / place).is_symlink()]
+    return [link for link in links if not any(link.startswith(f"{other}/") for other in links)]
+
+
 def survey(study: Mapping[str, Any], folder: Path) -> Survey:
     """The standing of every run that a stored study lists, and the run folders that it doesn't."""
     listed = {run["path"]: store.inspect(folder / run["path"], run["key"]) for run in study["runs"]}
     present = (path.relative_to(folder).as_posix() for path in sorted(folder.glob("runs/*/*/seed-*")))
-    return Survey(listed, tuple(path for path in present if path not in listed))
+    return Survey(listed, {path: store.inspect(folder / path) for path in present if path not in listed})
 
 
 def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
@@ -177,36 +217,6 @@ def _attempts(standing: Standing) -> int:
     return int(standing.manifest.get("attempts", 0))
 
 
-def _note_end(ended: Ended, folder: Path, progress: Progress) -> None:
-    """Tell of failures, and record the runs of a process that died before it could."""
-    job = ended.task["job"]
-    for lane in job["lanes"]:
-        standing = store.inspect(folder / lane["path"], lane["key"])
-        if ended.done and standing.state == "failed" and standing.manifest is not None:
-            error = standing.manifest["error"]
-            progress.note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
-        if not ended.done and not standing.stands:
-            progress.note(f"{lane['path']}: its worker died ({ended.why})")
-            manifest = {
-                "status": "died",
-                "key": lane["key"],
-                "config": lane["config"],
-                "label": job["label"],
-                "steps": None,
-                "unfinished": None,
-                "diverged_at": None,
-                "error": {
-                    "type": "died",
-                    "message": ended.why,
-                    "traceback": without_folders(ended.log).splitlines()[-20:],
-                },
-                "attempts": lane["attempts"],
-                "git": job["git"],
-                "lanes": len(job["lanes"]),
-            }
-            store.write_run(folder, lane["path"], manifest, {})
-
-
 Scores = dict[str, dict[str, Any] | None]
 """The random policy's scores by environment; None where there was none to be had."""
 
@@ -244,49 +254,3 @@ def _score_random_policies(
     for ended in engine.run(tasks, lambda steps: None):
         scores[ended.task["env_id"]] = ended.result
     store.write_study(folder, study.plain(_numbers(scores)))
-
-
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Hold the study for this process. The operating system frees the lock of a killed runner."""
-    grid = folder / ".grid"
-    grid.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(grid / "lock", timeout=0)
-    holder = grid / "holder.json"
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Held(_holder(holder)) from None
-    try:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        store.write_atomic(holder, json.dumps(facts).encode())
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
-
-
-def _holder(path: Path) -> str:
-    try:
-        facts = json.loads(path.read_bytes())
-        return f"pid {facts['pid']} on {facts['host']} since {facts['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another runner"
-
-
-def git_facts() -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that this code runs from; nulls outside of one."""
-    here = Path(__file__).parent
-    try:
-        commit = _git(here, "rev-parse", "HEAD")
-        tracked = _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
-        dirty = bool(_git(here, "status", "--porcelain", "--untracked-files=no")) if tracked else None
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": dirty}
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
-    return done.stdout.strip()

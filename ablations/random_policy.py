@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ EPISODES = 100
 MOST_STEPS = 1_000_000
 
 
-def random_policy(env_id: str, env_args: Mapping[str, Any], entropy: int) -> dict[str, Any] | None:
+def random_policy(
+    env_id: str, env_args: Mapping[str, Any], entropy: int, beat: Callable[[], None] = lambda: None
+) -> dict[str, Any] | None:
     """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
 
-    None where the environment raises, where a reward is not finite, and where so many episodes take more than
-    ``MOST_STEPS`` steps.
+    ``beat`` is called at every step. None where the environment raises, where a reward is not finite, and where so
+    many episodes take more than ``MOST_STEPS`` steps.
     """
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
     returns: list[float] = []
@@ -30,6 +32,7 @@ def random_policy(env_id: str, env_args: Mapping[str, Any], entropy: int) -> dic
         for _ in range(MOST_STEPS):
             _, reward, terminated, truncated, _ = env.step(first + int(generator.random() * actions))
             total += float(reward)
+            beat()
             if terminated or truncated:
                 returns.append(total)
                 if len(returns) == EPISODES:

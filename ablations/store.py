@@ -1,7 +1,8 @@
 """The schema of results and the run protocol: what is stored, where, and when it stands. Imports no torch.
 
 A run's folder holds parquet tables and ``manifest.json``, which is written last and is the commit record. A run stands
-when its manifest parses, its schema is known, its digests match and its status is ``ok`` or ``diverged``.
+when its manifest parses, its schema is known, its digests match (its files' and its own) and its status is ``ok``
+or ``diverged``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 1
+from ablations import upgrades
+
+SCHEMA_VERSION = 2
+"""Of manifests. What earlier versions wrote is read through ``ablations.upgrades``."""
+STUDY_VERSION = 1
+"""Of study.json."""
+SIGNED_SINCE = 2
+"""The first version of manifests that carry their own digest."""
 ALGORITHM_VERSION = 1
 """Raised whenever the same configuration would give other numbers than before; it is part of every key."""
 
@@ -30,6 +40,7 @@ ATTEMPTS = ("failed", "died", "timeout")
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.npz"
 STUDY = "study.json"
+SIGNATURE = "manifest_sha256"
 
 Array = npt.NDArray[Any]
 
@@ -104,6 +115,21 @@ class Damaged(Exception):
     """A stored file is there but can't be trusted; the text says why."""
 
 
+class Unwritten(OSError):
+    """A file could not be written; the text names it, the reason, what it needs and what there is."""
+
+    def __init__(self, path: Path, need: int, problem: OSError) -> None:
+        super().__init__(problem.errno, problem.strerror, str(path))
+        self.need = need
+        self.free = _free_bytes(path)
+
+    def __str__(self) -> str:
+        free = "" if self.free is None else f", {self.free:,} are free there"
+        return (
+            f"{self.filename}: {self.strerror or 'cannot be written'} ({self.need:,} bytes are needed{free})"
+        )
+
+
 @dataclass(frozen=True)
 class Standing:
     """What a run's folder holds: ``state`` is a status, ``missing`` or ``damaged`` (then ``reason`` says why)."""
@@ -146,23 +172,38 @@ def run_path(env_id: str, label: str, seed: int, key: str) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Temporary name, fsync, rename: at ``path`` there is the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as problem:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(problem, OSError):
+            raise Unwritten(path, len(data), problem) from None
         raise
     _sync_folder(path.parent)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files that killed runners left in a study's folder. Only who holds the study may remove them."""
+    places = (
+        folder.glob(f".{STUDY}.*.part"),
+        folder.glob("runs/**/.*.part"),
+        folder.glob(".grid/.*.part"),
+        folder.glob(".grid/checkpoints/**/.*.part"),
+    )
+    found = (path for place in places for path in place)
+    return sorted(path for path in found if re.fullmatch(r"\..+\.[0-9]+\.part", path.name))
+
+
 def write_study(folder: Path, study: Mapping[str, Any]) -> None:
     """Store the resolved study; an equal file is left untouched."""
-    data = (json.dumps(study, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")
+    data = _indented(study)
     path = folder / STUDY
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)
@@ -177,11 +218,10 @@ def write_run(
 ) -> None:
     """Commit a run: the old manifest goes first, the tables come next, the new manifest last.
 
-    ``manifest`` lacks ``schema_version``, ``files`` and ``series_sha256``, which are filled in here. ``weights``, if
-    any, become ``weights.npz``.
+    ``manifest`` lacks ``schema_version``, ``files``, ``series_sha256`` and its own digest, which are filled in here.
+    ``weights``, if any, become ``weights.npz``. Raises ``Unwritten``; then there is no manifest.
     """
     run_dir = folder / path
-    run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / MANIFEST).unlink(missing_ok=True)
     contents = {f"{name}.parquet": (parquet_bytes(table), table.num_rows) for name, table in tables.items()}
     if weights is not None:
@@ -193,7 +233,18 @@ def write_run(
     full = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     if "episodes" in tables:
         full["series_sha256"] = series_sha256(tables["episodes"])
-    write_atomic(run_dir / MANIFEST, (json.dumps(full, indent=1, allow_nan=False) + "\n").encode("ascii"))
+    write_atomic(run_dir / MANIFEST, manifest_bytes(full))
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """The text of a manifest, which ends in the sha256 of the text that it would be without that entry."""
+    unsigned = {name: value for name, value in manifest.items() if name != SIGNATURE}
+    digest = hashlib.sha256(_indented(unsigned)).hexdigest()
+    return _indented({**unsigned, SIGNATURE: digest})
+
+
+def _indented(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -238,9 +289,10 @@ def series_sha256(table: pa.Table) -> str:
 
 def read_study(folder: Path) -> dict[str, Any]:
     """The resolved study of a results folder. Raises FileNotFoundError or Damaged."""
-    study = _read_json(folder / STUDY)
-    if study.get("schema_version") != SCHEMA_VERSION:
-        raise Damaged(f"schema version {study.get('schema_version')!r} is not known to this version")
+    stored, _ = _read_json(folder / STUDY)
+    study = upgrades.upgraded(stored, STUDY_VERSION, upgrades.STUDY)
+    if study is None:
+        raise Damaged(_unknown_schema(stored))
     if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
         raise Damaged("the file lists no runs or no rows")
     return study
@@ -248,13 +300,21 @@ def read_study(folder: Path) -> dict[str, Any]:
 
 def inspect(run_dir: Path, key: str | None = None) -> Standing:
     """What stands in a run's folder. With ``key``, the manifest must belong to it."""
+    link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
+    if link is not None:
+        return Standing("damaged", f"{link.name} is a link")
     try:
-        manifest = _read_json(run_dir / MANIFEST)
+        stored, data = _read_json(run_dir / MANIFEST)
     except FileNotFoundError:
         leftovers = run_dir.is_dir() and any(run_dir.iterdir())
         return Standing("damaged", "files without a manifest") if leftovers else Standing("missing")
     except Damaged as problem:
         return Standing("damaged", str(problem))
+    manifest = upgrades.upgraded(stored, SCHEMA_VERSION, upgrades.MANIFEST)
+    if manifest is None:
+        return Standing("damaged", _unknown_schema(stored))
+    if stored["schema_version"] >= SIGNED_SINCE and not _signed(stored, data):
+        return Standing("damaged", "the manifest does not match its own digest", manifest)
     reason = _why_not(run_dir, manifest, key)
     if reason:
         return Standing("damaged", reason, manifest)
@@ -268,8 +328,6 @@ def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
 
 def _why_not(run_dir: Path, manifest: Mapping[str, Any], key: str | None) -> str:
     """Why a manifest can't be trusted, or an empty text."""
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        return f"schema version {manifest.get('schema_version')!r} is not known to this version"
     status, config, files = manifest.get("status"), manifest.get("config"), manifest.get("files")
     if status not in STANDING + ATTEMPTS:
         return f"unknown status {status!r}"
@@ -302,9 +360,25 @@ def _file_problem(run_dir: Path, name: str, facts: Any) -> str:
     return ""
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _signed(manifest: Mapping[str, Any], data: bytes) -> bool:
+    """Is this text, to the byte, what its entries would be written as, their digest included?"""
     try:
-        value = json.loads(path.read_bytes())
+        return data == manifest_bytes(manifest)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _unknown_schema(document: Mapping[str, Any]) -> str:
+    return f"schema version {document.get('schema_version')!r} is not known to this version"
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], bytes]:
+    """The table in a file, and the file's bytes. Raises FileNotFoundError or Damaged."""
+    if path.is_symlink():
+        raise Damaged(f"{path.name} is a link")
+    try:
+        data = path.read_bytes()
+        value = json.loads(data)
     except (UnicodeDecodeError, ValueError, RecursionError) as problem:
         raise Damaged(f"{path.name} is not readable JSON ({problem})") from None
     except NotADirectoryError:
@@ -313,7 +387,15 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path.name} is a folder") from None
     if not isinstance(value, dict):
         raise Damaged(f"{path.name} holds no table")
-    return value
+    return value, data
+
+
+def _free_bytes(path: Path) -> int | None:
+    """How much room there is where a file was to go."""
+    for folder in path.absolute().parents:
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -110,7 +110,7 @@ class Study:
         """The study as study.json has it; ``random_policy`` by environment id."""
         scores = random_policy or {}
         return {
-            "schema_version": store.SCHEMA_VERSION,
+            "schema_version": store.STUDY_VERSION,
             "name": self.name,
             "question": self.question,
             "entropy": self.entropy,

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-import signal
 from argparse import Namespace
-from types import FrameType
 
-from ablations import asked, grid
+from ablations import asked, attempts, engines, grid, lock
 from ablations.asked import Asked
+from ablations.cli.signals import Terminated, ending_quickly
 from ablations.cli.speech import reason_of, say, together, warn
+from ablations.problems import BadInput, Problem
 from ablations.progress import on_stderr
 
 ALL_STAND, SOME_DO_NOT, HELD, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
-
-
-class _Terminated(BaseException):
-    """SIGTERM, raised so that workers are ended and what is finished is kept."""
+KEPT = "what is finished is kept"
 
 
 def main(arguments: Namespace) -> int:
     """Run, and give the exit code of the contract."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    again = "what is finished is kept; the same command runs the rest"
     try:
-        return _run(together(arguments.problems, lambda: asked.from_arguments(arguments)))
+        with ending_quickly():
+            return _run(together(arguments.problems, lambda: asked.from_arguments(arguments)))
     except KeyboardInterrupt:
-        warn(f"interrupted: {again}")
+        warn(f"interrupted: {KEPT}; the same command runs the rest")
         return INTERRUPTED
-    except _Terminated:
-        warn(f"terminated: {again}")
+    except Terminated:
+        warn(f"terminated: {KEPT}; the same command runs the rest")
         return TERMINATED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _run(wanted: Asked) -> int:
     try:
         outcome = grid.run(
-            wanted.study, wanted.folder, means=wanted.means, chosen=wanted.chosen, progress=on_stderr()
+            wanted.study,
+            wanted.folder,
+            means=wanted.means,
+            chosen=wanted.chosen,
+            progress=on_stderr(),
+            strict=wanted.strict,
         )
-    except grid.Held as held:
+    except lock.Held as held:
         warn(f"{wanted.folder}: the study is held by {held}; nothing was changed")
         return HELD
+    except grid.CodeChanged as changed:
+        message = (
+            f"{wanted.folder}: {changed}; without --strict, `run` adds to them, and `status` tells of it"
+        )
+        raise BadInput([Problem("command line", "--strict", message)]) from None
+    except (attempts.NotWritten, OSError) as problem:
+        warn(
+            f"{problem}: results could not be stored; {KEPT}; once they can be, the same command runs the rest"
+        )
+        return SOME_DO_NOT
+    except engines.Lost as problem:
+        warn(f"{problem}; {KEPT}; the same command runs the rest")
+        return SOME_DO_NOT
     for line in report(wanted, outcome):
         say(line)
     return ALL_STAND if outcome.stand == outcome.asked else SOME_DO_NOT
@@ -63,7 +75,3 @@ def report(wanted: Asked, outcome: grid.Outcome) -> list[str]:
     lines.append(f"results: {wanted.folder}")
     lines.append(f"figures: python -m analysis figures {wanted.folder}")
     return lines
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise _Terminated

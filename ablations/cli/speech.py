@@ -52,7 +52,7 @@ def printable(text: str) -> str:
 
 def reason_of(standing: Standing) -> str:
     """Why a run does not stand, in brackets, or an empty text."""
-    error = standing.manifest.get("error") if standing.manifest else None
+    error = standing.manifest.get("error") if standing.manifest and not standing.reason else None
     reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
     return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
 

@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol
 ENGINES = {"local": "ablations.engines.local"}
 """Name -> the module whose ``engine(means, folder)`` makes it; imported only when it is asked for."""
 
+Status = Literal["done", "died", "timeout", "memory", "unwritten"]
+
 Task = dict[str, Any]
 """Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy", ...}``."""
 
@@ -34,11 +36,12 @@ class Ended:
     """How one attempt at a task ended.
 
     ``done``: the worker said so; the results of a cohort then lie in the results folder. ``died``: it ended without
-    saying so, with whatever exit code. ``timeout`` and ``memory``: the engine ended it over a limit.
+    saying so, with whatever exit code. ``timeout`` and ``memory``: the engine ended it over a limit. ``unwritten``: its
+    results could not be written, and ``cause`` names the file and the need.
     """
 
     task: Task
-    status: Literal["done", "died", "timeout", "memory"]
+    status: Status
     result: Any = None  # what the task gives besides files, as plain JSON
     steps: int = (
         0  # lane-steps that this attempt told ``advance``; the grid takes them back before another one
@@ -56,6 +59,8 @@ class Ended:
     @property
     def why(self) -> str:
         """The cause of an end that was none of ``done``, in words."""
+        if self.exit_code == 0:
+            return self.cause or "exit code 0 without a result"
         return self.cause or (f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}")
 
 

@@ -5,11 +5,15 @@ Kept light at import, because the fork server preloads this module and everythin
 
 from __future__ import annotations
 
+import ctypes
+import faulthandler
 import json
 import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,32 +22,77 @@ import torch
 
 from ablations.cohort import train
 from ablations.random_policy import random_policy
+from ablations.store import Unwritten
+
+BEAT_SECONDS = 0.3
+PR_SET_PDEATHSIG = 1
 
 
 def main(task_json: str, connection: Connection, log: str) -> None:
     """Carry out a task: ``{"kind": "cohort" | "random_policy", ...}``.
 
-    Messages to the driver are pairs: ("steps", lane-steps done) and finally ("done", result).
+    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
+    could not be written).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    _end_with_driver()
     _redirect_output(log)
     torch.set_num_threads(1)
-    task = json.loads(task_json)
-    connection.send(("done", _carry_out(task, connection)))
+    connection.send(carry_out(json.loads(task_json), _speaker(connection)))
     connection.close()
 
 
-def _carry_out(task: dict[str, Any], connection: Connection) -> Any:
-    if task["kind"] == "random_policy":
-        return random_policy(task["env_id"], task["env_args"], task["entropy"])
-    train(task["job"], lambda steps: connection.send(("steps", steps)))
-    return None
+def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
+    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` is told lane-steps as they come."""
+    try:
+        if task["kind"] == "random_policy":
+            beat = every(BEAT_SECONDS, lambda: report(0))
+            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], beat)
+        train(task["job"], report)
+        return "done", None
+    except Unwritten as problem:
+        return "unwritten", str(problem)
+
+
+def every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """``act``, at most once in so many seconds however often it is called."""
+    due = time.monotonic() + seconds
+
+    def maybe() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            act()
+
+    return maybe
+
+
+def _speaker(connection: Connection) -> Callable[[int], None]:
+    """Tells the driver lane-steps. Without a driver there is nobody to work for; it must not look like a failed run."""
+
+    def report(steps: int) -> None:
+        try:
+            connection.send(("steps", steps))
+        except OSError:
+            os._exit(1)
+
+    return report
 
 
 def _end_with_driver() -> None:
-    """Workers never outlive the driver, however it ended."""
+    """Workers never outlive the driver, however it ended.
+
+    A thread sees the driver go. Where it can't run, because an environment keeps the interpreter to itself, Linux
+    ends this process with the fork server, which sees it too.
+    """
+    threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _wait_for_the_drivers_end() -> None:
     driver = parent_process()
     if driver is not None:
         driver.join()
@@ -51,10 +100,15 @@ def _end_with_driver() -> None:
 
 
 def _redirect_output(log: str) -> None:
-    """Whatever environments and libraries print goes to the log, so that the terminal stays readable."""
+    """Whatever environments and libraries print goes to the log, so that the terminal stays readable.
+
+    A crash in compiled code leaves its traceback there, and SIGUSR1 asks where the process is.
+    """
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+    faulthandler.enable(2)
+    faulthandler.register(signal.SIGUSR1, 2)

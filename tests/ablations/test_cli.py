@@ -290,6 +290,13 @@ def edit_json(path: Path, change) -> None:
     path.write_text(json.dumps(stored))
 
 
+def edit_manifest(run_dir: Path, change) -> None:
+    """Change a manifest and have it vouch for the change."""
+    stored = json.loads((run_dir / "manifest.json").read_text())
+    change(stored)
+    (run_dir / "manifest.json").write_bytes(store.manifest_bytes(stored))
+
+
 def run_dirs(folder: Path) -> list[Path]:
     return [folder / run["path"] for run in store.read_study(folder)["runs"]]
 
@@ -347,7 +354,7 @@ def test_verify_finds_a_series_that_is_not_the_manifests(said, finished):
     def lie(manifest: dict[str, Any]) -> None:
         manifest["series_sha256"] = "0" * 64
 
-    edit_json(run_dirs(finished)[1] / "manifest.json", lie)
+    edit_manifest(run_dirs(finished)[1], lie)
     assert "series_sha256" in said("verify", "mine.toml")[1]
 
 
@@ -364,7 +371,7 @@ def test_verify_counts_a_failed_attempt_and_says_why(said, finished):
             status="failed", files={}, error={"type": "ValueError", "message": "snap\x1b[0m", "traceback": []}
         )
 
-    edit_json(run_dirs(finished)[1] / "manifest.json", fail)
+    edit_manifest(run_dirs(finished)[1], fail)
     code, out, _ = said("verify", "mine.toml")
     assert code == 1
     assert "failed (ValueError: snap" in out

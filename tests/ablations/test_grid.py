@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ablations import grid, store, studies
+from ablations import grid, lock, store, studies
 from ablations.engines import Means
 from ablations.paths import relative, without_folders
 from ablations.study import Study
@@ -226,7 +226,7 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
 
 def test_a_second_runner_is_told_who_holds_the_study(tmp_path: Path) -> None:
     study = studies.from_document(document())
-    with grid.hold(tmp_path), pytest.raises(grid.Held, match=f"pid {os.getpid()}"):
+    with lock.hold(tmp_path), pytest.raises(lock.Held, match=f"pid {os.getpid()}"):
         grid.run(study, tmp_path, means=Means(), chosen=study.runs(), progress=Notes())
 
 
@@ -286,7 +286,7 @@ def _end_and_see_all_gone(driver: subprocess.Popen[str], tmp_path: Path, how: si
         time.sleep(0.1)
     assert group_members(driver.pid) == []
     assert driver.stdout.read() == ""  # and the script was not run again in the workers
-    with grid.hold(tmp_path / "small"):
+    with lock.hold(tmp_path / "small"):
         pass  # a lock left by a dead driver does not block
 
 

@@ -146,7 +146,7 @@ def test_a_damaged_manifest_is_told_and_not_trusted(tmp_path: Path, name: str) -
 
 def edited(run: Path, **changes: Any) -> store.Standing:
     manifest = json.loads((run / "manifest.json").read_text())
-    (run / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+    (run / "manifest.json").write_bytes(store.manifest_bytes({**manifest, **changes}))
     return store.inspect(run, KEY)
 
 
@@ -174,6 +174,60 @@ def test_a_table_behind_a_link_is_damage(tmp_path: Path) -> None:
     (run / "episodes.parquet").rename(elsewhere)
     (run / "episodes.parquet").symlink_to(elsewhere)
     assert store.inspect(run, KEY).state == "damaged"
+
+
+@pytest.mark.parametrize("above", range(4))
+def test_a_run_behind_a_link_is_damage(tmp_path: Path, above: int) -> None:
+    run = written(tmp_path / "study")
+    place = [run, *run.parents][above]
+    elsewhere = tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    standing = store.inspect(run, KEY)
+    assert standing.state == "damaged"
+    assert "link" in standing.reason
+
+
+def test_a_manifest_behind_a_link_is_damage(tmp_path: Path) -> None:
+    run = written(tmp_path / "study")
+    (run / "manifest.json").rename(tmp_path / "elsewhere.json")
+    (run / "manifest.json").symlink_to(tmp_path / "elsewhere.json")
+    assert store.inspect(run, KEY).state == "damaged"
+
+
+def test_a_link_to_a_study_elsewhere_stands(tmp_path: Path) -> None:
+    written(tmp_path / "other disk")
+    (tmp_path / "study").symlink_to(tmp_path / "other disk")
+    assert store.inspect(tmp_path / "study" / PATH, KEY).stands
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_any_one_flipped_bit_of_a_manifest_is_damage(tmp_path: Path, bit: int) -> None:
+    run = written(tmp_path, wall_seconds=1.5e-05, steps=30, label="dqn")
+    data = (run / "manifest.json").read_bytes()
+    for place in range(len(data)):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << bit
+        (run / "manifest.json").write_bytes(flipped)
+        assert store.inspect(run, KEY).state == "damaged", data[place - 20 : place + 20]
+
+
+@pytest.mark.parametrize("change", ["spaces", "an entry more", "no digest"])
+def test_a_manifest_that_was_edited_does_not_vouch_for_itself(tmp_path: Path, change: str) -> None:
+    run = written(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    if change == "an entry more":
+        manifest["note"] = "better"
+    if change == "no digest":
+        del manifest["manifest_sha256"]
+    (run / "manifest.json").write_text(json.dumps(manifest, indent=2 if change == "spaces" else 1) + "\n")
+    assert "its own digest" in store.inspect(run, KEY).reason
+
+
+def test_the_digest_of_a_manifest_is_of_its_text_without_the_last_entry(tmp_path: Path) -> None:
+    text = (written(tmp_path) / "manifest.json").read_text()
+    body, _, tail = text.rpartition(',\n "manifest_sha256": "')
+    assert tail == hashlib.sha256((body + "\n}\n").encode()).hexdigest() + '"\n}\n'
 
 
 def test_another_runs_folder_is_damage(tmp_path: Path) -> None:
@@ -217,6 +271,35 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(
     assert path.read_bytes() == b"old"
 
 
+def test_a_write_that_fails_says_which_file_how_much_it_needs_and_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where a folder should be")
+    with pytest.raises(store.Unwritten) as told:
+        store.write_atomic(tmp_path / "runs" / "study.json", b"x" * 1234)
+    assert str(tmp_path / "runs" / "study.json") in str(told.value)
+    assert "1,234 bytes are needed" in str(told.value)
+    assert "are free there" in str(told.value)
+
+
+def test_only_temporary_files_of_ours_count_as_leftovers(tmp_path: Path) -> None:
+    ours = [
+        ".study.json.17.part",
+        "runs/E-v1/dqn/seed-0000-ab/.episodes.parquet.17.part",
+        ".grid/.holder.json.1.part",
+        ".grid/checkpoints/E-v1/.lane.npz.2.part",
+    ]
+    theirs = [
+        ".report.html.17.part",
+        "figures/.curve.svg.17.part",
+        "runs/E-v1/dqn/seed-0000-ab/.hidden.part",
+        "runs/E-v1/dqn/seed-0000-ab/notes.17.part",
+        ".grid/quarantine/.a.17.part",
+    ]
+    for name in ours + theirs:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in store.leftovers(tmp_path)] == sorted(ours)
+
+
 def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
     study = {"schema_version": 1, "rows": [], "runs": []}
     store.write_study(tmp_path, study)
@@ -227,7 +310,15 @@ def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"schema_version": 2, "runs": [], "rows": []}', '{"schema_version": 1}']
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"schema_version": 2, "runs": [], "rows": []}',
+        '{"schema_version": 1}',
+        '{"schema_version": true, "runs": [], "rows": []}',
+    ],
 )
 def test_a_study_file_that_cannot_be_trusted_raises_damaged(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.json").write_text(text)

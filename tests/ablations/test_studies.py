@@ -382,7 +382,7 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
     assert stored["rows"][0]["swept"] == {"target.period": 5}
     assert stored["rows"][0]["slots"]["target"] == {"kind": "hard", "period": 5}
     assert [run["path"] for run in stored["runs"]] == [run.path for run in resolved.runs()]
-    assert stored["schema_version"] == store.SCHEMA_VERSION
+    assert stored["schema_version"] == store.STUDY_VERSION
 
 
 def test_reading_a_document_changes_nothing_in_it():

@@ -169,7 +169,7 @@ def make_study(
     store.write_study(
         folder,
         {
-            "schema_version": store.SCHEMA_VERSION,
+            "schema_version": store.STUDY_VERSION,
             "name": name,
             "entropy": 0,
             "engine": "reference",
