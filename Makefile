@@ -69,7 +69,7 @@ bench: setup ## lane-steps per second against the lessons' loop, per variant
 	@$(PY) -m scripts.bench
 
 clean: ## remove .venv, caches and builds; never results
-	@rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf .venv build dist *.egg-info ablations/native/*.so .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@find ablations analysis scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: ## make .venv ready and do nothing else

@@ -22,6 +22,7 @@ from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.exact_recorder import ExactRecorder, model_of
 from ablations.learner import Learner, Moment, learn
+from ablations.native import library
 from ablations.paths import relative, without_folders
 from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
@@ -82,7 +83,7 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
     shared = {
         "versions": versions(),
         "git": job["git"],
-        "platform": platform_facts(),
+        "platform": platform_facts(job["lanes"][0]["config"]["engine"]),
         "lanes": len(job["lanes"]),
         "wall_seconds": round(time.perf_counter() - started[0], 3),
         "cpu_seconds": round(time.process_time() - started[1], 3),
@@ -106,7 +107,9 @@ def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str
     seeds = [lane["config"]["seed"] for lane in job["lanes"]]
     settings = settings_from_plain(config["settings"])
     envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-    learner = Learner(variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
+    learner = Learner(
+        variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
+    )
     episodes = EpisodeRecorder(len(seeds))
     recorders = {"episodes": episodes, **_asked_recorders(config, learner)}
     told, due = 0, time.monotonic() + REPORT_SECONDS
@@ -196,17 +199,22 @@ def versions() -> dict[str, str]:
     return found
 
 
-def platform_facts() -> dict[str, Any]:
+def platform_facts(engine: str) -> dict[str, Any]:
     """The machine in words: what may change the last bit of a result."""
     return {
         "system": platform.system(),
         "machine": platform.machine(),
         "cpu": cpu_model(),
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "instruction_set": instruction_set(engine),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
     }
+
+
+def instruction_set(engine: str) -> str:
+    """What an engine family's arithmetic uses here."""
+    return library.instruction_set() if engine == "native" else torch.backends.cpu.get_cpu_capability()
 
 
 def cpu_model() -> str:

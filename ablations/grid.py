@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ablations import attempts, provenance, store
+from ablations import attempts, families, provenance, store
 from ablations.engines import Engine, Means, make
 from ablations.lock import hold
 from ablations.store import Standing
@@ -97,6 +97,8 @@ def run(
         try:
             _score_random_policies(study, folder, scores, unscored, engine)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
+            for note in families.notes(study.engine, {row.label: row.slots.head for row in study.rows}):
+                progress.note(note)
             attempts.carry_out(engine, tasks, folder, progress.advance, progress.note)
         finally:
             engine.stop()

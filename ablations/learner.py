@@ -13,11 +13,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ablations import families
 from ablations.envs.gym import GymLanes, Steps
+from ablations.families import Update
 from ablations.lanes import Draws
 from ablations.network import Network
-from ablations.optimiser import Optimiser, Trainable
-from ablations.replay.ring import Batch, Space, Transition
+from ablations.optimiser import Trainable
+from ablations.replay.ring import Space, Transition
 from ablations.settings import Settings
 from ablations.streams import Role
 from ablations.variants import Variant
@@ -33,6 +35,7 @@ class Learner:
     entropy: int
     seeds: Sequence[int]
     dtype: torch.dtype = torch.float32
+    family: str = "reference"
     updates: int = 0  # finished gradient updates
     diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
 
@@ -40,42 +43,27 @@ class Learner:
         s, lanes = self.settings, len(self.seeds)
         self.network = Network(self.envs.features, tuple(s.hidden), self.envs.actions, self.variant.head)
         self.online = Trainable(self.network, self.network.initial(self.entropy, self.seeds, self.dtype))
+        family = families.of(self.family)
+        self.evaluator = partial(family.evaluator, self.network)
+        self.q = self.evaluator(self.online.flat)  # Q(s, .) of the online network: (L, B, D) -> (L, B, A)
         self.use_minus(self.online.flat.clone())
-        self.optimiser = Optimiser(self.online, s.optimizer, s.learning_rate, s.adam_eps, s.max_grad_norm)
+        self.optimiser = family.optimiser(self.online, s)
         self.memory = self.variant.replay.init(
             Space(
                 lanes=lanes,
                 capacity=s.buffer_size,
                 batch_size=s.batch_size,
                 features=self.envs.features,
-                lane_index=torch.arange(lanes)[:, None],
                 zeros=partial(torch.zeros, dtype=self.dtype),
+                family=family,
             )
         )
         self.exploration = Draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
         self.sampling = Draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
 
-    def q(self, obs: Tensor) -> Tensor:
-        """Q(s, .) of the online network: (L, B, D) -> (L, B, A)."""
-        return self.network.values(self.online.layers, obs)
-
-    def q_minus(self, obs: Tensor) -> Tensor:
-        """Q-(s, .) of the network that the target slot gives: (L, B, D) -> (L, B, A)."""
-        return self.network.values(self.minus_layers, obs)
-
     def use_minus(self, flat: Tensor) -> None:
-        """Take theta- (L, P) as what ``q_minus`` evaluates."""
-        self.minus, self.minus_layers = flat, self.network.views(flat)
-
-
-@dataclass(frozen=True)
-class Update:
-    """What the latest gradient update saw, for those who look on."""
-
-    batch: Batch
-    q: Tensor  # (L, B, A): Q(s, .) before the update
-    delta: Tensor  # (L, B): y - Q(s, a), before weighting
-    loss: Tensor  # (L,)
+        """Take theta- (L, P) as what ``q_minus`` evaluates: (L, B, D) -> (L, B, A)."""
+        self.minus, self.q_minus = flat, self.evaluator(flat)
 
 
 @dataclass(frozen=True)
@@ -128,27 +116,16 @@ def improve(a: Learner, step: int) -> Update:
     batch = v.replay.sample(a.memory, a.sampling.next(), step / s.total_timesteps)
     with torch.no_grad():
         y = v.bootstrap(batch, a.q, a.q_minus)  # (L, B)
-    q = a.q(batch.obs)  # (L, B, A)
-    delta = y - q.gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B)
-    loss = (batch.weight * error(delta, s.loss)).mean(-1)  # (L,)
-    if a.optimiser.step(loss):
+    update = a.optimiser.descend(batch, y)
+    if update.froze:
         frozen = (~a.optimiser.alive).nonzero().flatten().tolist()
         a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
     a.updates += 1
     minus = v.target.follow(a.minus, a.online.flat, a.updates)
     if minus is not a.minus:
         a.use_minus(minus)
-    v.replay.feedback(a.memory, batch, delta.detach())
-    return Update(batch, q.detach(), delta.detach(), loss.detach())
-
-
-def error(delta: Tensor, loss: str) -> Tensor:
-    """Squared: delta^2 / 2. Huber (Mnih et al. 2015: the clipped error): the same within 1, |delta| - 1/2 beyond."""
-    if loss == "squared":
-        return 0.5 * delta * delta
-    size = delta.abs()
-    inner = size.clamp(max=1.0)
-    return inner * (size - 0.5 * inner)
+    v.replay.feedback(a.memory, batch, update.delta)
+    return update
 
 
 def epsilon_at(s: Settings, steps: int, updates: int) -> float:

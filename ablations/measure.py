@@ -53,7 +53,9 @@ def _time(cohort: Sequence[Run]) -> float:
     settings = settings_from_plain(config["settings"])
     settings = replace(settings, learning_starts=settings.batch_size, total_timesteps=1_000_000)
     envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-    learner = Learner(variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds)
+    learner = Learner(
+        variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
+    )
     begun: tuple[float, int] | None = None
     for moment in learn(learner):
         if begun is None:

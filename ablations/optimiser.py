@@ -12,14 +12,18 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
+from ablations.families import Update
 from ablations.layers import Layer
 from ablations.network import Network
+from ablations.replay.ring import Batch
+from ablations.settings import Settings
 
 
 class Trainable:
     """The online parameters: a buffer, its gradient, and views of both, layer by layer."""
 
     def __init__(self, network: Network, flat: Tensor) -> None:
+        self.network = network
         self.flat = flat  # (L, P)
         self.grad = torch.zeros_like(flat)  # (L, P): the padding's gradient stays zero
         self.layers = {
@@ -36,23 +40,27 @@ class Trainable:
         return self.grad
 
 
-class Optimiser:
-    """Steps a ``Trainable`` down the gradient of per-lane losses."""
+class ReferenceOptimiser:
+    """Steps a ``Trainable`` down the gradient of per-lane losses, by autograd and torch's own rules."""
 
-    def __init__(
-        self, online: Trainable, rule: str, learning_rate: float, adam_eps: float, max_grad_norm: float
-    ) -> None:
+    def __init__(self, online: Trainable, settings: Settings) -> None:
         self.online = online
-        self.rule = rule
-        self.learning_rate = learning_rate
-        self.adam_eps = adam_eps
-        self.max_grad_norm = max_grad_norm
+        self.settings = settings
         self.first = torch.zeros_like(online.flat)  # Adam's m
         self.second = torch.zeros_like(online.flat)  # Adam's v, RMSprop's mean square
         self.count = torch.zeros((), dtype=torch.float32)
         self.alive = torch.ones(len(online.flat), dtype=torch.bool, device=online.flat.device)  # (L,)
         self.all_alive = True
         self._norm: Tensor | None = None  # of the latest gradient before clipping, if it was clipped
+
+    def descend(self, batch: Batch, y: Tensor) -> Update:
+        """One update towards the targets y (L, B): the loss of a lane is mean_b weight_b error(y_b - Q(s_b, a_b))."""
+        q = self.online.network.values(self.online.layers, batch.obs)  # (L, B, A)
+        delta = y - q.gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B)
+        loss = (batch.weight * error(delta, self.settings.loss)).mean(-1)  # (L,)
+        froze = self.step(loss)
+        q = q.detach()
+        return Update(batch, q, delta.detach(), loss.detach(), q.abs().flatten(1).amax(-1), froze)
 
     def step(self, loss: Tensor) -> bool:
         """One update from the losses (L,); the **sum** over lanes keeps their gradients apart.
@@ -61,10 +69,10 @@ class Optimiser:
         """
         grad = self.online.differentiate(loss.sum())
         with torch.no_grad():
-            if self.max_grad_norm > 0:
+            if self.settings.max_grad_norm > 0:
                 self._norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
                 size = self._norm.squeeze(-1)
-                grad.mul_((self.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
+                grad.mul_((self.settings.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
             else:
                 size = grad.sum(-1)
             finite = (
@@ -88,22 +96,31 @@ class Optimiser:
 
     def _apply(self) -> None:
         flat, grad = [self.online.flat], [self.online.grad]
-        match self.rule:
+        match self.settings.optimizer:
             case "adam":
                 adam(
                     flat, grad, [self.first], [self.second], [], [self.count],
-                    fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.learning_rate,
-                    weight_decay=0.0, eps=self.adam_eps, maximize=False,
+                    fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=self.settings.learning_rate,
+                    weight_decay=0.0, eps=self.settings.adam_eps, maximize=False,
                 )  # fmt: skip
             case "rmsprop":
                 rmsprop(
                     flat, grad, [self.second], [], [], [self.count],
-                    foreach=False, lr=self.learning_rate, alpha=0.99, eps=1e-8,
+                    foreach=False, lr=self.settings.learning_rate, alpha=0.99, eps=1e-8,
                     weight_decay=0.0, momentum=0.0, centered=False,
                 )  # fmt: skip
             case "sgd":
                 sgd(
                     flat, grad, [None],
-                    foreach=False, weight_decay=0.0, momentum=0.0, lr=self.learning_rate,
+                    foreach=False, weight_decay=0.0, momentum=0.0, lr=self.settings.learning_rate,
                     dampening=0.0, nesterov=False, maximize=False,
                 )  # fmt: skip
+
+
+def error(delta: Tensor, loss: str) -> Tensor:
+    """Squared: delta^2 / 2. Huber (Mnih et al. 2015: the clipped error): the same within 1, |delta| - 1/2 beyond."""
+    if loss == "squared":
+        return 0.5 * delta * delta
+    size = delta.abs()
+    inner = size.clamp(max=1.0)
+    return inner * (size - 0.5 * inner)

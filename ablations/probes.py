@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ablations.envs.gym import failure_of, make, sizes
-from ablations.learner import Learner, Moment, Update
+from ablations.families import Update
+from ablations.learner import Learner, Moment
 from ablations.store import PROBES, tabulate
 from ablations.streams import Role, stream
 
@@ -73,7 +74,7 @@ class ProbeRecorder:
     def observe(self, moment: Moment) -> None:
         """Take note of one environment step."""
         for update in moment.updates:
-            self._largest_q = torch.fmax(self._largest_q, update.q.abs().flatten(1).amax(-1))
+            self._largest_q = torch.fmax(self._largest_q, update.largest_q)
             self._latest = update
         if moment.step % self.every == 0:
             with torch.no_grad():

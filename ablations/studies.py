@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations import environments, shipped, studyfile
+from ablations import environments, families, shipped, studyfile
 from ablations.problems import BadInput, Findings, Problem, hint
 from ablations.study import Study
 
@@ -80,8 +80,11 @@ def with_engine(study: Study, stored: str | None) -> Study:
     """Keep the engine that the study's first run chose and stored."""
     if stored is None or stored == study.engine:
         return study
-    if stored not in studyfile.AVAILABLE_ENGINES:
-        message = f"the stored results come from the engine '{stored}', which this version does not have"
+    if stored not in families.available():
+        message = (
+            f"the stored results come from the engine '{stored}', which does not work here: "
+            f"{families.why_not(stored)}; choose another --results folder to run anew"
+        )
         raise BadInput([Problem(study.where, "engine", message)])
     return replace(study, engine=stored)
 

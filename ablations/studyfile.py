@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablations import environments, fields, rows, settings, shipped, slots, study_rows
+from ablations import environments, families, fields, rows, settings, shipped, slots, study_rows
 from ablations.problems import Findings, hint, shown
 from ablations.settings import Settings
 from ablations.study import Environment, Record, Study
@@ -30,8 +30,7 @@ KEYS = (
     "factors",
     "record",
 )
-ENGINES = ("reference", "native", "cuda")
-AVAILABLE_ENGINES = ("reference",)
+ENGINES = (*families.FAMILIES, "cuda")
 ENV_KEYS = ("args", "settings", "value_bounds", "reward_threshold")
 MOST_SEEDS = 100_000
 MOST_RUNS = 1_000_000
@@ -174,9 +173,11 @@ def _read_engine(value: Any, found: Findings) -> str:
     if not isinstance(value, str) or value not in ("auto", *ENGINES):
         near = hint(value, ("auto", *ENGINES)) if isinstance(value, str) else ""
         found.add("engine", f"expected one of auto, {', '.join(ENGINES)}, got {shown(value)}{near}")
-    elif value != "auto" and value not in AVAILABLE_ENGINES:
-        found.add("engine", f"'{value}' is not available in this version; use 'auto' or 'reference'")
-    return AVAILABLE_ENGINES[0] if value == "auto" else str(value)
+    elif value != "auto" and value not in families.available():
+        found.add(
+            "engine", f"'{value}' does not work here: {families.why_not(value)}; use 'auto' or 'reference'"
+        )
+    return families.available()[0] if value == "auto" else str(value)
 
 
 def _is_int(value: Any) -> bool:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from itertools import groupby
 
-from ablations import asked, grid
+from ablations import asked, families, grid
 from ablations.asked import Asked
 from ablations.cli.speech import say, table, together
 from ablations.matrix import COLUMNS, by_environment, caveats, component_matrix
@@ -31,7 +31,8 @@ def main(arguments: Namespace) -> int:
         for note in caveats(rows):
             say(f"  note: {note}")
         say()
-    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study)]
+    heads = {row.label: row.slots.head for row in study.rows}
+    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study), *families.notes(study.engine, heads)]
     for note in notes:
         say(f"note: {note}")
     if notes:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.families import Family
+
 
 LINE = 16
 """A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
@@ -25,8 +27,8 @@ class Space(NamedTuple):
     capacity: int  # settings.buffer_size
     batch_size: int
     features: int  # numbers in one observation: D
-    lane_index: Tensor  # (L, 1) int64: 0 ... L-1
     zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
+    family: Family  # moves rows, climbs trees
 
 
 class Transition(NamedTuple):
@@ -56,25 +58,19 @@ class Ring:
     """Storage that forgets the oldest transition first. Lanes move in step, so position and size are shared."""
 
     def __init__(self, space: Space, capacity: int, batch_size: int) -> None:
+        self.family = space.family
         self.features = space.features
         self.capacity = capacity
         width = -(-(2 * space.features + 3) // LINE) * LINE
         self.rows = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
-        self.offset = space.lane_index * capacity  # (L, 1): where a lane's rows begin in the flat view
         self.position = 0  # the slot that is written next
         self.size = 0
 
     def add(self, transition: Transition) -> int:
         """Write one row per lane; returns its slot."""
         slot = self.position
-        row = self.rows[:, slot]  # (L, W)
-        d = self.features
-        row[:, :d] = transition.obs
-        row[:, d : 2 * d] = transition.next_obs
-        row[:, 2 * d] = transition.action
-        row[:, 2 * d + 1] = transition.reward
-        row[:, 2 * d + 2] = transition.discount
+        self.family.put(self.rows, slot, transition)
         self.position = (slot + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
         return slot
@@ -86,9 +82,7 @@ class Ring:
 
     def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
         """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""
-        lanes, batch = index.shape
-        flat = self.rows.view(-1, self.rows.shape[-1])  # (L N, W)
-        rows = flat.index_select(0, (index + self.offset).view(-1)).view(lanes, batch, -1)  # (L, B, W)
+        rows = self.family.take(self.rows, index)  # (L, B, W)
         d = self.features
         return Batch(
             obs=rows[..., :d],

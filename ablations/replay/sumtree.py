@@ -21,7 +21,7 @@ class SumTree:
         self.depth = max(1, (capacity - 1).bit_length())
         self.leaves = 1 << self.depth
         self.nodes = space.zeros((space.lanes, 2 * self.leaves), dtype=dtype)  # (L, 2 M)
-        self.offset = space.lane_index * (2 * self.leaves)  # (L, 1)
+        self.family = space.family
 
     @property
     def total(self) -> Tensor:
@@ -38,26 +38,14 @@ class SumTree:
 
     def set_many(self, index: Tensor, value: Tensor) -> None:
         """Leaves ``index`` (L, B) become ``value`` (L, B); of duplicates the last one counts."""
-        flat = self.nodes.view(-1)
-        node = (index + self.leaves).view(index.shape)  # (L, B)
-        self.nodes.scatter_(1, node, value)
-        for _ in range(self.depth):
-            node = node >> 1
-            child = (2 * node + self.offset).view(-1)  # (L B,)
-            total = flat.take(child) + flat.take(child + 1)
-            self.nodes.scatter_(1, node, total.view(index.shape))
+        self.family.tree_set(self.nodes, index, value)
 
     def find(self, mass: Tensor) -> Tensor:
-        """The leaf under each point of the cumulated priorities: (L, B) in [0, total) -> (L, B) slots."""
-        flat = self.nodes.view(-1)
-        node = self.offset.expand_as(mass) + 1  # (L, B): each lane's root, in the flat view
-        for _ in range(self.depth):
-            child = 2 * node - self.offset
-            left = flat.take(child)
-            right = mass >= left
-            mass = mass - left * right
-            node = child + right
-        return node - self.offset - self.leaves
+        """The leaf under each point of the cumulated priorities: (L, B) in [0, total) -> (L, B) slots.
+
+        From the root down: left while the mass is below the left child's sum, else right with that sum taken off.
+        """
+        return self.family.tree_find(self.nodes, mass)
 
     def values(self, index: Tensor) -> Tensor:
         """The leaves at ``index``: (L, B)."""

@@ -7,20 +7,21 @@ from typing import Any
 
 import torch
 
+from ablations import families
 from ablations.replay.ring import Batch, Space, Transition
 
 FEATURES = 3
 
 
-def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4) -> Space:
+def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4, family: str = "reference") -> Space:
     """A space of float64 storage; float64 holds every code exactly."""
     return Space(
         lanes=lanes,
         capacity=capacity,
         batch_size=batch_size,
         features=FEATURES,
-        lane_index=torch.arange(lanes)[:, None],
         zeros=partial(torch.zeros, dtype=torch.float64),
+        family=families.of(family),
     )
 
 

@@ -389,8 +389,8 @@ def test_runs_not_made_yet_do_not_fail_verification(said, finished):
 
 
 def test_a_stored_engine_that_this_version_lacks_is_bad_input(said, finished):
-    edit_json(finished / "study.json", lambda stored: stored.update(engine="native"))
-    assert "engine 'native'" in refused(said, "run", "mine.toml")[0]
+    edit_json(finished / "study.json", lambda stored: stored.update(engine="cuda"))
+    assert "engine 'cuda'" in refused(said, "run", "mine.toml")[0]
 
 
 def test_differences_are_named_by_dotted_key():

@@ -10,17 +10,23 @@ from torch import Tensor
 
 from ablations.head import Linear
 from ablations.network import Network
-from ablations.optimiser import Optimiser, Trainable
+from ablations.optimiser import ReferenceOptimiser, Trainable
+from ablations.settings import Settings
 
 NETWORK = Network(1, (), 1, Linear())  # q = w x + b: two numbers per lane
 
 
-def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[Trainable, Optimiser]:
+def rules(rule: str, clip: float = 0.0, rate: float = 0.5, adam_eps: float = 1e-8) -> Settings:
+    """Settings of which the optimiser reads these."""
+    return Settings(optimizer=rule, learning_rate=rate, max_grad_norm=clip, adam_eps=adam_eps)  # type: ignore[arg-type]
+
+
+def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[Trainable, ReferenceOptimiser]:
     """Lanes that all start at w = b = 1."""
     flat = torch.zeros(lanes, NETWORK.size, dtype=torch.float64)
     flat[:, :2] = 1.0
     online = Trainable(NETWORK, flat)
-    return online, Optimiser(online, rule, rate, adam_eps=1e-8, max_grad_norm=clip)
+    return online, ReferenceOptimiser(online, rules(rule, clip, rate))
 
 
 def linear_loss(online: Trainable, *slopes: tuple[float, float]) -> Tensor:
@@ -63,7 +69,8 @@ def test_rmsprop_divides_by_the_root_of_the_mean_square() -> None:
 def test_adam_eps_shrinks_the_step_of_small_gradients() -> None:
     flat = torch.zeros(1, NETWORK.size, dtype=torch.float64)
     online = Trainable(NETWORK, flat)
-    Optimiser(online, "adam", 0.1, adam_eps=1.0, max_grad_norm=0.0).step(linear_loss(online, (1.0, 0.0)))
+    optimiser = ReferenceOptimiser(online, rules("adam", rate=0.1, adam_eps=1.0))
+    optimiser.step(linear_loss(online, (1.0, 0.0)))
     assert online.flat[0, 0].item() == pytest.approx(-0.1 * 1 / (1 + 1))
 
 
@@ -133,7 +140,7 @@ def test_two_lanes_may_freeze_at_different_updates() -> None:
 def test_a_gradient_whose_norm_overflows_freezes_its_lane_instead_of_stalling_it_unseen() -> None:
     flat = torch.ones(2, NETWORK.size)
     online = Trainable(NETWORK, flat)
-    optimiser = Optimiser(online, "sgd", 0.5, adam_eps=1e-8, max_grad_norm=0.5)
+    optimiser = ReferenceOptimiser(online, rules("sgd", clip=0.5))
     layer = online.layers["advantage"]
     assert optimiser.step(layer.weight[:, 0, 0] * torch.tensor([1e25, 1.0]) + 0 * layer.bias[:, 0, 0])
     assert optimiser.alive.tolist() == [False, True]

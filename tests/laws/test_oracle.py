@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from ablations.envs.gym import GymLanes
+from ablations.families import Update
 from ablations.head import Dueling
-from ablations.learner import Learner, Update, learn
+from ablations.learner import Learner, learn
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import Settings
 from ablations.variants import DQN, NAMED, Variant, pieces, plain
 from tests.oracles import textbook_dqn
+
+from . import worlds
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 700,
@@ -48,7 +51,7 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
     """Train three lanes and one textbook agent; compare everything that both know."""
     torch.set_num_threads(1)
     chosen = Settings(**{**settings, "hidden": tuple(settings["hidden"])})
-    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64)
+    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64, worlds.FAMILY)
     recorder = EpisodeRecorder(len(SEEDS))
     updates: list[tuple[int, Update]] = []
     for moment in learn(learner):
@@ -79,7 +82,7 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
         np.testing.assert_allclose(
             layer.bias[LANE, 0].detach(), trace.online[f"{oracle}.bias"], rtol=1e-6, atol=1e-9
         )
-        minus = learner.minus_layers[name]
+        minus = learner.network.views(learner.minus)[name]
         np.testing.assert_allclose(
             minus.weight[LANE].detach(), trace.target[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
         )

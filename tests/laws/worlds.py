@@ -24,6 +24,9 @@ from ablations.variants import Variant
 
 from . import toys  # noqa: F401  (registers environments)
 
+FAMILY = "reference"
+"""The engine family of all learners made here; conftest sets it."""
+
 SMALL: dict[str, Any] = {
     "total_timesteps": 300,
     "learning_starts": 50,
@@ -78,7 +81,8 @@ def untrained(
     """The learner of a cohort before its first step."""
     torch.set_num_threads(1)
     chosen = Settings(**{**SMALL, **settings})
-    return Learner(variant, chosen, GymLanes(env_id, env_args or {}, entropy, seeds), entropy, seeds, dtype)
+    envs = GymLanes(env_id, env_args or {}, entropy, seeds)
+    return Learner(variant, chosen, envs, entropy, seeds, dtype, FAMILY)
 
 
 def history(learner: Learner) -> list[list[Row]]:

@@ -93,7 +93,7 @@ def test_the_version_is_the_same_everywhere():
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds both packages as `pip install` of their wheel leaves them, and nothing else of ours."""
     tree, site = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("site")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(REPO / name, tree)
     for name in ("ablations", "analysis"):
         shutil.copytree(REPO / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,0 +1,130 @@
+"""Engine families: what lies under the kernel and the tricks, in torch or in compiled code.
+
+A family gives storage and arithmetic over lanes and knows no trick: rows of a ring, sum trees, the values of a network,
+and its descent on weighted errors. ``reference`` is plain torch; ``native`` is compiled and answers to it. Numbers
+differ in their last digits from family to family, so the family is part of a run's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ablations.head import BiasFree, Dueling, Head, Linear
+from ablations.native import library
+from ablations.problems import few
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ablations.network import Network
+    from ablations.optimiser import Trainable
+    from ablations.replay.ring import Batch, Transition
+    from ablations.settings import Settings
+
+FAMILIES = ("native", "reference")
+"""Best first: ``engine = "auto"`` takes the first that works here."""
+
+COMPILED_HEADS = (Linear, BiasFree, Dueling)
+"""Heads that the native family knows; it leaves networks with any other to the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a gradient update saw, for those who look on."""
+
+    batch: Batch
+    q: Tensor  # (L, B, A): Q(s, .) before the update
+    delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    loss: Tensor  # (L,)
+    largest_q: Tensor  # (L,): max |Q| over the batch
+    froze: bool  # whether a lane was frozen by this update
+
+
+class Optimiser(Protocol):
+    """Steps the online parameters down the gradient of mean_b weight_b error(y_b - Q(s_b, a_b)), lane by lane."""
+
+    first: Tensor  # (L, P): Adam's m
+    second: Tensor  # (L, P): Adam's v, RMSprop's mean square
+    count: Tensor  # steps taken
+    alive: Tensor  # (L,) bool: lanes that still learn
+
+    def descend(self, batch: Batch, y: Tensor) -> Update:
+        """One update towards the targets y (L, B)."""
+        ...
+
+    def gradient_norm(self) -> Tensor:
+        """The Euclidean norm of the latest gradient before clipping: (L,)."""
+        ...
+
+
+class Family(Protocol):
+    """The small interface between the tricks and what computes; ``reference`` and ``native`` are its modules."""
+
+    @staticmethod
+    def put(rows: Tensor, slot: int, transition: Transition) -> None:
+        """Write a transition into slot ``slot`` of every lane's rows (L, N, W)."""
+        ...
+
+    @staticmethod
+    def take(rows: Tensor, index: Tensor) -> Tensor:
+        """Copies of rows (L, N, W) at index (L, B): (L, B, W)."""
+        ...
+
+    @staticmethod
+    def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
+        """Leaves ``index`` (L, B) of trees (L, 2 M) become ``value``, of duplicates the last; sums follow."""
+        ...
+
+    @staticmethod
+    def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
+        """The leaf under each mass (L, B) of the cumulated leaves: (L, B) int64."""
+        ...
+
+    @staticmethod
+    def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
+        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become: (L, B, D) -> (L, B, A)."""
+        ...
+
+    @staticmethod
+    def optimiser(online: Trainable, settings: Settings) -> Optimiser:
+        """What trains these parameters."""
+        ...
+
+
+def of(name: str) -> Family:
+    """The family of this name."""
+    module: Any = import_module(f"ablations.families.{name}")
+    return module  # type: ignore[no-any-return]
+
+
+def available() -> tuple[str, ...]:
+    """The families that work here, best first."""
+    return tuple(name for name in FAMILIES if not why_not(name))
+
+
+def why_not(name: str) -> str:
+    """Why a family does not work here, or an empty text."""
+    if name not in FAMILIES:
+        return "this version does not have it"
+    return f"no compiled library: {library.missing()}" if name == "native" and library.missing() else ""
+
+
+def compiles(head: Head) -> bool:
+    """Whether the native family has this head compiled. A subclass may do anything, so types must be these."""
+    return type(head) in COMPILED_HEADS
+
+
+def notes(name: str, heads: Mapping[str, Head]) -> list[str]:
+    """What is worth knowing of training these rows ({label: head}) with a family."""
+    if name != "native":
+        reason = library.missing()
+        return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
+    strange = [label for label, head in heads.items() if not compiles(head)]
+    if not strange:
+        return []
+    return [
+        f"{few(strange)}: a head that the native engine has not compiled; its network runs on the reference"
+    ]

@@ -1,0 +1,70 @@
+"""The reference family: everything in torch, op by op over all lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ablations.network import Network
+from ablations.optimiser import ReferenceOptimiser, Trainable
+from ablations.replay.ring import Transition
+from ablations.settings import Settings
+
+
+def put(rows: Tensor, slot: int, transition: Transition) -> None:
+    row = rows[:, slot]  # (L, W)
+    d = transition.obs.shape[-1]
+    row[:, :d] = transition.obs
+    row[:, d : 2 * d] = transition.next_obs
+    row[:, 2 * d] = transition.action
+    row[:, 2 * d + 1] = transition.reward
+    row[:, 2 * d + 2] = transition.discount
+
+
+def take(rows: Tensor, index: Tensor) -> Tensor:
+    lanes, capacity, width = rows.shape
+    flat = rows.view(-1, width)  # (L N, W)
+    return flat.index_select(0, (index + _starts(lanes, capacity)).view(-1)).view(*index.shape, width)
+
+
+def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
+    lanes, width = nodes.shape  # width = 2 M, M a power of two
+    flat = nodes.view(-1)
+    node = index + width // 2  # (L, B)
+    nodes.scatter_(1, node, value)
+    for _ in range(width.bit_length() - 2):
+        node = node >> 1
+        child = (2 * node + _starts(lanes, width)).view(-1)  # (L B,)
+        total = flat.take(child) + flat.take(child + 1)
+        nodes.scatter_(1, node, total.view(index.shape))
+
+
+def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
+    lanes, width = nodes.shape
+    flat, offset = nodes.view(-1), _starts(lanes, width)
+    node = offset.expand_as(mass) + 1  # (L, B): each lane's root, in the flat view
+    for _ in range(width.bit_length() - 2):
+        child = 2 * node - offset
+        left = flat.take(child)
+        right = mass >= left
+        mass = mass - left * right
+        node = child + right
+    return node - offset - width // 2
+
+
+def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
+    layers = network.views(flat)
+    return lambda obs: network.values(layers, obs)
+
+
+def optimiser(online: Trainable, settings: Settings) -> ReferenceOptimiser:
+    return ReferenceOptimiser(online, settings)
+
+
+@cache
+def _starts(lanes: int, numbers: int) -> Tensor:
+    """Where each lane begins in a flat view, (L, 1), if it has so many numbers."""
+    return torch.arange(lanes)[:, None] * numbers

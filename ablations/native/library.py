@@ -1,0 +1,130 @@
+"""Finds, checks and binds the compiled library. Imports no torch."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import platform
+from ctypes import CDLL, POINTER, Structure, c_char_p, c_double, c_int, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SOURCES = ("simd.hpp", "products.hpp", "network.hpp", "storage.hpp", "kernels.cpp")
+NEEDS = {
+    "avx512": {"avx512f", "avx512vl", "avx512dq", "fma"},
+    "avx2": {"avx2", "fma"},
+    "neon": {"neon"},
+}
+"""What a processor must have for the library of this name, best first."""
+
+
+class LayerSpec(Structure):
+    """A dense layer: see network.hpp."""
+
+    _fields_ = [
+        (name, c_int64)
+        for name in ("input", "inputs", "outputs", "relu", "transposed", "weight", "bias")
+    ]  # fmt: skip
+
+
+class DescentArguments(Structure):
+    """One update of every lane: ``Descent`` in network.hpp."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("lanes", "batch", "stride")),
+        *((name, c_void_p) for name in ("theta", "first", "second", "alive", "obs")),
+        *((name, c_int64) for name in ("obs_lane", "obs_row")),
+        *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "loss", "norm", "largest")),
+        *((name, c_int64) for name in ("rule", "huber")),
+        *((name, c_double) for name in ("learning_rate", "eps", "correction_1", "correction_2", "max_norm")),
+    ]
+
+
+_I, _P = c_int64, c_void_p
+_Signature = tuple[Any, list[Any]]
+_BY_TYPE: dict[str, _Signature] = {
+    "network_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I]),
+    "network_free": (None, [_P]),
+    "network_values": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P]),
+    "network_descend": (c_int, [_P, POINTER(DescentArguments)]),
+    "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
+}
+_SIGNATURES: dict[str, _Signature] = {
+    "instruction_set": (c_char_p, []),
+    "source_digest": (c_char_p, []),
+    "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _P]),
+    "tree_set_many": (c_int, [_P, _I, _I, _P, _I, _P]),
+    "tree_find_many": (None, [_P, _I, _I, _P, _I, _P]),
+    **{f"{name}_{kind}": signature for kind in ("f32", "f64") for name, signature in _BY_TYPE.items()},
+}
+
+
+class Unusable(Exception):
+    """There is no compiled library that works here; the text says why and what to do."""
+
+
+@cache
+def load() -> CDLL:
+    """The bound library for this processor. Raises ``Unusable``."""
+    reasons = []
+    for name, needed in NEEDS.items():
+        if not needed <= _features():
+            continue
+        for path in sorted(HERE.glob(f"_{name}*.so")):
+            try:
+                return _bound(path)
+            except (OSError, AttributeError, Unusable) as problem:
+                reasons.append(f"{path.name}: {problem}")
+    raise Unusable("; ".join(reasons) or "it was not built here (a C++ compiler is needed at installation)")
+
+
+@cache
+def missing() -> str:
+    """Why there is no compiled library here, or an empty text."""
+    try:
+        load()
+    except Unusable as problem:
+        return str(problem)
+    return ""
+
+
+def instruction_set() -> str:
+    """What the loaded library was built for: "AVX512", "AVX2" or "NEON"."""
+    name: bytes = load().instruction_set()
+    return name.decode()
+
+
+def digest(folder: Path = HERE) -> str:
+    """The digest of the sources, or an empty text where they are not installed."""
+    try:
+        return hashlib.sha256(b"".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def _bound(path: Path) -> CDLL:
+    library = ctypes.CDLL(str(path))
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    built_from = library.source_digest().decode()
+    if digest() not in ("", built_from):
+        raise Unusable("it was built from other sources than those beside it; install again (make setup)")
+    return library
+
+
+def _features() -> set[str]:
+    """What the processor can do, in the words of /proc/cpuinfo."""
+    machine = platform.machine().lower()
+    if machine in ("arm64", "aarch64"):
+        return {"neon"}
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return set(line.split())
+    except OSError:
+        pass
+    # no such file: macOS. Its Intel machines of the last ten years have AVX2
+    return {"avx2", "fma"} if machine == "x86_64" and platform.system() == "Darwin" else set()
