@@ -17,7 +17,7 @@ FIND_FOLDER = folder=$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help ablate smoke figures report test check lint slow bench clean setup
+.PHONY: help ablate smoke figures report test check lint slow sanitize bench clean setup
 
 help: ## this list
 	@echo 'Targets:'
@@ -55,7 +55,7 @@ report: setup ## write the report of a study that has been run
 test: setup ## the tests, in under five minutes
 	@$(PYTEST) -m 'not slow and not faults'
 
-check: lint test slow ## what CI runs: lint, format, types, the tests, the slower tests
+check: lint test slow sanitize ## what CI runs: lint, format, types, the tests, the slower tests
 
 lint: setup ## ruff and mypy alone
 	@.venv/bin/ruff check .
@@ -64,6 +64,9 @@ lint: setup ## ruff and mypy alone
 
 slow: setup ## the slower tests alone
 	@$(PYTEST) -m 'slow and not faults' || [ $$? -eq 5 ] # 5: no test carries the mark
+
+sanitize: setup ## the compiled engine's tests under address and undefined-behaviour sanitisers
+	@sh scripts/sanitize.sh $(PY)
 
 bench: setup ## lane-steps per second against the lessons' loop, per variant
 	@$(PY) -m scripts.bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import platform
 from ctypes import CDLL, POINTER, Structure, c_char_p, c_double, c_int, c_int64, c_void_p
 from functools import cache
@@ -65,19 +66,27 @@ class Unusable(Exception):
     """There is no compiled library that works here; the text says why and what to do."""
 
 
+CHOICE = "ABLATIONS_NATIVE"
+"""Environment variable: the library to load whatever the processor, for tests and sanitisers."""
+
+
 @cache
 def load() -> CDLL:
     """The bound library for this processor. Raises ``Unusable``."""
     reasons = []
-    for name, needed in NEEDS.items():
-        if not needed <= _features():
-            continue
-        for path in sorted(HERE.glob(f"_{name}*.so")):
-            try:
-                return _bound(path)
-            except (OSError, AttributeError, Unusable) as problem:
-                reasons.append(f"{path.name}: {problem}")
+    for path in [Path(os.environ[CHOICE])] if CHOICE in os.environ else built():
+        try:
+            return bind(path)
+        except (OSError, AttributeError, Unusable) as problem:
+            reasons.append(f"{path.name}: {problem}")
     raise Unusable("; ".join(reasons) or "it was not built here (a C++ compiler is needed at installation)")
+
+
+def built() -> list[Path]:
+    """The libraries that were built here and suit this processor, best first."""
+    features = _features()
+    names = [name for name, needed in NEEDS.items() if needed <= features]
+    return [path for name in names for path in sorted(HERE.glob(f"_{name}*.so"))]
 
 
 @cache
@@ -104,7 +113,8 @@ def digest(folder: Path = HERE) -> str:
         return ""
 
 
-def _bound(path: Path) -> CDLL:
+def bind(path: Path) -> CDLL:
+    """The library with its signatures. Raises ``OSError``, ``AttributeError`` or ``Unusable``."""
     library = ctypes.CDLL(str(path))
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)

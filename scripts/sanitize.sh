@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs the tests of the compiled family on a library built with the address and undefined-behaviour sanitisers.
+# usage: sanitize.sh PYTHON
+set -eu
+cd "$(dirname "$0")/.."
+python=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+case $(uname -m) in
+x86_64 | amd64) flags='-mavx2 -mfma' ;;
+*) flags= ;;
+esac
+cxx=${CXX:-g++}
+command -v "$cxx" >/dev/null || {
+    echo "sanitize: there is no C++ compiler ($cxx); set CXX" >&2
+    exit 1
+}
+digest=$("$python" -c 'from ablations.native import library; print(library.digest())')
+# shellcheck disable=SC2086 # flags are words
+"$cxx" -std=c++17 -O1 -g -ffp-contract=off -fno-exceptions -fno-rtti -fno-omit-frame-pointer -shared -fPIC $flags \
+    -fsanitize=address,undefined -fno-sanitize-recover=all "-DSOURCE_DIGEST=\"$digest\"" \
+    -o "$folder/sanitized.so" ablations/native/kernels.cpp
+
+# the interpreter itself is not built with them: their runtime comes first, and its own leaks are not ours
+LD_PRELOAD=$("$cxx" -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 ABLATIONS_NATIVE=$folder/sanitized.so \
+    "$python" -m pytest -q -p no:cacheprovider tests/ablations/test_native.py
