@@ -12,7 +12,7 @@ from analysis.board import Board
 from analysis.intervals import Interval, generator
 from analysis.metrics import METRICS, Floats
 from analysis.metrics.track import POINTS
-from analysis.sheets import csv_text, markdown
+from analysis.sheets import Sheet, csv_text, document
 from analysis.statistics.aggregates import (
     AGGREGATES,
     aggregate,
@@ -165,8 +165,13 @@ def as_csv(found: Sequence[Aggregated]) -> str:
 
 
 def as_markdown(name: str, found: Sequence[Aggregated], missing: Sequence[str]) -> str:
-    """A table per metric: a line per row of the study, a column per aggregate."""
-    text = [f"# {name}: aggregates of normalised scores", ""]
+    """A table per metric."""
+    return document(f"{name}: aggregates of normalised scores", sheets(found), [*notes(found), *missing])
+
+
+def sheets(found: Sequence[Aggregated]) -> list[Sheet]:
+    """A sheet per metric: a line per row of the study, a column per aggregate."""
+    made = []
     for metric in dict.fromkeys(one.metric for one in found):
         here = {(one.label, one.aggregate): one for one in found if one.metric == metric}
         names = list(dict.fromkeys(aggregate for _, aggregate in here))
@@ -175,8 +180,8 @@ def as_markdown(name: str, found: Sequence[Aggregated], missing: Sequence[str]) 
             ones = [here.get((label, name)) for name in names]
             body.append([label, str(here[label, names[0]].n), *map(_cell, ones)])
         head = ["variant", "runs", *(TITLES[name] for name in names)]
-        text += [f"## {METRICS[metric].title.lower()}", "", *markdown(head, body, {"variant"}), ""]
-    return "\n".join([*text, *(f"- {note}" for note in (*notes(found), *missing)), ""])
+        made.append(Sheet(METRICS[metric].title.lower(), head, body))
+    return made
 
 
 def _cell(one: Aggregated | None) -> str:

@@ -102,7 +102,7 @@ class Board:
 
     def has(self, name: str) -> bool:
         """Whether any run has such a score."""
-        return any(np.isfinite(run[name]) for line in self.lines for run in line.of_runs)
+        return any(line.has(name) for line in self.lines)
 
 
 def boards(results: Results, lines: list[Line]) -> list[Board]:

@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from analysis.board import Board
-from analysis.components import SLOTS
+from analysis.components import SLOTS, Slots, behaving, elsewhere
 from analysis.metrics import METRICS, Floats
 from analysis.results import Row
 from analysis.sentences import lowered, magnitude, signed
@@ -21,7 +21,6 @@ from analysis.tables import interval_text
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
 Kinds = Mapping[str, Sequence[str]]
 """By slot, the kinds of piece that count."""
-Slots = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,12 @@ def judge_all(board: Board, claims: Sequence[Claim]) -> list[Judged]:
 def judge(board: Board, claim: Claim) -> Judged:
     """Supported if every step is; contradicted if any step is; Holm's correction runs over the steps."""
     tested = [_scores(board, step) for step in claim.steps]
-    found = [None if scores is None else compare(scores[0][None], scores[1][None])[0] for scores in tested]
+    found = [
+        None
+        if scores is None
+        else compare(scores[0][None], scores[1][None], answers=METRICS[step.metric].summary == "share")[0]
+        for step, scores in zip(claim.steps, tested, strict=True)
+    ]
     adjusted = iter(holm([one.p for one in found if one is not None]))
     outcomes, reasons = [], []
     for step, scores, one in zip(claim.steps, tested, found, strict=True):
@@ -145,7 +149,7 @@ def pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:
     for a, one in enumerate(slots):
         for b, other in enumerate(slots):
             shared = all(one[slot] == other[slot] for slot in SLOTS if slot not in named)
-            if not shared or _elsewhere(rows[a]) != _elsewhere(rows[b]) or not _fits(one, step.where):
+            if not shared or elsewhere(rows[a]) != elsewhere(rows[b]) or not _fits(one, step.where):
                 continue
             if (
                 _more(one, other, step.more)
@@ -153,19 +157,6 @@ def pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:
                 else _fits(one, step.rows) and _fits(other, step.against)
             ):
                 yield a, b
-
-
-def behaving(slots: Slots) -> Slots:
-    """The slots as they act: a target copied at every update is none, and without one the bootstrap has no effect."""
-    target = slots["target"]
-    if target["kind"] == "none" or target.get("period") == 1 or target.get("tau") == 1:
-        return {**slots, "target": {"kind": "none"}, "bootstrap": {"kind": "max"}}
-    return slots
-
-
-def _elsewhere(row: Row) -> Mapping[str, Any]:
-    """What a sweep sets outside the slots."""
-    return {key: value for key, value in row.swept.items() if key.partition(".")[0] not in SLOTS}
 
 
 def _fits(slots: Slots, kinds: Kinds) -> bool:

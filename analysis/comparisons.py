@@ -12,7 +12,7 @@ from analysis.board import Board
 from analysis.intervals import LEVEL
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.results import reference
-from analysis.sheets import columns, csv_text, markdown
+from analysis.sheets import Sheet, columns, csv_text, document
 from analysis.statistics.blocks import Places
 from analysis.statistics.paired import (
     EXACT_UP_TO,
@@ -33,6 +33,9 @@ HEADLINES = (
     "steps_to_threshold",
     "running_variance",
     "evaluation_return",
+    "q_error",
+    "exact_overestimation",
+    "regret",
     "overestimation",
     "soft_divergence",
     "churn",
@@ -138,9 +141,16 @@ def is_compared(metric: Metric) -> bool:
 def compare_rows(
     board: Board, metric: Metric, places: Places, against: Places, seeds: slice = slice(None)
 ) -> list[Compared]:
-    """Rows of a board against other rows of it, on these of its seeds, as one family."""
+    """Rows of a board against other rows of it, on these of its seeds, as one family.
+
+    Where no run of either row got to the end of a waiting time, nothing is compared: two budgets are equal anyway.
+    """
     scores, scale = board.scores(metric.name)[:, seeds], board.scale(metric)
-    found = compare(scores[places], scores[against])
+    x, y = scores[places], scores[against]
+    if metric.summary == "wait":
+        arrived = np.array([line.has(metric.name) for line in board.lines])
+        x = np.where((arrived[places] | arrived[against])[:, None], x, np.nan)
+    found = compare(x, y, answers=metric.summary == "share")
     adjusted = holm([one.p for one in found])
     family = int(np.isfinite(adjusted).sum())
     worst, best = (board.imputed(metric.name, end)[:, seeds] for end in (True, False))
@@ -187,21 +197,25 @@ def as_csv(found: Sequence[Compared]) -> str:
 
 def as_markdown(name: str, found: Sequence[Compared], missing: Sequence[str]) -> str:
     """The headlines, a table per environment and metric."""
-    text = [f"# {name}: each row against the baseline", ""]
+    how = [*notes(), *too_few(found), *missing]
+    return document(f"{name}: each row against the baseline", sheets(found), how)
+
+
+def sheets(found: Sequence[Compared]) -> list[Sheet]:
+    """The headlines, a sheet per environment and metric."""
+    made = []
     for env_id in dict.fromkeys(one.env_id for one in found):
         for metric in HEADLINES:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
             if here:
-                text += [f"## {env_id}: {heading(here[0])}", ""]
-                text += [*table(here), ""]
-    return "\n".join([*text, *(f"- {note}" for note in (*notes(), *too_few(found), *missing)), ""])
+                made.append(sheet(f"{env_id}: {heading(here[0])}", here))
+    return made
 
 
-def table(found: Sequence[Compared]) -> list[str]:
-    """Comparisons on one metric as a Markdown table."""
-    return markdown(
-        list(_cells(found[0])), [list(_cells(one).values()) for one in found], {"variant", "verdict"}
-    )
+def sheet(title: str, found: Sequence[Compared]) -> Sheet:
+    """Comparisons on one metric as a table."""
+    body = [list(_cells(one).values()) for one in found]
+    return Sheet(title, list(_cells(found[0])), body, {"variant", "verdict"})
 
 
 def heading(one: Compared) -> str:
@@ -211,12 +225,21 @@ def heading(one: Compared) -> str:
 
 
 def _cells(one: Compared) -> dict[str, str]:
+    found = numbers(one)
+    against = one.against if "@" not in one.against else "baseline"
+    return {
+        "variant": one.label,
+        **{(against if key == "against" else key): text for key, text in found.items()},
+    }
+
+
+def numbers(one: Compared) -> dict[str, str]:
+    """A comparison as people read it, by what it is: n, both means, the difference, its tests and the verdict."""
     found, metric = one.comparison, one.metric.name
     cells = {
-        "variant": one.label,
         "n": str(found.n),
         "mean": _number(metric, one.means[0]),
-        one.against if "@" not in one.against else "baseline": _number(metric, one.means[1]),
+        "against": _number(metric, one.means[1]),
         "difference": "n/a" if np.isnan(found.difference.point) else interval_text(metric, found.difference),
         "effect": _short(found.effect_size),
         "p": _p(found.p),
@@ -260,32 +283,39 @@ def notes() -> list[str]:
     ]
 
 
-def verdicts(name: str, found: Sequence[Compared], missing: Sequence[str]) -> str:
+def verdicts(name: str, found: Sequence[Compared], lagged: Sequence[Compared], missing: Sequence[str]) -> str:
     """The verdicts for a terminal or a pipe: one line per row, plain text, a column per metric."""
     text = []
     for env_id in dict.fromkeys(one.env_id for one in found):
-        here = {(one.label, one.metric.name): one for one in found if one.env_id == env_id}
-        shown = [metric for metric in IN_TERMINAL if any(key[1] == metric for key in here)]
-        labels = list(dict.fromkeys(label for label, _ in here))
-        head = ["variant", "n", *(METRICS[metric].title for metric in shown)]
-        body = []
-        for label in labels:
-            ones = [here[label, metric] for metric in shown]
-            counts = sorted({one.comparison.n for one in ones})
-            n = str(counts[-1]) if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
-            body.append([label, n, *(_brief(one) for one in ones)])
-        against = sorted({one.against for one in here.values()})
+        here = [one for one in found if one.env_id == env_id]
+        against = sorted({one.against for one in here})
         than = against[0] if len(against) == 1 else "the baseline at the same point"
-        family = max(one.family for one in here.values())
-        text += [f"{name}, {env_id}: minus {than}, paired over n seeds, Holm over {family}", ""]
-        text += [*columns(head, body, {"variant"}), ""]
-    if found:
+        text += _verdict_table(f"{name}, {env_id}: minus {than}", here)
+    for env_id in dict.fromkeys(one.env_id for one in lagged):
+        here = [one for one in lagged if one.env_id == env_id]
+        text += _verdict_table(f"{name}, {env_id}: soft target minus the hard one of the same lag", here)
+    if found or lagged:
         text += [
             "better, worse (higher, lower): the 95 % interval excludes 0 and Holm p < .05;",
             "same: no effect larger than 5 %; ?: undecided. Intervals, p values, seeds needed: comparisons.md.",
         ]
-    text += too_few(found)
+    text += too_few(found or lagged)
     return "\n".join([*text, *missing, ""])
+
+
+def _verdict_table(title: str, found: Sequence[Compared]) -> list[str]:
+    """A line per row, a column per metric of ``IN_TERMINAL`` that the runs have."""
+    here = {(one.label, one.metric.name): one for one in found}
+    shown = [metric for metric in IN_TERMINAL if any(key[1] == metric for key in here)]
+    body = []
+    for label in dict.fromkeys(label for label, _ in here):
+        ones = [here[label, metric] for metric in shown]
+        counts = sorted({one.comparison.n for one in ones})
+        n = str(counts[-1]) if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
+        body.append([label, n, *(_brief(one) for one in ones)])
+    head = ["variant", "n", *(METRICS[metric].title for metric in shown)]
+    family = max(one.family for one in here.values())
+    return [f"{title}, paired over n seeds, Holm over {family}", "", *columns(head, body, {"variant"}), ""]
 
 
 def too_few(found: Sequence[Compared]) -> list[str]:

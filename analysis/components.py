@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.results import Row
+
+Slots = Mapping[str, Mapping[str, Any]]
+
 SLOTS = ("replay", "target", "bootstrap", "head")
 COLUMNS = (
     "variant",
@@ -49,9 +53,26 @@ def piece_text(piece: Mapping[str, Any]) -> str:
     return f"{piece['kind']} ({', '.join(numbers)})" if numbers else str(piece["kind"])
 
 
+def is_online(target: Mapping[str, Any]) -> bool:
+    """Whether a target is the online network at every update: none, or copied at every update."""
+    return target["kind"] == "none" or target.get("period") == 1 or target.get("tau") == 1
+
+
+def behaving(slots: Slots) -> Slots:
+    """The slots as they act: a target copied at every update is none, and without one the bootstrap has no effect."""
+    if is_online(slots["target"]):
+        return {**slots, "target": {"kind": "none"}, "bootstrap": {"kind": "max"}}
+    return slots
+
+
+def elsewhere(row: Row) -> Mapping[str, Any]:
+    """What a sweep sets outside the slots."""
+    return {key: value for key, value in row.swept.items() if key.partition(".")[0] not in SLOTS}
+
+
 def who(target: Mapping[str, Any], bootstrap: Mapping[str, Any]) -> tuple[str, str]:
     """Which network selects the next action and which evaluates it. Without a target network, always the online."""
-    if target["kind"] == "none" or target.get("period") == 1 or target.get("tau") == 1:
+    if is_online(target):
         return "online", "online"
     return {
         "max": ("target", "target"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,10 @@ from analysis.board import Board
 from analysis.comparisons import HEADLINES
 from analysis.components import SLOTS
 from analysis.intervals import Interval, generator
-from analysis.metrics import METRICS
-from analysis.sheets import csv_text, markdown
-from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate
+from analysis.metrics import METRICS, Floats, Metric
+from analysis.sheets import Sheet, csv_text, document
+from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
+from analysis.statistics.paired import SIGNIFICANT, Verdict, holm, verdict
 from analysis.summary import Line
 from analysis.tables import interval_text
 
@@ -25,6 +26,10 @@ ORDER = (
     "linear", "dueling",
 )  # fmt: skip
 """Kinds from plain to elaborate, so that differences read as what a trick adds."""
+
+
+TESTED = ("main", "interaction")
+"""Kinds of effect that carry a test. Shapley values and their companions share out what these tell."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,17 @@ class Sized:
     n: int
     """The fewest standing runs of the cells that it rests on."""
     number: Interval
+    p: float
+    """Of the sign-flip test; NaN for kinds that carry none."""
+    p_holm: float
+    family: int
+    """Effects that Holm's method corrects for: all of this kind on this metric in this environment."""
+    verdict: Verdict
+
+    @property
+    def differs(self) -> bool:
+        """Whether the effect may be said to have its sign."""
+        return self.verdict == "differs"
 
     def record(self) -> dict[str, Any]:
         """The effect as a line of the CSV."""
@@ -56,6 +72,10 @@ class Sized:
             "estimate": self.number.point,
             "low": self.number.low,
             "high": self.number.high,
+            "p": self.p,
+            "effects": self.family,
+            "p_holm": self.p_holm,
+            "verdict": self.verdict if self.effect.kind in TESTED else "",
         }
 
 
@@ -138,20 +158,49 @@ def _tricks(cell: Cell, factors: Sequence[Factor]) -> int:
 
 def size_all(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Sized]:
     """Every effect on every headline metric that the runs have."""
-    found = []
+    found: list[Sized] = []
     for design in designs(board, aliases):
         cells = list(design.places)
         wanted = effects(design.factors, set(cells), design.aliases)
         lines = [design.places[cell] for cell in cells]
-        for metric in HEADLINES:
-            scores = board.scores(metric)[lines]
-            if not np.isfinite(scores).any():
-                continue
-            known = dict(zip(cells, np.isfinite(scores).sum(axis=1).tolist(), strict=True))
-            for effect, number in zip(wanted, estimate(wanted, cells, scores, generator()), strict=True):
-                n = min((known[cell] for cell in effect.weights), default=0)
-                found.append(Sized(board.env_id, design.at, metric, effect, n, number))
+        for name in HEADLINES:
+            if any(board.lines[line].has(name) for line in lines):
+                found += _size(board, design.at, METRICS[name], wanted, cells, board.scores(name)[lines])
     return found
+
+
+def _size(
+    board: Board, at: str, metric: Metric, wanted: Sequence[Effect], cells: Sequence[Cell], scores: Floats
+) -> Iterator[Sized]:
+    """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
+    known = dict(zip(cells, np.isfinite(scores).sum(axis=1).tolist(), strict=True))
+    numbers = estimate(wanted, cells, scores, generator())
+    plain = [np.nan] * len(wanted)
+    adjusted, family = list(plain), [0] * len(wanted)
+    for kind in TESTED:
+        places = [place for place, effect in enumerate(wanted) if effect.kind == kind]
+        tested = p_values([wanted[place] for place in places], cells, scores)
+        for place, p, p_holm in zip(places, tested, holm(tested), strict=True):
+            plain[place], adjusted[place] = p, p_holm
+            family[place] = int(np.isfinite(tested).sum())
+    for place, (effect, number) in enumerate(zip(wanted, numbers, strict=True)):
+        if metric.summary == "share" and number.low == number.high:
+            number = Interval(
+                number.point, np.nan, np.nan
+            )  # equal answers resampled say nothing of their share
+        p_holm = adjusted[place]
+        yield Sized(
+            env_id=board.env_id,
+            at=at,
+            metric=metric.name,
+            effect=effect,
+            n=min((known[cell] for cell in effect.weights), default=0),
+            number=number,
+            p=plain[place],
+            p_holm=p_holm,
+            family=family[place],
+            verdict=verdict(number, p_holm, board.scale(metric)),
+        )
 
 
 # ---- as text -------------------------------------------------------------------------------------------------------
@@ -165,58 +214,74 @@ def as_csv(found: Sequence[Sized]) -> str:
 
 
 def as_markdown(name: str, found: Sequence[Sized], missing: Sequence[str]) -> str:
-    """Main effects, interactions and Shapley games: a line per effect, a column per metric."""
-    text = [f"# {name}: which trick does what", ""]
+    """Main effects, interactions and Shapley games."""
+    return document(f"{name}: which trick does what", sheets(found), [*notes(), *missing])
+
+
+def sheets(found: Sequence[Sized]) -> list[Sheet]:
+    """Main effects and interactions, a line per effect and a column per metric; a sheet for each Shapley game."""
+    made = []
     for env_id, at in dict.fromkeys((one.env_id, one.at) for one in found):
         here = [one for one in found if (one.env_id, one.at) == (env_id, at)]
         where = f"{env_id}, {at}" if at else env_id
-        metrics = list(dict.fromkeys(one.metric for one in here))
         for kind, title in KINDS.items():
             for game in dict.fromkeys(one.effect.game for one in here if one.effect.kind == kind):
-                chosen = [one for one in here if (one.effect.kind, one.effect.game) == (kind, game)]
-                text += [f"## {where}: {title}{f', game of {game}' if game else ''}", ""]
-                text += _table(chosen, metrics) if not game else _game(here, game, metrics)
-                text.append("")
-    return "\n".join([*text, *(f"- {note}" for note in (*notes(), *missing)), ""])
+                if game:
+                    made.append(_game(f"{where}: {title}, game of {game}", here, game))
+                else:
+                    made.append(_sheet(f"{where}: {title}", [one for one in here if one.effect.kind == kind]))
+    return made
 
 
-def _table(found: Sequence[Sized], metrics: Sequence[str]) -> list[str]:
+def _sheet(title: str, found: Sequence[Sized]) -> Sheet:
+    metrics = list(dict.fromkeys(one.metric for one in found))
     cells = {(one.effect.name, one.metric): one for one in found}
     names = dict.fromkeys(one.effect.name for one in found)
     head = ["effect", "n", "contrasts", *(METRICS[metric].title for metric in metrics)]
     body = [
         [
             name,
-            str(min(cells[name, metric].n for metric in metrics)),
+            _range([cells[name, metric].n for metric in metrics]),
             str(cells[name, metrics[0]].effect.contrasts),
             *(_cell(cells[name, metric]) for metric in metrics),
         ]
         for name in names
     ]
-    return markdown(head, body, {"effect"})
+    return Sheet(title, head, body, {"effect"})
 
 
-def _game(found: Sequence[Sized], game: str, metrics: Sequence[str]) -> list[str]:
+def _game(title: str, found: Sequence[Sized], game: str) -> Sheet:
     """A line per player and metric: its Shapley value between what it adds alone and what is lost without it."""
     cells = {(one.effect.name, one.metric, one.effect.kind): one for one in found if one.effect.game == game}
-    names = dict.fromkeys(name for name, _, _ in cells)
     kinds = ("add-one", "shapley", "leave-one-out")
     body = [
-        [name, METRICS[metric].title, *(_cell(cells[name, metric, kind]) for kind in kinds)]
-        for metric in metrics
-        for name in names
+        [name, METRICS[metric].title, str(cells[name, metric, "shapley"].n)]
+        + [_cell(cells[name, metric, kind]) for kind in kinds]
+        for metric in dict.fromkeys(metric for _, metric, _ in cells)
+        for name in dict.fromkeys(name for name, _, _ in cells)
     ]
-    return markdown(["trick", "metric", "alone", "Shapley", "last"], body, {"trick", "metric"})
+    return Sheet(title, ["trick", "metric", "n", "alone", "Shapley", "last"], body, {"trick", "metric"})
+
+
+def _range(counts: Sequence[int]) -> str:
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least}-{most}"
 
 
 def _cell(one: Sized) -> str:
-    return "n/a" if np.isnan(one.number.point) else interval_text(one.metric, one.number)
+    if np.isnan(one.number.point):
+        return "n/a"
+    return interval_text(one.metric, one.number) + (" *" if one.differs else "")
 
 
 def notes() -> list[str]:
     """How to read the table."""
     return [
-        "Brackets: 95 % percentile bootstrap intervals; seeds are resampled as blocks, the same for all cells.",
+        "Brackets: 95 % percentile bootstrap intervals; seeds are resampled as blocks, the same for all cells. A share "
+        "of runs that does not vary over seeds has none.",
+        f"*: the interval excludes 0 and Holm p < {SIGNIFICANT:g}: sign-flip test of the effect at each seed, "
+        "corrected over all main effects (all interactions) on that metric in that environment; p values are in the "
+        "CSV. Shapley values, alone and last carry no test: they share out among tricks what the effects tell.",
         "main: mean of the difference between two levels over all settings of the other slots at which both were run; "
         "contrasts says over how many. Without a target network the bootstrap has no effect: Double's effect is "
         "estimated over cells with a target network, the target's against none at the plain bootstrap.",

@@ -1,49 +1,102 @@
-"""Statistics of a whole study as tables: comparisons, stability, aggregates, effects; and what is missing for them."""
+"""Everything that the statistics say of a study, gathered once for the tables and for the report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from analysis import aggregated, comparisons, effects, selection, stability
+from analysis import aggregated, comparisons, corners, effects, lags, selection, stability
 from analysis.board import Board, boards
-from analysis.results import Results
-from analysis.summary import Line
+from analysis.results import Results, Row
+from analysis.summary import Line, summarise
 
 VERDICTS = "verdicts.txt"
 
 
-def render(results: Results, lines: list[Line]) -> dict[str, str]:
-    """The table files by name, as far as the stored runs carry them."""
+@dataclass(frozen=True)
+class Evidence:
+    """What the standing runs carry; empty where they carry nothing."""
+
+    results: Results
+    lines: list[Line]
+    """Every row in every environment."""
+    boards: list[Board]
+    """One per environment in which a run stands."""
+    compared: list[comparisons.Compared]
+    """Every row against the baseline."""
+    lagged: list[comparisons.Compared]
+    """Soft targets against hard ones of the same lag."""
+    corners: list[corners.Corner]
+    chosen: list[selection.Selected]
+    pooled: list[aggregated.Aggregated]
+    sized: list[effects.Sized]
+    lacks: list[str]
+    """What the runs or the study lack, and what therefore can't be said."""
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.results.study["name"])
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the study, of one environment or another."""
+        return list({line.row.label: line.row for line in self.lines}.values())
+
+
+def gather(results: Results) -> Evidence:
+    """Every comparison, aggregate and effect that the stored runs allow."""
+    lines = summarise(results)
     found = boards(results, lines)
-    study, name = results.study, str(results.study["name"])
-    baseline, aliases = str(study.get("baseline", "")), study.get("aliases", [])
-    compared = [one for board in found for one in comparisons.compare_all(board, baseline)]
-    pooled = aggregated.aggregate_all(found, baseline)
-    sized = [one for board in found for one in effects.size_all(board, aliases)]
-    lacks = [*idle(results, found), *missing(found)]
+    baseline, aliases = str(results.study.get("baseline", "")), results.study.get("aliases", [])
+    return Evidence(
+        results=results,
+        lines=lines,
+        boards=found,
+        compared=[one for board in found for one in comparisons.compare_all(board, baseline)],
+        lagged=[one for board in found for one in lags.compare_lags(board)],
+        corners=[one for board in found for one in corners.corners(board)],
+        chosen=[one for board in found for one in selection.select_all(board, baseline)],
+        pooled=aggregated.aggregate_all(found, baseline),
+        sized=[one for board in found for one in effects.size_all(board, aliases)],
+        lacks=[*idle(results, found), *missing(found)],
+    )
+
+
+def render(found: Evidence) -> dict[str, str]:
+    """The table files by name, as far as the stored runs carry them."""
+    name, lacks = found.name, found.lacks
     files = {
-        "stability.csv": stability.as_csv(found),
-        "stability.md": stability.as_markdown(name, found, lacks),
-        "stability.tex": stability.as_latex(name, found),
+        "stability.csv": stability.as_csv(found.boards),
+        "stability.md": stability.as_markdown(name, found.boards, lacks),
+        "stability.tex": stability.as_latex(name, found.boards),
     }
-    if compared:
-        files["comparisons.csv"] = comparisons.as_csv(compared)
-        files["comparisons.md"] = comparisons.as_markdown(name, compared, lacks)
-    chosen = [one for board in found for one in selection.select_all(board, baseline)]
-    if chosen:
-        files["selection.csv"] = selection.as_csv(chosen)
-        files["selection.md"] = selection.as_markdown(name, chosen)
-    if pooled:
-        files["aggregates.csv"] = aggregated.as_csv(pooled)
-        files["profiles.csv"] = aggregated.profiles(found)
-        files["sample-efficiency.csv"] = aggregated.efficiency(found)
-        files["aggregates.md"] = aggregated.as_markdown(name, pooled, aggregated.left_out(found))
-    if sized:
-        files["effects.csv"] = effects.as_csv(sized)
-        files["effects.md"] = effects.as_markdown(name, sized, lacks)
-    nothing = [] if compared else [f"{name}: nothing to compare, as no row has a baseline beside it."]
-    aside = [] if pooled else aggregated.left_out(found)
-    files[VERDICTS] = comparisons.verdicts(name, compared, [*nothing, *lacks, *aside])
+    if found.compared:
+        files["comparisons.csv"] = comparisons.as_csv(found.compared)
+        files["comparisons.md"] = comparisons.as_markdown(name, found.compared, lacks)
+    if found.corners:
+        files["who-selects.csv"] = corners.as_csv(found.corners)
+        files["who-selects.md"] = corners.as_markdown(name, found.corners)
+        files["who-selects.tex"] = corners.as_latex(name, found.corners)
+    if found.lagged:
+        files["hard-against-soft.csv"] = lags.as_csv(found.lagged, found.rows)
+        files["hard-against-soft.md"] = lags.as_markdown(name, found.lagged, found.rows)
+        files["hard-against-soft.tex"] = lags.as_latex(name, found.lagged, found.rows)
+    if found.chosen:
+        files["selection.csv"] = selection.as_csv(found.chosen)
+        files["selection.md"] = selection.as_markdown(name, found.chosen)
+    if found.pooled:
+        files["aggregates.csv"] = aggregated.as_csv(found.pooled)
+        files["profiles.csv"] = aggregated.profiles(found.boards)
+        files["sample-efficiency.csv"] = aggregated.efficiency(found.boards)
+        files["aggregates.md"] = aggregated.as_markdown(name, found.pooled, aggregated.left_out(found.boards))
+    if found.sized:
+        files["effects.csv"] = effects.as_csv(found.sized)
+        files["effects.md"] = effects.as_markdown(name, found.sized, lacks)
+    nothing = f"{name}: nothing to compare, as no row has a baseline beside it."
+    aside = [] if found.pooled else aggregated.left_out(found.boards)
+    notes = [*([] if found.compared or found.lagged else [nothing]), *lacks, *aside]
+    files[VERDICTS] = comparisons.verdicts(name, found.compared, found.lagged, notes)
     return files
 
 

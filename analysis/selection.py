@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from analysis.board import Board
-from analysis.comparisons import Compared, compare_rows, heading, table
+from analysis.comparisons import Compared, compare_rows, heading, sheet
 from analysis.metrics import METRICS, Floats
-from analysis.sheets import csv_text
+from analysis.sheets import Sheet, csv_text, document
 
 CHOOSING = 3
 """One in so many seeds, the first ones, choose; the others judge."""
@@ -81,17 +81,33 @@ def as_csv(found: Sequence[Selected]) -> str:
 
 def as_markdown(name: str, found: Sequence[Selected]) -> str:
     """A table per environment and metric."""
-    text = [f"# {name}: each variant at its best", ""]
+    return document(f"{name}: each variant at its best", sheets(found), notes(found))
+
+
+def sheets(found: Sequence[Selected]) -> list[Sheet]:
+    """A sheet per environment and metric."""
+    made = []
     for env_id, metric in dict.fromkeys((one.compared.env_id, one.compared.metric.name) for one in found):
-        here = [one for one in found if (one.compared.env_id, one.compared.metric.name) == (env_id, metric)]
-        ones = [one.compared for one in here]
-        text += [f"## {env_id}: {heading(ones[0])}", ""]
-        text += [
-            f"Against {ones[0].against}. Chosen on seeds {_seeds(here[0].choosing)}, judged on the others.",
-            "",
+        ones = [
+            one.compared
+            for one in found
+            if (one.compared.env_id, one.compared.metric.name) == (env_id, metric)
         ]
-        text += [*table(ones), ""]
-    return "\n".join(text)
+        made.append(sheet(f"{env_id}: {heading(ones[0])}, against {ones[0].against}", ones))
+    return made
+
+
+def notes(found: Sequence[Selected]) -> list[str]:
+    """Which seeds chose and which judged, and how to read the table."""
+    sides = dict.fromkeys((one.choosing, one.judging) for one in found)
+    return [
+        *(
+            f"Each variant's point was chosen by its mean over seeds {_seeds(choosing)}, for each metric by that "
+            f"metric; all numbers are of seeds {_seeds(judging)} alone."
+            for choosing, judging in sides
+        ),
+        "Differences, intervals, p values, verdicts: as in the comparisons with the baseline; Holm over the variants.",
+    ]
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -19,6 +19,8 @@ ANSWERED = (
     "auc",
     "steps_to_threshold",
     "running_variance",
+    "q_error",
+    "regret",
     "overestimation",
     "soft_divergence",
 )
@@ -41,7 +43,7 @@ class Answer:
     """One per row: what differs first, then what doesn't, then what is undecided."""
 
 
-def answers(found: Sequence[Compared], names: Mapping[str, str]) -> list[Answer]:
+def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
     """The answer, environment by environment and metric by metric; ``names`` are the rows' names by label."""
     answer = []
     for env_id in dict.fromkeys(one.env_id for one in found):
@@ -50,7 +52,7 @@ def answers(found: Sequence[Compared], names: Mapping[str, str]) -> list[Answer]
             here.sort(key=lambda one: ORDER.index(one.verdict))
             if any(np.isfinite(one.comparison.difference.point) for one in here):
                 said = tuple(sentence(one, names) for one in here)
-                answer.append(Answer(env_id, heading(here[0].metric), summary(here), said))
+                answer.append(Answer(env_id, heading(here[0].metric), summary(here, than), said))
     return answer
 
 
@@ -60,13 +62,13 @@ def heading(metric: Metric) -> str:
     return f"{metric.title} ({metric.unit}; {better[metric.bigger_is_better]})"
 
 
-def summary(found: Sequence[Compared]) -> str:
+def summary(found: Sequence[Compared], than: str = "the baseline") -> str:
     """How many rows differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ORDER}
     differ = counts["differs"]
     of = f"{differ or 'none'} of {len(found)} rows" if len(found) > 1 else "the row"
     does = "differs" if differ == 1 else "differ" if len(found) > 1 else "does not differ"
-    parts = [f"{of} {does} from the baseline"]
+    parts = [f"{of} {does} from {than}"]
     if counts[ORDER[1]]:
         parts.append(f"{counts[ORDER[1]]} without an effect larger than 5 %")
     if counts["undecided"]:
@@ -140,7 +142,7 @@ def effect_sentences(found: Sequence[Sized]) -> list[str]:
         _effect(one)
         for name in EFFECTS
         for one in found
-        if one.metric == name and one.effect.kind == "main" and np.isfinite(one.number.low)
+        if one.metric == name and one.effect.kind == "main" and np.isfinite(one.number.point)
     ]
 
 
@@ -151,10 +153,13 @@ def _effect(one: Sized) -> str:
     pairs = f"{one.effect.contrasts} pair{'s' if one.effect.contrasts > 1 else ''} of cells"
     change = f"{slot}, {after} instead of {before}" + (f", at {one.at}" if one.at else "")
     what, where = lowered(metric.title), f"{metric.unit}, mean over {pairs}, n = {one.n}, {one.env_id}"
-    if ends.low <= 0 <= ends.high:
-        return f"{change}: the sign of the effect on {what} is open ({signed(metric, ends)}; {where})."
-    size = interval_text(metric.name, magnitude(ends))
-    return f"{change}: {'raises' if ends.point > 0 else 'lowers'} {what} by {size} ({where})."
+    if one.differs:
+        size = interval_text(metric.name, magnitude(ends))
+        does = "raises" if ends.point > 0 else "lowers"
+        return f"{change}: {does} {what} by {size} ({where}, Holm p = {one.p_holm:.2g})."
+    if one.verdict == "undecided":
+        return f"{change}: the effect on {what} is undecided ({signed(metric, ends)}; {where})."
+    return f"{change}: no effect larger than 5 % on {what} ({signed(metric, ends)}; {where})."
 
 
 def lowered(title: str) -> str:

@@ -6,10 +6,30 @@ import csv
 import io
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 Cells = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table for people: the same in Markdown and on the page of the report."""
+
+    title: str
+    head: Sequence[str]
+    body: Cells
+    left: Collection[str] = ("variant",)
+    """Columns of words, aligned to the left."""
+
+
+def document(title: str, sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
+    """A Markdown page of tables, with how to read them below."""
+    text = [f"# {title}", ""]
+    for sheet in sheets:
+        text += [f"## {sheet.title}", "", *markdown(sheet.head, sheet.body, sheet.left), ""]
+    return "\n".join([*text, *(f"- {note}" for note in notes), ""])
 
 
 def csv_text(records: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> str:

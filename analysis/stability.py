@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from analysis.metrics import METRICS
 from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
 from analysis.metrics.track import POINTS
 from analysis.metrics.values import MARGIN
-from analysis.sheets import booktabs, csv_text, markdown
-from analysis.statistics.tolerance import CONTENT, tolerance
+from analysis.sheets import Sheet, booktabs, csv_text, document
+from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
 from analysis.summary import MEASURED, Line, column
 from analysis.tables import interval_text
 
@@ -36,6 +36,8 @@ VALUES = (
     "overestimation", "overestimation_tail", "q_error", "largest_q_error", "exact_overestimation", "regret",
     "largest_q", "smallest_q", "churn", "action_gap", "dormant_share", "effective_rank", "target_lag", "per_health",
 )  # fmt: skip
+DIAGNOSTICS = "values and networks, averaged over runs"
+"""The family that says why, and not how steady learning was."""
 ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "collapses", "soft_divergence",
             "overestimation")  # fmt: skip
 
@@ -64,16 +66,24 @@ def _record(line: Line) -> dict[str, Any]:
 
 def as_markdown(name: str, boards: Sequence[Board], missing: Sequence[str]) -> str:
     """One table per environment and family of metrics, as far as the runs have them."""
-    text = [f"# {name}: stability", ""]
-    for board in boards:
-        for title, names in families(board):
-            head = ["variant", "n", *(METRICS[metric].title for metric in names)]
-            body = [
+    return document(f"{name}: stability", sheets(boards), [*notes(boards), *missing])
+
+
+def sheets(boards: Sequence[Board], wanted: Callable[[str], bool] = lambda title: True) -> list[Sheet]:
+    """A sheet per environment and family of metrics: all, or those wanted."""
+    return [
+        Sheet(
+            f"{board.env_id}: {title}",
+            ["variant", "n", *(METRICS[metric].title for metric in names)],
+            [
                 [line.row.label, str(line.n), *(_cell(line, metric) for metric in names)]
                 for line in board.lines
-            ]
-            text += [f"## {board.env_id}: {title}", "", *markdown(head, body, {"variant"}), ""]
-    return "\n".join([*text, *(f"- {note}" for note in (*notes(boards), *missing)), ""])
+            ],
+        )
+        for board in boards
+        for title, names in families(board)
+        if wanted(title)
+    ]
 
 
 def families(board: Board) -> list[tuple[str, list[str]]]:
@@ -84,7 +94,7 @@ def families(board: Board) -> list[tuple[str, list[str]]]:
         ("running variance beside the level of the curve", list(STEADY)),
         (f"reliability of {of}", [prefix + name for name in RELIABLE]),
         ("collapse and divergence", list(BREAKS)),
-        ("values and networks, averaged over runs", list(VALUES)),
+        (DIAGNOSTICS, list(VALUES)),
     ]
     return [
         (title, kept) for title, names in found if (kept := [name for name in names if _any(board, name)])
@@ -144,6 +154,10 @@ def notes(boards: Sequence[Board]) -> list[str]:
 
 def _tolerance_note(boards: Sequence[Board]) -> str:
     content = f"{CONTENT:.0%}".replace("%", " %")
-    texts = {tolerance(column(line.of_runs, "final_return")).text for board in boards for line in board.lines}
+    found = [tolerance(column(line.of_runs, "final_return")) for board in boards for line in board.lines]
     what = f"Tolerance intervals (hold {content} of runs) of the final return"
-    return f"{what}: in the CSV." if "" in texts else f"{what}: {', '.join(sorted(texts))}."
+    if any(not one.text for one in found):
+        return f"{what}: in the CSV."
+    counts = sorted({one.n for one in found})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{what}: n too small ({n} of {FEWEST})."

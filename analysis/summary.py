@@ -70,6 +70,10 @@ class Line:
         """Runs that finished an episode in their last tenth, so that they have a final return."""
         return sum(bool(np.isfinite(run["final_return"])) for run in self.of_runs)
 
+    def has(self, name: str) -> bool:
+        """Whether any run has such a score; of a waiting time: came to its end."""
+        return any(np.isfinite(run[name]) for run in self.of_runs)
+
     def record(self) -> dict[str, Any]:
         """The line as a record of the table: the columns of ``FIRST``, their intervals, and more."""
         counts = self.row.counts

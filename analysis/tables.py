@@ -10,7 +10,7 @@ from analysis.intervals import LEVEL, Interval
 from analysis.metrics import METRICS, WINDOW
 from analysis.results import Results
 from analysis.sheets import booktabs, csv_text, markdown
-from analysis.summary import FIRST, Line, summarise
+from analysis.summary import FIRST, Line
 
 HEADINGS = {
     "n": "n",
@@ -29,12 +29,12 @@ def render(results: Results) -> dict[str, bytes]:
     """The table files of a study by name."""
     from analysis import evidence  # which builds on the texts of this module
 
-    lines = summarise(results)
+    found = evidence.gather(results)
     files = {
-        "summary.csv": as_csv(lines),
-        "summary.md": as_markdown(lines, results),
-        "summary.tex": as_latex(lines, results),
-        **evidence.render(results, lines),
+        "summary.csv": as_csv(found.lines),
+        "summary.md": as_markdown(found.lines, results),
+        "summary.tex": as_latex(found.lines, results),
+        **evidence.render(found),
     }
     return {name: text.encode("utf-8") for name, text in files.items()}
 

@@ -64,6 +64,9 @@ def draw(scene: Scene) -> Page:
         variance = page.axes(left, top + heads[row] + tall + 0.1, width, low)
         last = place + columns >= len(plan.panels) or plan.panels[place + columns] is None
         _draw_panel(scene, plan, panel, curves, variance)
+        watched = scene.places(plan.reference, *(member.drawn for member in panel.members))
+        page.watch(curves, "curve", watched)
+        page.watch(variance, "running_variance", watched)
         parts.set_returns(curves, limits, numbers=first, ticks=5)
         parts.set_steps(curves, scene.at, numbers=False)
         parts.set_variance(variance, top_variance, numbers=first)

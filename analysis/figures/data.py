@@ -74,6 +74,10 @@ class Scene:
         """Whether any row stands at a point of a sweep."""
         return any(drawn.row.swept for drawn in self.drawn)
 
+    def places(self, *shown: Drawn | None) -> list[int]:
+        """Where rows stand in the study's order."""
+        return [place for place, drawn in enumerate(self.drawn) if any(drawn is one for one in shown)]
+
     def reference(self, row: Row) -> Drawn | None:
         """What a row is drawn against: the baseline, at the same point of a sweep; see ``results.reference``."""
         of = reference((drawn.row for drawn in self.drawn), row, self.baseline)

@@ -138,6 +138,8 @@ def draw(scene: Scene, compared: Mapping[str, Compared]) -> Page:
         for name, left in zip(quantities, lefts, strict=True):
             axes = page.axes(left, top + head + 0.04, width, TALL)
             _draw_panel(axes, name, panel.members, compared, reference)
+            rows = scene.places(plan.reference, *(member.drawn for member in panel.members))
+            page.watch(axes, name, rows)
             _set_values(axes, name, compared.values())
             parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
     return page

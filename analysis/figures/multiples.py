@@ -59,6 +59,7 @@ def draw(scene: Scene) -> Page:
         elif reference is None:
             parts.draw_others(axes, scene.at, [other for other in scene.drawn if other is not drawn])
         parts.draw_row(axes, scene.at, drawn, look)
+        page.watch(axes, "curve", scene.places(drawn, beside))
         below = place + columns < len(pairs)
         parts.set_returns(axes, limits, numbers=column == 0, ticks=3)
         parts.set_steps(axes, scene.at, numbers=not below, ticks=2)

@@ -6,7 +6,7 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -136,6 +136,11 @@ class Page:
             sharex=sharex,
             sharey=sharey,
         )
+
+    def watch(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
+        """Name axes for the report's script: a quantity of its CSV, and the places of the rows in the study's order."""
+        rows = ",".join(map(str, sorted(set(places))))
+        axes.set_gid(f"panel:{len(self.figure.axes)}:{quantity}:{rows}")
 
     def key(
         self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1

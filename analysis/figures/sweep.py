@@ -163,6 +163,7 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
                 continue
             axes = page.axes(left, top + head, width, tall)
             _draw_place(scene, drawn, axes)
+            page.watch(axes, "curve", scene.places(drawn, scene.reference(drawn.row)))
             last = r == rows - 1 or not matrix.aligned
             parts.set_returns(axes, limits, numbers=c == 0, ticks=3)
             parts.set_steps(axes, scene.at, numbers=last, label=r == rows - 1, ticks=2)

@@ -60,6 +60,11 @@ def draw(scene: Scene) -> Page:
         )
         for column, ((quantity, _), left) in enumerate(zip(COLUMNS, lefts, strict=True)):
             axes = page.axes(left, top + head + 0.04, width, TALL)
+            page.watch(
+                axes,
+                quantity,
+                scene.places(plan.reference, *(member.drawn for member in panel.members)),
+            )
             if plan.reference is not None:
                 parts.draw_mean(axes, scene.at, plan.reference.bands[quantity], BASELINE, shade=0.12)
             for member in panel.members:

@@ -15,9 +15,10 @@ from math import factorial
 
 import numpy as np
 
-from analysis.intervals import RESAMPLES, Interval
+from analysis.intervals import RESAMPLES, Interval, generator
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval
+from analysis.statistics.paired import settled, sign_flip
 
 Cell = tuple[str, ...]
 
@@ -158,9 +159,9 @@ def estimate(
     def sizes(places: Places) -> Floats:
         sums, count = filled[:, places].sum(axis=-1), known[:, places].sum(axis=-1)  # (C, ...)
         means = np.divide(sums, count, out=np.zeros(sums.shape), where=count > 0)
-        size = np.tensordot(weights, means, axes=1)  # (F, ...)
-        rounding = 1e-12 * np.tensordot(np.abs(weights), np.abs(means), axes=1)
-        size = np.where(np.abs(size) <= rounding, 0.0, size)  # what cancels is 0 and not 1e-17
+        size = settled(  # (F, ...); what cancels is 0 and not 1e-17
+            np.tensordot(weights, means, axes=1), np.tensordot(np.abs(weights), np.abs(means), axes=1)
+        )
         lost = np.tensordot(weights != 0, count == 0, axes=1) > 0
         return np.where(lost, np.nan, size)
 
@@ -169,6 +170,22 @@ def estimate(
     few = ((weights != 0) & (known.sum(axis=1) < 2)).any(axis=1)
     low[few] = high[few] = np.nan
     return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
+
+
+def p_values(found: Sequence[Effect], cells: Sequence[Cell], scores: Floats) -> list[float]:
+    """Each effect's two-sided p: the sign-flip test of what it is at each seed at which all of its cells stand.
+
+    Were the two levels the same, an effect were as likely to have either sign at any seed. NaN where no seed is whole.
+    """
+    values = []
+    for effect in found:
+        places = [place for place, cell in enumerate(cells) if cell in effect.weights]
+        weights = np.array([effect.weights[cells[place]] for place in places])
+        here = scores[places]  # (its cells, S)
+        sizes, largest = weights @ here, np.abs(weights) @ np.abs(here)
+        whole = np.isfinite(sizes)
+        values.append(sign_flip(settled(sizes[whole], largest[whole]), generator())[0])
+    return values
 
 
 def _with(cell: Cell, levels: Mapping[int, str]) -> Cell:

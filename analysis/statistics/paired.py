@@ -19,6 +19,8 @@ SIGNIFICANT = 0.05
 """Holm's p below which two variants may be called different."""
 SMALL = 0.05
 """An effect inside this share of the scale on both sides is called none."""
+ROUNDING = 1e-12
+"""Differences of less than this share of the scores are rounding, and 0."""
 
 Verdict = Literal["differs", "no effect larger than 5 %", "undecided"]
 
@@ -63,13 +65,14 @@ def sign_flip(differences: Floats, rng: np.random.Generator) -> tuple[float, str
     return float(found.pvalue), name
 
 
-def compare(x: Floats, y: Floats) -> list[Comparison]:
+def compare(x: Floats, y: Floats, *, answers: bool = False) -> list[Comparison]:
     """Each row of x against the same row of y: (V, S), (V, S), a column per seed, NaN where a run doesn't stand.
 
     The seeds are resampled once for all rows. Without common seeds: Mann and Whitney's test, and a bootstrap that
-    resamples each side by itself.
+    resamples each side by itself. ``answers``: scores are yes (1) or no (0), whose shares have ``share_difference``
+    for an interval, since ten equal answers resampled are ten equal answers, and say less than that.
     """
-    differences = x - y
+    differences = settled(x - y, np.fmax(np.abs(x), np.abs(y)))
 
     def means(places: Places) -> Floats:
         drawn = differences[:, places]  # (V, ..., S)
@@ -80,26 +83,51 @@ def compare(x: Floats, y: Floats) -> list[Comparison]:
 
     low, high = block_interval(means, [differences.shape[1]], generator())
     return [
-        _pair(x[row], y[row], float(low[row]), float(high[row]))
+        _pair(x[row], y[row], differences[row], float(low[row]), float(high[row]), answers)
         if np.isfinite(differences[row]).any()
-        else _two_samples(x[row], y[row])
+        else _two_samples(x[row], y[row], answers)
         for row in range(len(x))
     ]
 
 
-def _pair(x: Floats, y: Floats, low: float, high: float) -> Comparison:
-    both = np.isfinite(x) & np.isfinite(y)
-    x, y = x[both], y[both]
-    differences = x - y
-    count, mean = len(differences), float(differences.mean())
+def share_difference(yes: int, no: int, yes_of: int, no_of: int) -> tuple[float, float]:
+    """A 95 % interval of a difference of two shares: yes / yes_of - no / no_of, never narrower than it should be.
+
+    From Clopper and Pearson's limits of each at 97.5 %, so that both hold at once (Bonferroni). Paired answers: the
+    seeds at which only x says yes, and those at which only y does, of all common seeds. 0 and 0 of 10: [-.35, .35].
+    """
+    (low, high), (least, most) = (
+        stats.binomtest(count, of).proportion_ci((1 + LEVEL) / 2, method="exact")
+        for count, of in ((yes, yes_of), (no, no_of))
+    )
+    return float(low - most), float(high - least)
+
+
+def settled(differences: Floats, size: Floats | float) -> Floats:
+    """Differences of numbers of this size, without what rounding leaves of equal ones."""
+    return np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
+
+
+def _are_answers(scores: Floats) -> bool:
+    return bool(np.isin(scores, (0.0, 1.0)).all())
+
+
+def _pair(x: Floats, y: Floats, differences: Floats, low: float, high: float, answers: bool) -> Comparison:
+    both = np.isfinite(differences)
+    x, y, differences = x[both], y[both], differences[both]
+    size = float(max(np.abs(x).max(), np.abs(y).max()))
+    count, mean = len(differences), float(settled(np.asarray(differences.mean()), size))
     p, test = sign_flip(differences, generator())
     if count == 1:
         return Comparison(1, Interval(mean, np.nan, np.nan), p, test, np.nan, np.nan)
     spread, variances = float(differences.std(ddof=1)), float(x.var(ddof=1) + y.var(ddof=1))
-    even = bool((differences == differences[0]).all())
+    even = bool(np.ptp(differences) <= ROUNDING * size)
+    ends = (mean, mean) if even else (low, high)
+    if answers and _are_answers(x) and _are_answers(y):
+        ends = share_difference(int((differences > 0).sum()), int((differences < 0).sum()), count, count)
     return Comparison(
         n=count,
-        difference=Interval(mean, mean, mean) if even else Interval(mean, low, high),
+        difference=Interval(mean, *ends),
         p=p,
         test=test,
         effect_size=np.nan if even else mean / spread,
@@ -107,7 +135,7 @@ def _pair(x: Floats, y: Floats, low: float, high: float) -> Comparison:
     )
 
 
-def _two_samples(x: Floats, y: Floats) -> Comparison:
+def _two_samples(x: Floats, y: Floats, answers: bool) -> Comparison:
     x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     if not len(x) or not len(y):
         return Comparison(0, Interval(np.nan, np.nan, np.nan), np.nan, "none", np.nan, np.nan)
@@ -115,6 +143,9 @@ def _two_samples(x: Floats, y: Floats) -> Comparison:
     p = float(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
     if min(len(x), len(y)) < 2:
         return Comparison(0, Interval(mean, np.nan, np.nan), p, "Mann-Whitney", np.nan, np.nan)
+    if answers and _are_answers(x) and _are_answers(y):
+        low_high = share_difference(int(x.sum()), int(y.sum()), len(x), len(y))
+        return Comparison(0, Interval(mean, *low_high), p, "Mann-Whitney", np.nan, np.nan)
     ends = stats.bootstrap(
         (x, y),
         lambda a, b, axis: a.mean(axis) - b.mean(axis),

@@ -9,7 +9,8 @@ import pytest
 
 from ablations.variants import NAMED, PIECES
 from analysis.board import Board, boards
-from analysis.claims import Claim, Step, behaving, judge, pairs, read
+from analysis.claims import Claim, Step, judge, pairs, read
+from analysis.components import behaving
 from analysis.results import read as read_results
 from analysis.summary import summarise
 from tests.analysis.made_up import make_study, row, see

@@ -18,7 +18,9 @@ from analysis.statistics.factorial import (
     games,
     interactions,
     main_effects,
+    p_values,
 )
+from analysis.statistics.paired import sign_flip
 
 FACTORS = (
     Factor("replay", ("consecutive", "uniform", "prioritized"), "consecutive"),
@@ -155,3 +157,21 @@ def test_a_factorial_of_one_factor_has_its_main_effect_alone():
 
 def test_no_effects_have_no_sizes():
     assert estimate([], CELLS, scored(CELLS), generator()) == []
+
+
+def test_an_effects_p_is_the_sign_flip_test_of_what_it_is_at_each_seed():
+    cells = [("none", "linear"), ("hard", "linear"), ("none", "dueling"), ("hard", "dueling")]
+    scores = np.array([[1.0, 2, 3], [4, 4, 9], [0, 1, 5], [1, 5, np.nan]])
+    factors = (Factor("target", ("none", "hard"), "none"), Factor("head", ("linear", "dueling"), "linear"))
+    (target, head) = main_effects(factors, set(cells))
+    assert target.name == "target: hard - none"
+    # per seed: mean of hard - none over both heads, at the two seeds that all four cells have: (3 + 1) / 2, (2 + 4) / 2
+    expected = sign_flip(np.array([2.0, 3.0]), generator())[0]
+    assert p_values([target, head], cells, scores)[0] == expected == 0.5
+
+
+def test_an_effect_that_is_nowhere_whole_has_no_p_and_one_that_cancels_has_a_p_of_one():
+    cells = [("none",), ("hard",)]
+    (target,) = main_effects((Factor("target", ("none", "hard"), "none"),), set(cells))
+    assert np.isnan(p_values([target], cells, np.array([[1.0, np.nan], [np.nan, 2.0]])))
+    assert p_values([target], cells, np.array([[0.3] * 5, [0.1 + 0.2] * 5])) == [1]

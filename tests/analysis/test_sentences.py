@@ -137,12 +137,16 @@ def test_a_summary_counts_the_verdicts(verdicts: list[str], text: str):
 
 def test_a_main_effect_says_what_replaces_what_and_whether_its_sign_is_known():
     effect = Effect("main", "target: hard - none", "", {}, 6)
-    known = Sized("CartPole-v1", "", "final_return", effect, 10, Interval(40.0, 10.0, 70.0))
+    known = Sized(
+        "CartPole-v1", "", "final_return", effect, 10, Interval(40.0, 10.0, 70.0), 0.002, 0.016, 8, "differs"
+    )
     (text,) = effect_sentences([known])
     assert text == (
         "target, hard instead of none: raises final return by 40.0 [10.0, 70.0] (return per episode, mean over "
-        "6 pairs of cells, n = 10, CartPole-v1)."
+        "6 pairs of cells, n = 10, CartPole-v1, Holm p = 0.016)."
     )
-    (text,) = effect_sentences([replace(known, number=Interval(40.0, -10.0, 90.0))])
-    assert "the sign of the effect on final return is open (+40.0 [-10.0, 90.0]" in text
+    (text,) = effect_sentences([replace(known, number=Interval(40.0, -10.0, 90.0), verdict="undecided")])
+    assert "the effect on final return is undecided (+40.0 [-10.0, 90.0]; return per episode" in text
+    small = replace(known, number=Interval(4.0, -1.0, 9.0), verdict="no effect larger than 5 %")
+    assert "no effect larger than 5 % on final return (+4.00 [-1.00, 9.00]" in effect_sentences([small])[0]
     assert effect_sentences([replace(known, number=NOTHING)]) == []

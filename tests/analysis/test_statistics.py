@@ -215,6 +215,57 @@ def test_equal_scores_differ_by_nothing():
     assert paired.verdict(found.difference, 1.0, 10.0) == "no effect larger than 5 %"
 
 
+def test_what_rounding_leaves_of_equal_scores_is_no_difference():
+    x, y = np.full((1, 6), 0.1 + 0.2), np.full((1, 6), 0.3)
+    (found,) = paired.compare(x, y)
+    assert found.difference == Interval(0, 0, 0)
+    assert (found.p, np.isnan(found.effect_size)) == (1, True)
+    (steady,) = paired.compare(floats(1.1, 2.2, 3.3)[None], floats(1.0, 2.1, 3.2)[None])
+    assert np.isnan(steady.effect_size)  # not .1 over a standard deviation of 1e-16
+    (turns,) = paired.compare(floats(0.1 + 0.2, 0.3)[None], floats(0.3, 0.1 + 0.2)[None])
+    assert turns.difference.point == 0
+
+
+def test_equal_answers_of_few_runs_do_not_show_that_shares_are_equal():
+    none = np.zeros((1, 10))
+    (found,) = paired.compare(none, none, answers=True)
+    # 97.5 % limits of Clopper and Pearson for 0 of 10: 0 and 1 - (.025 / 2)^(1/10)
+    most = 1 - 0.0125**0.1
+    assert (found.difference.low, found.difference.high) == pytest.approx((-most, most))
+    assert paired.verdict(found.difference, found.p, 1.0) == "undecided"
+    many = np.zeros((1, 100))
+    (found,) = paired.compare(many, many, answers=True)
+    assert paired.verdict(found.difference, found.p, 1.0) == "no effect larger than 5 %"
+
+
+def test_ten_answers_against_ten_differ_and_the_interval_holds_what_answers_can_tell():
+    (found,) = paired.compare(np.ones((1, 10)), np.zeros((1, 10)), answers=True)
+    least, most = 0.0125**0.1, 1 - 0.0125**0.1
+    assert (found.difference.point, found.difference.high) == (1, 1)
+    assert found.difference.low == pytest.approx(least - most)
+    assert paired.verdict(found.difference, found.p, 1.0) == "differs"
+
+
+def test_the_interval_of_a_difference_of_shares_covers_it_at_least_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    for p, q in ((0.1, 0.1), (0.5, 0.3), (0.9, 0.2)):
+        hits = 0
+        for _ in range(200):
+            x, y = (rng.random((1, 10)) < share for share in (p, q))
+            (found,) = paired.compare(x.astype(float), y.astype(float), answers=True)
+            hits += found.difference.low <= p - q <= found.difference.high
+        assert hits >= 190
+
+
+def test_answers_of_different_seeds_are_two_shares():
+    x, y = floats(1, 1, 1, NAN, NAN, NAN), floats(NAN, NAN, NAN, 0, 0, 1)
+    (found,) = paired.compare(x[None], y[None], answers=True)
+    ends = [stats.binomtest(k, 3).proportion_ci(0.975, method="exact") for k in (3, 1)]
+    assert found.n == 0
+    assert found.difference.low == pytest.approx(ends[0].low - ends[1].high)
+    assert found.difference.high == pytest.approx(ends[0].high - ends[1].low)
+
+
 def test_without_common_seeds_two_samples_are_compared_by_mann_and_whitney():
     x, y = floats(4, 5, 6, NAN, NAN, NAN), floats(NAN, NAN, NAN, 1, 2, 3)
     (found,) = paired.compare(x[None], y[None])

@@ -1,0 +1,139 @@
+"""The figures of a results folder as the page shows them: inlined, described, and with their numbers for hovering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ablations.store import env_folder
+from analysis import tables
+from analysis.figures import drawable
+from analysis.report.hover import Numbers, values
+from analysis.report.svg import inline
+from analysis.results import Results
+from analysis.summary import Line
+
+NAMED = 12
+"""Rows beyond which a figure's description doesn't list their numbers."""
+STEPS = "environment step"
+CURVES = Numbers(
+    STEPS,
+    "step",
+    "mean",
+    {
+        "curve": "return, mean of 10 episodes",
+        "running_variance": "running variance, full windows",
+        "running_variance_growing": "running variance, growing window",
+        "running_variance_trend": "running variance around the trend",
+    },
+)
+EXACT = Numbers(
+    STEPS,
+    "step",
+    "mean",
+    {"q_error_max": "max |Q - Q*|", "overestimation": "mean of max Q - V*", "regret": "regret"},
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A figure of an environment: its title, and which CSV its numbers are read from."""
+
+    title: str
+    numbers: Numbers | None = None
+    file: str = ""
+
+
+KINDS = {
+    "curves": Kind("Learning curves above running variance", CURVES, "variance"),
+    "small-multiples": Kind("Each variant against the baseline", CURVES, "variance"),
+    "sweep": Kind("The sweep", CURVES, "variance"),
+    "variance": Kind("Running variance in three forms", CURVES, "variance"),
+    "exact": Kind("Learned against exact values", EXACT, "exact"),
+}
+"""The figures of an environment in the order of the page."""
+TOGETHER = {
+    "sample-efficiency": Kind("Sample efficiency as the world grows: table against network"),
+}
+"""Those of all environments."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing on the page."""
+
+    id: str
+    title: str
+    svg: Markup
+    values: str
+    """Which of ``Drawings.values`` its panels tell; '' where it has none."""
+
+
+@dataclass
+class Drawings:
+    """Collects what several figures share: the shapes of letters, and the numbers behind."""
+
+    results: Results
+    lines: Sequence[Line]
+    glyphs: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def environments(self) -> list[dict[str, Any]]:
+        """What the page says of each environment."""
+        return [self._environment(environment["env_id"]) for environment in self.results.environments]
+
+    def together(self) -> dict[str, Figure]:
+        """The figures of all environments together, as far as they were drawn."""
+        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in TOGETHER.items())
+        return {figure.id: figure for figure in found if figure is not None}
+
+    def _environment(self, env_id: str) -> dict[str, Any]:
+        stem = env_folder(env_id)
+        here = [line for line in self.lines if line.row.env_id == env_id]
+        figures = []
+        if env_id in drawable(self.results):
+            for name, kind in KINDS.items():
+                figure = self._figure(f"{stem}-{name}", kind, f"{stem}-{kind.file}", env_id, here)
+                figures += [figure] if figure is not None else []
+        return {
+            "id": env_id,
+            "anchor": stem,
+            "standing": self.results.standing_text(env_id),
+            "figures": figures,
+            "lines": [tables.cells(line) for line in here],
+        }
+
+    def _figure(self, name: str, kind: Kind, file: str, env_id: str, lines: Sequence[Line]) -> Figure | None:
+        """A figure if it was drawn; its numbers are read once for all figures that share them."""
+        path = self.results.folder / "figures" / f"{name}.svg"
+        if not path.is_file():
+            return None
+        told = f"values-{file}" if kind.numbers else ""
+        if kind.numbers and told not in self.values:
+            rows = [line.row for line in lines]
+            self.values[told] = values(path.with_name(f"{file}.csv"), kind.numbers, rows)
+        svg = inline(path, name, described(env_id, kind.title, lines if env_id else []), self.glyphs)
+        return Figure(name, kind.title, svg, told)
+
+
+def described(env_id: str, title: str, lines: Sequence[Line]) -> str:
+    """A figure in words: what it shows, of which rows, and where they end."""
+    known = [line for line in lines if np.isfinite(line.numbers["final_return"].point)]
+    text = f"{env_id}: {title.lower()}." if env_id else f"{title}."
+    if not known:
+        return text
+    ordered = sorted(known, key=lambda line: -line.numbers["final_return"].point)
+    chosen = ordered if len(ordered) <= NAMED else [ordered[0], ordered[-1]]
+    ends = ", ".join(f"{line.row.name} {_final(line)}" for line in chosen)
+    counts = sorted({line.n for line in known})
+    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    which = "" if chosen is ordered else ", highest and lowest"
+    return f"{text} {len(lines)} rows, {n}; mean final return{which}: {ends}."
+
+
+def _final(line: Line) -> str:
+    return tables.number_text("final_return", line.numbers["final_return"].point)

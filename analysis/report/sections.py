@@ -1,0 +1,122 @@
+"""The sections of the page below the environments: tables of evidence with how to read them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis import (
+    aggregated,
+    comparisons,
+    corners,
+    effects,
+    lags,
+    selection,
+    sentences,
+    stability,
+)
+from analysis.evidence import Evidence
+from analysis.report.drawings import Figure
+from analysis.sheets import Sheet
+from analysis.tables import number_text
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what is said first, figures, tables, and how to read them."""
+
+    id: str
+    title: str
+    sheets: Sequence[Sheet] = ()
+    notes: Sequence[str] = ()
+    answers: Sequence[sentences.Answer] = ()
+    figures: Sequence[Figure] = ()
+
+
+def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Figure]) -> list[Section]:
+    """The sections that the stored runs can fill, in the order of the page."""
+    efficiency = [figure for name, figure in figures.items() if name == "sample-efficiency"]
+    made = [
+        Section(
+            "growth",
+            "Table against network",
+            [sheet for figure in efficiency if (sheet := growth(found.results.folder, figure))],
+            figures=efficiency,
+        ),
+        Section(
+            "aggregates",
+            "Aggregates of normalised scores",
+            aggregated.sheets(found.pooled),
+            [*aggregated.notes(found.pooled), *aggregated.left_out(found.boards)],
+            figures=[figure for figure in figures.values() if figure not in efficiency],
+        ),
+        Section(
+            "comparisons",
+            "Each row against the baseline",
+            comparisons.sheets(found.compared),
+            comparisons.notes(),
+        ),
+        Section(
+            "who-selects",
+            "Who selects and who evaluates",
+            corners.sheets(found.corners),
+            corners.notes(),
+        ),
+        Section(
+            "lags",
+            "Hard against soft target at the same lag",
+            lags.sheets(found.lagged, found.rows),
+            lags.notes(),
+            sentences.answers(found.lagged, names, "the hard target of the same lag"),
+        ),
+        Section(
+            "best",
+            "Each variant at its best",
+            selection.sheets(found.chosen),
+            selection.notes(found.chosen),
+        ),
+        Section(
+            "stability",
+            "Stability",
+            stability.sheets(found.boards, lambda title: title != stability.DIAGNOSTICS),
+            stability.notes(found.boards) if found.boards else [],
+        ),
+        Section("effects", "Which trick does what", effects.sheets(found.sized), effects.notes()),
+        Section(
+            "diagnostics",
+            "Diagnostics",
+            stability.sheets(found.boards, lambda title: title == stability.DIAGNOSTICS),
+        ),
+    ]
+    return [section for section in made if section.sheets or section.figures]
+
+
+def growth(folder: Path, figure: Figure) -> Sheet | None:
+    """The numbers of the figure of sample efficiency, from its CSV."""
+    with open(folder / "figures" / f"{figure.id}.csv", encoding="utf-8", newline="") as file:
+        records = list(csv.DictReader(file))
+    if not records:
+        return None
+    head = ["function", "variant", "environment", "states", "n", f"steps to regret {records[0]['level']}"]
+    body = [
+        [*(one[key] for key in ("function", "variant", "env_id", "states", "n")), _waited(one)]
+        for one in records
+    ]
+    return Sheet(
+        "Steps to a good policy, by size of the world", head, body, {"function", "variant", "environment"}
+    )
+
+
+def _waited(one: Mapping[str, str]) -> str:
+    """'700 [600, 900]', 'not reached by 3 of 3'."""
+    missed = f"not reached by {one['missed']} of {one['n']}" if int(one["missed"]) else ""
+    if not one["median"]:
+        return missed
+    low, high = (
+        number_text("steps_to_threshold", float(one[end])) if one[end] else "…" for end in ("low", "high")
+    )
+    median = number_text("steps_to_threshold", float(one["median"]))
+    text = median if one["n"] == "1" else f"{median} [{low}, {high}]"
+    return f"{text}; {missed}" if missed else text
