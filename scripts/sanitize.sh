@@ -22,6 +22,7 @@ digest=$("$python" -c 'from ablations.native import library; print(library.diges
     -fsanitize=address,undefined -fno-sanitize-recover=all "-DSOURCE_DIGEST=\"$digest\"" \
     -o "$folder/sanitized.so" ablations/native/kernels.cpp
 
-# the interpreter itself is not built with them: their runtime comes first, and its own leaks are not ours
+# -s: what a sanitiser says goes to the terminal, not into pytest's capture. The interpreter is not built with them:
+# their runtime comes first, and its leaks are not ours
 LD_PRELOAD=$("$cxx" -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 ABLATIONS_NATIVE=$folder/sanitized.so \
-    "$python" -m pytest -q -p no:cacheprovider tests/ablations/test_native.py
+    "$python" -m pytest -q -s -p no:cacheprovider tests/ablations/test_native.py
