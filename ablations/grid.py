@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ablations import attempts, families, provenance, store
+from ablations import attempts, families, packed, provenance, store
 from ablations.engines import Engine, Means, make
 from ablations.lock import hold
 from ablations.store import Standing
@@ -82,12 +82,13 @@ def run(
             progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
         scores = _known_scores(study, folder, progress)
         store.write_study(folder, study.plain(_numbers(scores)))
+        for name, reason in packed.unreadable(folder).items():
+            progress.note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
         states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
         missing = [run for run in chosen if not _complete(states[run.path], study.record.weights)]
         for each in missing:
             if states[each.path].state == "damaged":
-                where = quarantine(folder, each.path)
-                progress.note(f"{each.path}: {states[each.path].reason}; moved to {where}")
+                progress.note(f"{each.path}: {states[each.path].reason}; {_put_aside(folder, each.path)}")
         unscored = {each.env_id for each in chosen} - set(scores)
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
         if not missing and not unscored:
@@ -139,8 +140,8 @@ def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:
 def survey(study: Mapping[str, Any], folder: Path) -> Survey:
     """The standing of every run that a stored study lists, and the run folders that it doesn't."""
     listed = {run["path"]: store.inspect(folder / run["path"], run["key"]) for run in study["runs"]}
-    present = (path.relative_to(folder).as_posix() for path in sorted(folder.glob("runs/*/*/seed-*")))
-    return Survey(listed, {path: store.inspect(folder / path) for path in present if path not in listed})
+    others = (path for path in store.stored_runs(folder) if path not in listed)
+    return Survey(listed, {path: store.inspect(folder / path) for path in others})
 
 
 def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
@@ -168,6 +169,13 @@ def quarantine(folder: Path, path: str) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(folder / path, target)
     return target.relative_to(folder).as_posix()
+
+
+def _put_aside(folder: Path, path: str) -> str:
+    """Make room for a damaged run's next attempt; says what became of it. What lies in a pack stays there."""
+    if (folder / path).exists():
+        return f"moved to {quarantine(folder, path)}"
+    return "trained again beside its pack"
 
 
 def _cut(group: list[Run], parts: int) -> Iterator[list[Run]]:

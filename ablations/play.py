@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,11 +79,11 @@ class Greedy:
 
 def open_run(run_dir: Path) -> StoredRun:
     """The run of a folder, once it is certain that it stands and has its weights. Raises Unplayable."""
-    if not run_dir.is_dir():
-        raise Unplayable("a file, not a run's folder" if run_dir.exists() else "no such folder")
-    if not (run_dir / store.MANIFEST).is_file():
-        raise Unplayable(f"holds no run (no {store.MANIFEST}){_example(run_dir)}")
     found = store.inspect(run_dir)
+    if found.manifest is None and not run_dir.is_dir():
+        raise Unplayable("a file, not a run's folder" if run_dir.exists() else "no such folder")
+    if found.manifest is None and not (run_dir / store.MANIFEST).is_file():
+        raise Unplayable(f"holds no run (no {store.MANIFEST}){_example(run_dir)}")
     if not found.stands or found.manifest is None:
         raise Unplayable(
             f"the run does not stand: {found.state}{f', {found.reason}' if found.reason else ''}"
@@ -95,7 +96,7 @@ def open_run(run_dir: Path) -> StoredRun:
     missing = {"env_id", "env_args", "slots", "settings", "seed", "entropy"} - found.manifest["config"].keys()
     if missing:
         raise Unplayable(f"its manifest's configuration lacks {', '.join(sorted(missing))}")
-    return StoredRun(found.manifest, _arrays(run_dir / store.WEIGHTS))
+    return StoredRun(found.manifest, _arrays(run_dir))
 
 
 def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, Layers]:
@@ -137,10 +138,10 @@ def play(
     return Played(start_seed, total, length, bool(terminated), bool(truncated), cut)
 
 
-def _arrays(path: Path) -> dict[str, store.Array]:
-    """The arrays of an ``.npz``; nothing in it is unpickled."""
+def _arrays(run_dir: Path) -> dict[str, store.Array]:
+    """The arrays of a run's ``.npz``; nothing in it is unpickled."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(store.read_file(run_dir, store.WEIGHTS)), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (
         OSError,
@@ -150,8 +151,9 @@ def _arrays(path: Path) -> dict[str, store.Array]:
         MemoryError,
         AttributeError,
         zipfile.BadZipFile,
+        store.Damaged,
     ) as problem:
-        raise Unplayable(f"{path.name} can't be read: {problem}") from None
+        raise Unplayable(f"{store.WEIGHTS} can't be read: {problem}") from None
 
 
 def _example(folder: Path) -> str:

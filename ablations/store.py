@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ablations import upgrades
+from ablations import packed, upgrades
+from ablations.digests import series_sha256 as series_sha256
 
 SCHEMA_VERSION = 2
 """Of manifests. What earlier versions wrote is read through ``ablations.upgrades``."""
@@ -186,7 +187,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         if isinstance(problem, OSError):
             raise Unwritten(path, len(data), problem) from None
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -226,14 +227,22 @@ def write_run(
     contents = {f"{name}.parquet": (parquet_bytes(table), table.num_rows) for name, table in tables.items()}
     if weights is not None:
         contents[WEIGHTS] = (npz_bytes(weights), len(weights))
-    files = {}
-    for name, (data, rows) in contents.items():
-        write_atomic(run_dir / name, data)
-        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
+    files = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": rows}
+        for name, (data, rows) in contents.items()
+    }
     full = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
     if "episodes" in tables:
         full["series_sha256"] = series_sha256(tables["episodes"])
-    write_atomic(run_dir / MANIFEST, manifest_bytes(full))
+    commit(run_dir, {name: data for name, (data, _) in contents.items()}, manifest_bytes(full))
+
+
+def commit(run_dir: Path, contents: Mapping[str, bytes], manifest: bytes) -> None:
+    """Commit a run whose files are at hand as bytes: the old manifest goes first, the new one comes last."""
+    (run_dir / MANIFEST).unlink(missing_ok=True)
+    for name, data in contents.items():
+        write_atomic(run_dir / name, data)
+    write_atomic(run_dir / MANIFEST, manifest)
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
@@ -270,20 +279,6 @@ def tabulate(
     return pa.table(who | dict(columns), schema=schema) if count else schema.empty_table()
 
 
-def series_sha256(table: pa.Table) -> str:
-    """The digest of a table's numbers alone: for each numeric column its name, dtype and little-endian bytes."""
-    digest = hashlib.sha256()
-    for field in table.schema:
-        if pa.types.is_string(field.type):
-            continue
-        values = table.column(field.name).to_numpy()
-        little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-        digest.update(field.name.encode("ascii"))
-        digest.update(little.dtype.name.encode("ascii"))
-        digest.update(little.tobytes())
-    return digest.hexdigest()
-
-
 # ---- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -299,34 +294,97 @@ def read_study(folder: Path) -> dict[str, Any]:
 
 
 def inspect(run_dir: Path, key: str | None = None) -> Standing:
-    """What stands in a run's folder. With ``key``, the manifest must belong to it."""
+    """What stands of a run, in its folder or in a pack. With ``key``, the manifest must belong to it."""
     link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
     if link is not None:
         return Standing("damaged", f"{link.name} is a link")
     try:
         stored, data = _read_json(run_dir / MANIFEST)
     except FileNotFoundError:
+        in_pack = packed.find(run_dir)
+        if in_pack is not None:
+            return _inspect_packed(in_pack, key)
         leftovers = run_dir.is_dir() and any(run_dir.iterdir())
         return Standing("damaged", "files without a manifest") if leftovers else Standing("missing")
     except Damaged as problem:
         return Standing("damaged", str(problem))
+    return _standing(stored, data, key, lambda name, facts: _file_problem(run_dir, name, facts))
+
+
+def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
+    """A stored table of a run that stands. Raises Damaged where a pack can't be read any more."""
+    in_pack = _packed(run_dir)
+    if in_pack is None:
+        return pq.read_table(run_dir / f"{name}.parquet", partitioning=None)
+    try:
+        return packed.table(in_pack, f"{name}.parquet")
+    except packed.Unreadable as problem:
+        raise Damaged(str(problem)) from None
+
+
+def read_file(run_dir: Path, name: str) -> bytes:
+    """The bytes of a file, which is no table, of a run that stands. Raises Damaged as ``read_table`` does."""
+    in_pack = _packed(run_dir)
+    if in_pack is None:
+        return (run_dir / name).read_bytes()
+    try:
+        return packed.data(in_pack, name)
+    except packed.Unreadable as problem:
+        raise Damaged(str(problem)) from None
+
+
+def glance(run_dir: Path) -> tuple[dict[str, Any] | None, bool]:
+    """A run's manifest as it lies there, and whether the files that it lists have their sizes; reads no table."""
+    in_pack = _packed(run_dir)
+    try:
+        manifest = (
+            _read_json(run_dir / MANIFEST)[0] if in_pack is None else _table_of(in_pack.manifest, MANIFEST)
+        )
+        sizes = {name: facts["bytes"] for name, facts in manifest["files"].items()}
+    except (OSError, Damaged, KeyError, TypeError, AttributeError):
+        return None, False
+    if in_pack is not None:
+        return manifest, packed.has_its_size(in_pack, list(sizes))
+    return manifest, all(_size(run_dir / name) == size for name, size in sizes.items())
+
+
+def stored_runs(folder: Path) -> list[str]:
+    """The paths of all runs of which something is stored below a study's folder, packed ones included."""
+    folders = (path.relative_to(folder).as_posix() for path in folder.glob("runs/*/*/*") if path.is_dir())
+    return sorted({*folders, *packed.runs_in(folder)})
+
+
+def _packed(run_dir: Path) -> packed.PackedRun | None:
+    """The run in its pack, if that is what stands for it: a manifest in the run's own folder comes first."""
+    return None if (run_dir / MANIFEST).exists() else packed.find(run_dir)
+
+
+def _inspect_packed(run: packed.PackedRun, key: str | None) -> Standing:
+    try:
+        stored = _table_of(run.manifest, MANIFEST)
+    except Damaged as problem:
+        return Standing("damaged", str(problem))
+    return _standing(
+        stored, run.manifest, key, lambda name, facts: _name_problem(name, facts) or packed.problem(run, name)
+    )
+
+
+def _standing(
+    stored: dict[str, Any], data: bytes, key: str | None, file_problem: Callable[[str, Any], str]
+) -> Standing:
+    """What a manifest, read from ``data``, stands for. ``file_problem`` says what is wrong with a file it lists."""
     manifest = upgrades.upgraded(stored, SCHEMA_VERSION, upgrades.MANIFEST)
     if manifest is None:
         return Standing("damaged", _unknown_schema(stored))
     if stored["schema_version"] >= SIGNED_SINCE and not _signed(stored, data):
         return Standing("damaged", "the manifest does not match its own digest", manifest)
-    reason = _why_not(run_dir, manifest, key)
+    reason = _why_not(manifest, key, file_problem)
     if reason:
         return Standing("damaged", reason, manifest)
     return Standing(manifest["status"], "", manifest)
 
 
-def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
-    """A stored table of a run that stands."""
-    return pq.read_table(run_dir / f"{name}.parquet", partitioning=None)
-
-
-def _why_not(run_dir: Path, manifest: Mapping[str, Any], key: str | None) -> str:
+def _why_not(manifest: Mapping[str, Any], key: str | None, file_problem: Callable[[str, Any], str]) -> str:
     """Why a manifest can't be trusted, or an empty text."""
     status, config, files = manifest.get("status"), manifest.get("config"), manifest.get("files")
     if status not in STANDING + ATTEMPTS:
@@ -342,15 +400,21 @@ def _why_not(run_dir: Path, manifest: Mapping[str, Any], key: str | None) -> str
     if status in STANDING and "episodes.parquet" not in files:
         return "the manifest lists no episodes.parquet"
     for name, facts in files.items():
-        wrong = _file_problem(run_dir, name, facts)
+        wrong = file_problem(name, facts)
         if wrong:
             return wrong
     return ""
 
 
-def _file_problem(run_dir: Path, name: str, facts: Any) -> str:
+def _name_problem(name: str, facts: Any) -> str:
     if not re.fullmatch(r"[a-z_]+\.(parquet|npz)", name) or not isinstance(facts, dict):
         return f"the manifest lists a strange file {name!r}"
+    return ""
+
+
+def _file_problem(run_dir: Path, name: str, facts: Any) -> str:
+    if strange := _name_problem(name, facts):
+        return strange
     path = run_dir / name
     if path.is_symlink() or not path.is_file():
         return f"{name} is missing or not a plain file"
@@ -358,6 +422,13 @@ def _file_problem(run_dir: Path, name: str, facts: Any) -> str:
     if len(data) != facts.get("bytes") or hashlib.sha256(data).hexdigest() != facts.get("sha256"):
         return f"{name} does not match its digest"
     return ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _signed(manifest: Mapping[str, Any], data: bytes) -> bool:
@@ -378,16 +449,22 @@ def _read_json(path: Path) -> tuple[dict[str, Any], bytes]:
         raise Damaged(f"{path.name} is a link")
     try:
         data = path.read_bytes()
-        value = json.loads(data)
-    except (UnicodeDecodeError, ValueError, RecursionError) as problem:
-        raise Damaged(f"{path.name} is not readable JSON ({problem})") from None
     except NotADirectoryError:
         raise FileNotFoundError(path) from None
     except IsADirectoryError:
         raise Damaged(f"{path.name} is a folder") from None
+    return _table_of(data, path.name), data
+
+
+def _table_of(data: bytes, name: str) -> dict[str, Any]:
+    """The table that these bytes of a file are. Raises Damaged."""
+    try:
+        value = json.loads(data)
+    except (UnicodeDecodeError, ValueError, RecursionError) as problem:
+        raise Damaged(f"{name} is not readable JSON ({problem})") from None
     if not isinstance(value, dict):
-        raise Damaged(f"{path.name} holds no table")
-    return value, data
+        raise Damaged(f"{name} holds no table")
+    return value
 
 
 def _free_bytes(path: Path) -> int | None:
@@ -398,7 +475,7 @@ def _free_bytes(path: Path) -> int | None:
     return None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut, where the file system lets a folder be synced."""
     try:
         handle = os.open(folder, os.O_RDONLY)

@@ -267,8 +267,7 @@ def load(folder: str | Path) -> pd.DataFrame:
 def strangers(folder: Path, study: Mapping[str, Any]) -> tuple[str, ...]:
     """Folders of stored runs that the study doesn't list, relative to its folder."""
     listed = {run["path"] for run in study["runs"]}
-    found = (path.relative_to(folder).as_posix() for path in folder.glob("runs/*/*/*") if path.is_dir())
-    return tuple(sorted(path for path in found if path not in listed))
+    return tuple(path for path in store.stored_runs(folder) if path not in listed)
 
 
 def _numbers(table: pa.Table | None) -> dict[str, Floats]:
@@ -315,7 +314,7 @@ def _stored(manifest: Mapping[str, Any]) -> set[str]:
 def _read_table(run_dir: Path, name: str) -> pa.Table:
     try:
         table = store.read_table(run_dir, name)
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, pa.ArrowInvalid, store.Damaged) as problem:
         raise _Unreadable(f"{name}.parquet can't be read: {problem}") from None
     if not table.schema.equals(SCHEMAS[name]):
         raise _Unreadable(f"{name}.parquet has other columns than the schema's")

@@ -16,7 +16,6 @@ from typing import Any
 from ablations import store
 
 STAMP = ".stamp.json"
-TABLES = ("episodes", "probes", "evaluations", "exact")
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
 """Libraries another version of which may draw or compute another byte."""
 DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")
@@ -59,20 +58,9 @@ def sha256(data: bytes) -> str:
 
 
 def _facts(run_dir: Path) -> list[Any]:
-    """What decides how a run is drawn: facts of its manifest, and the sizes of its tables."""
-    try:
-        manifest = json.loads((run_dir / store.MANIFEST).read_bytes())
-        facts = [manifest.get(name) for name in DECIDES]
-    except (OSError, ValueError, AttributeError):
-        facts = [None]
-    return [run_dir.name, [_size(run_dir / f"{name}.parquet") for name in TABLES], *facts]
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    """What decides how a run is drawn: facts of its manifest, and whether its files have the sizes stated there."""
+    manifest, sized = store.glance(run_dir)
+    return [run_dir.name, sized, *((manifest or {}).get(name) for name in DECIDES)]
 
 
 def _program() -> str:

@@ -23,6 +23,8 @@ COMMANDS = {
     "run": ("run", "run what is missing of a study"),
     "status": ("status", "show what stands of a study"),
     "verify": ("verify", "check the stored results of a study: digests, schema, keys"),
+    "pack": ("pack", "move a study's finished runs into a few large files; everything reads them as before"),
+    "unpack": ("pack", "give every packed run a folder of its own again"),
     "where": ("where", "print the folder of a study's results"),
     "play": ("play", "play greedy episodes with a stored run's final weights; --gif records them"),
 }
@@ -86,7 +88,8 @@ def _collected(parser: Parser, name: str, rest: list[str]) -> argparse.Namespace
         if value == [] or value is _NO_VALUE:
             problems.append(Problem(WHERE, f"--{option.replace('_', '-')}", "needs a value"))
             setattr(arguments, option, None)
-    arguments.module, arguments.help_text, arguments.problems = COMMANDS[name][0], "", problems
+    arguments.command, arguments.module = name, COMMANDS[name][0]
+    arguments.help_text, arguments.problems = "", problems
     return arguments
 
 

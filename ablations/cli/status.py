@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ablations import asked, grid, store
+from ablations import asked, grid, packed, store
 from ablations.cli.speech import reason_of, say, table, together
 
 ALL_STAND, SOME_DO_NOT = 0, 1
@@ -32,6 +32,8 @@ def main(arguments: Namespace) -> int:
     for path, standing in survey.states.items():
         if not standing.stands and standing.state != "missing":
             say(f"  {standing.state}: {path}{reason_of(standing)}")
+    for name, reason in packed.unreadable(folder).items():
+        say(f"  damaged: {name} ({reason}); its runs are missing")
     stand = sum(standing.stands for standing in survey.states.values())
     say(f"{stand} of {len(survey.states)} runs stand ({folder})")
     if survey.strangers:

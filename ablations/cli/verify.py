@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ablations import asked, grid, store
+from ablations import asked, grid, packed, store
 from ablations.cli.speech import reason_of, say, table, together
 from ablations.store import Standing
 
@@ -28,7 +28,7 @@ def main(arguments: Namespace) -> int:
         say(f"{folder / store.STUDY}: damaged: {damage}")
         return NOT_WHOLE
     survey = grid.survey(stored, folder)
-    failures = []
+    failures = [{"run": name, "failure": reason} for name, reason in packed.unreadable(folder).items()]
     for run in stored["runs"]:
         failure = _failure(stored, run, folder / run["path"], survey.states[run["path"]])
         if failure:

@@ -229,7 +229,7 @@ def change(run: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     edit(manifest["config"])
     manifest["key"] = store.key_of(manifest["config"])
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "manifest.json").write_bytes(store.manifest_bytes(manifest))
 
 
 def rewrite(run: Path, data: bytes) -> None:
@@ -237,7 +237,7 @@ def rewrite(run: Path, data: bytes) -> None:
     (run / "weights.npz").write_bytes(data)
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["files"]["weights.npz"] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "manifest.json").write_bytes(store.manifest_bytes(manifest))
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_a_folder_without_a_run_is_refused_with_the_run_nearest_below_it(cartpol
 def test_a_run_without_weights_is_refused_with_how_to_record_them(copy: Path, said: Said):
     manifest = json.loads((copy / "manifest.json").read_text())
     del manifest["files"]["weights.npz"]  # what lies there then is not the run's own
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "manifest.json").write_bytes(store.manifest_bytes(manifest))
     assert "stored without its weights; set `weights = true` under [record]" in refused(said, copy)
     (copy / "weights.npz").unlink()
     assert "stored without its weights; set `weights = true` under [record]" in refused(said, copy)
@@ -268,7 +268,7 @@ def test_a_run_that_does_not_stand_is_refused_with_the_reason(copy: Path, said: 
     (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes()[:-1] + b"x")
     assert "does not stand: damaged, weights.npz does not match its digest" in refused(said, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps({**manifest, "status": "failed", "files": {}}))
+    (copy / "manifest.json").write_bytes(store.manifest_bytes({**manifest, "status": "failed", "files": {}}))
     assert "does not stand: failed" in refused(said, copy)
 
 

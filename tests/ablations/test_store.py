@@ -249,7 +249,7 @@ def test_a_new_attempt_takes_the_old_manifest_away_first(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "parquet_bytes", full)
+    monkeypatch.setattr(store, "write_atomic", full)
     with pytest.raises(OSError, match="No space"):
         written(tmp_path)
     assert not (run / "manifest.json").exists()

@@ -1,0 +1,58 @@
+"""``pack`` and ``unpack``: the runs of a study in a few large files, or each in a folder of its own."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from ablations import asked, lock, packing, store
+from ablations.cli.speech import printable, say, together, warn
+
+DONE, NOT_DONE, HELD = 0, 1, 3
+MOST_NAMED = 10
+
+
+def main(arguments: Namespace) -> int:
+    """Move what stands into packs, or what lies in packs back into folders."""
+    pack = arguments.command == "pack"
+    _, folder = together(
+        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
+    )
+    try:
+        order = [run["path"] for run in store.read_study(folder)["runs"]]
+    except FileNotFoundError:
+        say(f"{folder}: never run; there is nothing to {'pack' if pack else 'unpack'}")
+        return NOT_DONE
+    except store.Damaged as damage:
+        say(f"{folder / store.STUDY}: damaged: {damage}; `run` writes it anew")
+        return NOT_DONE
+    try:
+        with lock.hold(folder):
+            moved = packing.pack(folder, order) if pack else packing.unpack(folder)
+    except lock.Held as held:
+        warn(f"{folder}: the study is held by {held}; nothing was changed")
+        return HELD
+    except (packing.Refused, OSError) as problem:
+        warn(f"{folder}: {problem}; every run still stands where it stood, the same command goes on")
+        return NOT_DONE
+    _report(folder, moved, pack)
+    return NOT_DONE if moved.left and not pack else DONE
+
+
+def _report(folder: Path, moved: packing.Moved, pack: bool) -> None:
+    for path, reason in list(moved.left.items())[:MOST_NAMED]:
+        say(f"  left as it is: {path} ({printable(reason)})")
+    if len(moved.left) > MOST_NAMED:
+        say(f"  and {len(moved.left) - MOST_NAMED} more")
+    if moved.renewed:
+        say(
+            f"{len(moved.renewed)} runs hold the same rows in other bytes (another version of pyarrow wrote them); "
+            "their manifests state the new digests"
+        )
+    where = (
+        f"into {', '.join(moved.packs) or 'no pack'}"
+        if pack
+        else f"out of {', '.join(moved.packs) or 'no pack'}"
+    )
+    files = f"{moved.files_before:,} files before, {moved.files_after:,} now"
+    say(f"{moved.runs} runs moved {where}; {files} ({folder})")
