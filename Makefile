@@ -8,6 +8,8 @@ RESULTS ?= results
 JOBS ?=
 SEEDS ?=
 STEPS ?=
+PUREJAXRL ?=
+JSON ?=
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q --numprocesses auto --maxprocesses 8
@@ -17,17 +19,18 @@ FIND_FOLDER = folder=$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help ablate smoke figures report test check lint slow sanitize bench clean setup
+.PHONY: help ablate smoke figures report test check lint slow sanitize bench bench-peers clean setup
 
 help: ## this list
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  %-9s%s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  %-13s%s\n' "$$name" "$$text"; done
 	@echo 'Variables, with what they are now:'
 	@echo '  STUDY=$(STUDY)  a study that ships (python -m ablations list) or a file.toml'
 	@echo '  RESULTS=$(RESULTS)  where results go'
 	@echo '  JOBS=$(JOBS)  processes at a time; empty: as many as there are cores'
 	@echo '  SEEDS=$(SEEDS)  STEPS=$(STEPS)  seeds (0 to N-1) and environment steps per run; empty: as the study says'
+	@echo '  PUREJAXRL=$(PUREJAXRL)  JSON=$(JSON)  for bench-peers: a checkout of PureJaxRL, and a file for the numbers'
 	@echo '  PYTHON=$(PYTHON)  the Python to build .venv with, 3.11 or newer'
 	@echo '  TORCH_INDEX=$(TORCH_INDEX)  asked for torch first, for five seconds'
 
@@ -71,8 +74,12 @@ sanitize: setup ## the compiled engine's tests under address and undefined-behav
 bench: setup ## lane-steps per second against the lessons' loop, per variant
 	@$(PY) -m scripts.bench
 
-clean: ## remove .venv, caches and builds; never results
-	@rm -rf .venv build dist *.egg-info ablations/native/*.so .pytest_cache .hypothesis .mypy_cache .ruff_cache
+bench-peers: setup ## the same work in other people's DQN, in turns with ours, on one core (.venv-peers)
+	@TORCH_INDEX='$(TORCH_INDEX)' $(PY) -m scripts.bench_peers $(if $(PUREJAXRL),--purejaxrl '$(PUREJAXRL)') \
+		$(if $(JSON),--json '$(JSON)')
+
+clean: ## remove .venv, .venv-peers, caches and builds; never results
+	@rm -rf .venv .venv-peers build dist *.egg-info ablations/native/*.so .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@find ablations analysis scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: ## make .venv ready and do nothing else

@@ -2,7 +2,7 @@
 
 The work: CartPole-v1, two hidden layers of 64, batch 64, one update per environment step, Adam, hard target every 100
 updates, one torch thread. Configurations take turns, so that whatever else the machine does meets all of them alike;
-medians over the turns are printed, and ratios are taken within a turn.
+medians over the turns, in seconds of processor time, are printed, and ratios are taken within a turn.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import pytest
 from tests.setup.sources import REPO
 
 MAKEFILE = (REPO / "Makefile").read_text("utf-8")
-TARGETS = re.findall(r"^([a-z]+):[^=\n]*## ", MAKEFILE, re.M)
-CONTRACT = {"ablate", "test", "check", "smoke", "figures", "report", "bench", "clean", "help"}
+TARGETS = re.findall(r"^([a-z-]+):[^=\n]*## ", MAKEFILE, re.M)
+CONTRACT = {"ablate", "test", "check", "smoke", "figures", "report", "bench", "bench-peers", "clean", "help"}
 
 # Answers questions about itself truly, makes a "virtual environment" that holds only itself, and writes down what pip
 # is asked for. The file `no-network` beside it makes pip fail.
@@ -61,6 +61,8 @@ def test_help_names_every_variable_and_its_value():
         "SEEDS=",
         "STEPS=",
         "RESULTS=results",
+        "PUREJAXRL=",
+        "JSON=",
         "PYTHON=",
         "TORCH_INDEX=http",
     ):
@@ -86,14 +88,16 @@ def test_clean_removes_what_was_set_up_and_no_result(copy):
     for kept in ("results/core/study.json", "ablations/code.py"):
         (copy / kept).parent.mkdir(parents=True, exist_ok=True)
         (copy / kept).write_text("kept")
-    for gone in (".venv", ".mypy_cache", "ablations/__pycache__"):
+    for gone in (".venv", ".venv-peers", ".mypy_cache", "ablations/__pycache__"):
         (copy / gone).mkdir(parents=True)
     for needed in ("analysis", "tests"):
         (copy / needed).mkdir()
     assert make("clean", cwd=copy).returncode == 0
     assert (copy / "results/core/study.json").exists()
     assert (copy / "ablations/code.py").exists()
-    assert not [p for p in (".venv", ".mypy_cache", "ablations/__pycache__") if (copy / p).exists()]
+    assert not [
+        p for p in (".venv", ".venv-peers", ".mypy_cache", "ablations/__pycache__") if (copy / p).exists()
+    ]
 
 
 @pytest.fixture

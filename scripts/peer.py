@@ -1,0 +1,240 @@
+"""One side of `make bench-peers`, in a process of its own and held to one core: gets ready, then takes turns.
+
+    echo 16 | python -m scripts.peer dqn --lanes 16 --seconds 1
+
+It answers in lines of JSON. The first says that it is ready (or what failed), with versions; after that each line read,
+a number of lanes, is answered by one turn of that many, in lane-steps (environment step and update) per second. What
+gets it ready (compiling, filling the buffer, first updates) is never in a turn.
+
+The work, on every side: CartPole-v1, two hidden layers of 64, ReLU, batch 64, one update per environment step, Adam,
+hard target every 100 steps, buffer 10,000 and full when timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from scripts.turns import Turn, timed
+
+ENV, BUFFER, BATCH, HIDDEN, TARGET_PERIOD, LEARNING_RATE, GAMMA = (
+    "CartPole-v1",
+    10_000,
+    64,
+    64,
+    100,
+    1e-3,
+    0.99,
+)
+EPSILON = 0.05
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
+
+
+def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
+    """This project's `dqn`: a cohort of so many lanes."""
+    import torch
+
+    from scripts.bench import cohort
+
+    torch.set_num_threads(1)
+    return cohort("dqn", lanes, seconds)[0]
+
+
+def lessons(lanes: int, seconds: float, checkout: Path) -> Turn:
+    """The lessons' loop: 1,000 steps a turn."""
+    from scripts.bench import lessons as turn
+
+    return turn
+
+
+def sb3(lanes: int, seconds: float, checkout: Path) -> Turn:
+    """Stable-Baselines3's DQN as it comes: Huber loss, gradients clipped."""
+    import torch
+    from stable_baselines3 import DQN
+
+    torch.set_num_threads(1)
+    model = DQN(
+        "MlpPolicy",
+        ENV,
+        policy_kwargs={"net_arch": [HIDDEN, HIDDEN]},
+        learning_rate=LEARNING_RATE,
+        gamma=GAMMA,
+        buffer_size=BUFFER,
+        learning_starts=BUFFER,
+        batch_size=BATCH,
+        train_freq=1,
+        target_update_interval=TARGET_PERIOD,
+        exploration_initial_eps=EPSILON,
+        exploration_final_eps=EPSILON,
+        device="cpu",
+        seed=0,
+    )
+
+    def advance(steps: int = 200) -> int:
+        model.learn(steps, log_interval=None, reset_num_timesteps=False)
+        return steps
+
+    advance(BUFFER)  # without an update: learning starts after these
+    advance()
+    return lambda: timed(advance, seconds)
+
+
+def rejax(lanes: int, seconds: float, checkout: Path) -> Turn:
+    """rejax's DQN, seeds vmapped, Double switched off; `train` picks up where it stopped."""
+    import jax
+    from rejax import DQN
+
+    steps = 500
+    algorithm = DQN.create(
+        env=ENV,
+        agent_kwargs={"activation": "relu"},
+        learning_rate=LEARNING_RATE,
+        gamma=GAMMA,
+        buffer_size=BUFFER,
+        fill_buffer=BATCH,
+        batch_size=BATCH,
+        num_envs=1,
+        ddqn=False,
+        target_update_freq=TARGET_PERIOD,
+        polyak=0.0,
+        eps_start=EPSILON,
+        eps_end=EPSILON,
+        total_timesteps=steps,
+        eval_freq=steps,
+        skip_initial_evaluation=True,
+    ).replace(eval_callback=lambda *_: ())
+    train = jax.jit(jax.vmap(lambda state: algorithm.train(train_state=state)[0]), donate_argnums=0)
+    state = jax.jit(jax.vmap(algorithm.init_state))(jax.random.split(jax.random.key(0), lanes))
+
+    def advance() -> int:
+        nonlocal state
+        state = jax.block_until_ready(train(state))
+        return steps * lanes
+
+    for _ in range(BUFFER // steps):
+        advance()
+    return lambda: timed(advance, seconds)
+
+
+def purejaxrl(lanes: int, seconds: float, checkout: Path) -> Turn:
+    """PureJaxRL's `dqn.py`, seeds vmapped, from a checkout.
+
+    It always trains from the beginning. So a turn times a call that fills the buffer and goes on with updates, and a
+    call that only fills it; the difference is what the steps with updates took. The file's network has 120 and 84
+    units: it is given one of the common size.
+    """
+    import flax.linen as nn
+    import jax
+
+    module = _load(checkout / "purejaxrl" / "dqn.py")
+    module.QNetwork = lambda action_dim: nn.Sequential(
+        [nn.Dense(HIDDEN), nn.relu, nn.Dense(HIDDEN), nn.relu, nn.Dense(action_dim)]
+    )
+    updates = 64_000 // lanes
+    seeds = jax.random.split(jax.random.PRNGKey(0), lanes)
+
+    def program(steps: int) -> Callable[[], float]:
+        config = {
+            "ENV_NAME": ENV,
+            "NUM_ENVS": 1,
+            "TOTAL_TIMESTEPS": steps,
+            "BUFFER_SIZE": BUFFER,
+            "LEARNING_STARTS": BUFFER,
+            "BUFFER_BATCH_SIZE": BATCH,
+            "TRAINING_INTERVAL": 1,
+            "TARGET_UPDATE_INTERVAL": TARGET_PERIOD,
+            "TAU": 1.0,
+            "LR": LEARNING_RATE,
+            "GAMMA": GAMMA,
+            "EPSILON_START": EPSILON,
+            "EPSILON_FINISH": EPSILON,
+            "EPSILON_ANNEAL_TIME": 1,
+        }
+        train = jax.jit(jax.vmap(module.make_train(config)))
+
+        def took() -> float:
+            start = time.process_time()
+            jax.block_until_ready(train(seeds))
+            return time.process_time() - start
+
+        took()  # and compiled
+        return took
+
+    fill, fill_and_learn = program(BUFFER), program(BUFFER + updates)
+    return lambda: lanes * updates / (fill_and_learn() - fill())
+
+
+SIDES: dict[str, tuple[Callable[[int, float, Path], Turn], tuple[str, ...]]] = {
+    "dqn": (dqn, ("torch", "gymnasium")),
+    "lessons": (lessons, ("torch", "gymnasium")),
+    "sb3": (sb3, ("stable-baselines3", "torch", "gymnasium")),
+    "rejax": (rejax, ("rejax", "gymnax", "jax")),
+    "purejaxrl": (purejaxrl, ("flashbax", "gymnax", "jax")),
+}
+"""What gets a side ready, and the distributions whose versions decide its speed."""
+
+
+def main() -> None:
+    """Get ready, say so, and answer every line with a turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("--lanes", type=int, nargs="+", required=True)
+    parser.add_argument("--seconds", type=float, default=1.0, help="a turn's length where it has one")
+    parser.add_argument("--checkout", type=Path, default=Path(), help="folder of PureJaxRL")
+    parser.add_argument("--core", type=int, help="the core to be held to")
+    asked = parser.parse_args()
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.environ.update(ONE_THREAD)
+    if asked.core is not None:
+        os.sched_setaffinity(0, {asked.core})  # before any library counts cores
+    get_ready, distributions = SIDES[asked.side]
+    try:
+        turns = {lanes: get_ready(lanes, asked.seconds, asked.checkout) for lanes in asked.lanes}
+        print(
+            json.dumps({"versions": {name: version(name) for name in distributions}}),
+            file=answers,
+            flush=True,
+        )
+        for line in sys.stdin:
+            print(json.dumps({"lane_steps_per_second": turns[int(line)]()}), file=answers, flush=True)
+    except Exception as error:  # whatever it is, the others are still measured
+        traceback.print_exc()
+        print(
+            json.dumps({"failed": f"{type(error).__name__}: {error}".splitlines()[0]}),
+            file=answers,
+            flush=True,
+        )
+        sys.exit(1)
+
+
+def _load(path: Path) -> Any:
+    """The module in a file. It asks for wandb, which is never called here, so an empty one will do."""
+    sys.modules.setdefault("wandb", ModuleType("wandb"))
+    spec = importlib.util.spec_from_file_location("purejaxrl_dqn", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()
