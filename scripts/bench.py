@@ -13,6 +13,8 @@ import statistics
 
 import torch
 
+from ablations import families
+from ablations.cohort import instruction_set
 from ablations.envs.gym import GymLanes
 from ablations.learner import Learner, learn
 from ablations.replay.ring import Transition
@@ -29,18 +31,23 @@ SECONDS = 0.5
 """How long a configuration is timed in each turn."""
 
 
+def engine() -> str:
+    """The engine family that is timed, the best one here, and the instructions it uses."""
+    family = families.available()[0]
+    return f"{family} {instruction_set(family)}"
+
+
 def lessons() -> float:
     """One turn of the lessons' loop."""
     return steps_per_second(1_000, warm_up=BUFFER)
 
 
 def cohort(name: str, lanes: int, seconds: float = SECONDS) -> tuple[Turn, float]:
-    """A cohort past its warm-up, as something to be timed, and its tensors' bytes per lane."""
+    """A cohort of the best engine here, past its warm-up, to be timed, and its tensors' bytes per lane."""
     settings = Settings(total_timesteps=10_000_000, learning_starts=64, buffer_size=BUFFER)
     before = _tensor_bytes()
-    learner = Learner(
-        NAMED[name].variant, settings, GymLanes("CartPole-v1", {}, 0, range(lanes)), 0, range(lanes)
-    )
+    envs = GymLanes("CartPole-v1", {}, 0, range(lanes))
+    learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=families.available()[0])
     memory = (_tensor_bytes() - before) / lanes
     filler = Transition(*(torch.zeros(lanes, *shape) for shape in ((4,), (), (), (), (4,))))
     for _ in range(BUFFER):
@@ -63,9 +70,9 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     print(
-        f"one core, one thread; medians of {repeats} alternating turns; torch {torch.__version__}, ", end=""
+        f"one core, one thread; medians of {repeats} alternating turns; torch {torch.__version__}; ", end=""
     )
-    print(f"{torch.backends.cpu.get_cpu_capability()}\n")
+    print(f"engine {engine()}\n")
 
     made = {f"dqn, {lanes} lanes": cohort("dqn", lanes) for lanes in LANES}
     speeds = take_turns({"lessons": lessons} | {name: turn for name, (turn, _) in made.items()}, repeats)

@@ -205,24 +205,29 @@ def main() -> None:
     os.environ.update(ONE_THREAD)
     if asked.core is not None:
         os.sched_setaffinity(0, {asked.core})  # before any library counts cores
+
+    def say(**answer: object) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
     get_ready, distributions = SIDES[asked.side]
     try:
         turns = {lanes: get_ready(lanes, asked.seconds, asked.checkout) for lanes in asked.lanes}
-        print(
-            json.dumps({"versions": {name: version(name) for name in distributions}}),
-            file=answers,
-            flush=True,
-        )
+        say(versions=_engine(asked.side) | {name: version(name) for name in distributions})
         for line in sys.stdin:
-            print(json.dumps({"lane_steps_per_second": turns[int(line)]()}), file=answers, flush=True)
+            say(lane_steps_per_second=turns[int(line)]())
     except Exception as error:  # whatever it is, the others are still measured
         traceback.print_exc()
-        print(
-            json.dumps({"failed": f"{type(error).__name__}: {error}".splitlines()[0]}),
-            file=answers,
-            flush=True,
-        )
+        say(failed=f"{type(error).__name__}: {error}".splitlines()[0])
         sys.exit(1)
+
+
+def _engine(side: str) -> dict[str, str]:
+    """What computes, of our own side."""
+    if side != "dqn":
+        return {}
+    from scripts.bench import engine
+
+    return {"engine": engine()}
 
 
 def _load(path: Path) -> Any:
