@@ -49,7 +49,8 @@ def cohort(name: str, lanes: int, seconds: float = SECONDS) -> tuple[Turn, float
     envs = GymLanes("CartPole-v1", {}, 0, range(lanes))
     learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=families.available()[0])
     memory = (_tensor_bytes() - before) / lanes
-    filler = Transition(*(torch.zeros(lanes, *shape) for shape in ((4,), (), (), (), (4,))))
+    obs, number = torch.zeros(lanes, 4), torch.zeros(lanes)
+    filler = Transition(obs, number.long(), number, number, obs)
     for _ in range(BUFFER):
         learner.variant.replay.add(learner.memory, filler)
     moments = learn(learner)
