@@ -104,8 +104,12 @@ def test_clean_removes_what_was_set_up_and_no_result(copy):
 def copy(tmp_path: Path) -> Path:
     """What the set-up reads, in a folder of its own, with a space in its name."""
     folder = tmp_path / "a copy"
-    (folder / "scripts").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "scripts/setup.sh"):
+    sources = [path.relative_to(REPO) for path in (REPO / "ablations/native").glob("*.?pp")]
+    named = [
+        Path(n) for n in ("Makefile", "pyproject.toml", "constraints.txt", "setup.py", "scripts/setup.sh")
+    ]
+    for name in (*named, *sources):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPO / name, folder / name)
     return folder
 
