@@ -50,10 +50,11 @@ def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
     """This project's `dqn`: a cohort of so many lanes."""
     import torch
 
-    from scripts.bench import cohort
+    from ablations import families
+    from scripts.timed_cohort import cohort
 
     torch.set_num_threads(1)
-    return cohort("dqn", lanes, seconds)[0]
+    return cohort("dqn", lanes, families.available()[0], seconds).turn
 
 
 def lessons(lanes: int, seconds: float, checkout: Path) -> Turn:

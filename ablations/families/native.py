@@ -30,8 +30,8 @@ SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
     lanes, capacity, width = rows.shape
     t = [part.contiguous() for part in transition]
-    if t[0].dtype != rows.dtype:
-        raise TypeError(f"rows of {rows.dtype} can't hold {t[0].dtype}")
+    if [part.dtype for part in t] != [rows.dtype, torch.int64, rows.dtype, rows.dtype, rows.dtype]:
+        raise TypeError(f"rows of {rows.dtype} take actions of int64 and all else of {rows.dtype}")
     _function("ring_put", rows.dtype)(
         rows.data_ptr(), lanes, capacity, width, slot, t[0].shape[-1],
         t[0].data_ptr(), t[4].data_ptr(), t[1].data_ptr(), t[2].data_ptr(), t[3].data_ptr(),

@@ -46,3 +46,19 @@ EXPORT void tree_find_many(const double* nodes, int64_t lanes, int64_t depth, co
                            int64_t* slot) {
     tree_find(nodes, lanes, depth, mass, batch, slot);
 }
+
+// Floating-point operations of ``rounds`` rounds of independent fused multiply-adds: timed, the most this core can do.
+EXPORT double peak_f32(int64_t rounds) {
+    typedef Vec<float> V;
+    constexpr int CHAINS = REGISTERS == 16 ? 12 : 16;
+    V sum[CHAINS];
+    for (auto& s : sum) s = V::all(1);
+    const V x = V::all(0.999f), y = V::all(0.001f);
+    for (int64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 16
+        for (int c = 0; c < CHAINS; c++) sum[c] = fma(sum[c], x, y);
+    static volatile float sink;
+    float out[V::W];
+    for (auto& s : sum) s.store(out), sink = out[0];
+    return 2.0 * CHAINS * V::W * double(rounds);
+}

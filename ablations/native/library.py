@@ -55,6 +55,7 @@ _BY_TYPE: dict[str, _Signature] = {
 _SIGNATURES: dict[str, _Signature] = {
     "instruction_set": (c_char_p, []),
     "source_digest": (c_char_p, []),
+    "peak_f32": (c_double, [_I]),
     "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _P]),
     "tree_set_many": (c_int, [_P, _I, _I, _P, _I, _P]),
     "tree_find_many": (None, [_P, _I, _I, _P, _I, _P]),

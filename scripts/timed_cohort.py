@@ -1,0 +1,93 @@
+"""A cohort to be timed: on the work that all speeds are quoted for, past its warm-up, with a full buffer.
+
+The work: CartPole-v1, two hidden layers of 64, batch 64, one update per environment step, Adam, hard target every 100
+updates, one torch thread.
+"""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ablations.envs.gym import GymLanes
+from ablations.learner import Learner, learn
+from ablations.network import Network
+from ablations.replay.ring import Transition
+from ablations.settings import Settings
+from ablations.variants import NAMED
+from scripts.turns import Turn, timed
+
+BUFFER = 10_000
+"""Transitions: what is timed draws from a full buffer."""
+SECONDS = 0.5
+"""How long a configuration is timed in each turn."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A cohort as something to be timed."""
+
+    turn: Turn
+    bytes_per_lane: float  # of its tensors
+    flops_per_step: float  # multiplications and additions of a lane's step
+
+
+def cohort(name: str, lanes: int, family: str, seconds: float = SECONDS, **numbers: Any) -> Timed:
+    """Variant ``name`` under ``lanes`` seeds on an engine family; ``numbers`` replace settings."""
+    before = _tensor_bytes()
+    learner = warm(name, lanes, family, **numbers)
+    memory = (_tensor_bytes() - before) / lanes
+    moments = learn(learner)
+    while learner.updates < 50:
+        next(moments)
+
+    def advance() -> int:
+        next(moments)
+        return lanes
+
+    return Timed(lambda: timed(advance, seconds), memory, flops(learner))
+
+
+def warm(name: str, lanes: int, family: str, **numbers: Any) -> Learner:
+    """A learner whose buffer is full, of transitions that all look alike."""
+    torch.set_num_threads(1)
+    shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
+    settings = Settings(**{**shared, **numbers})
+    envs = GymLanes("CartPole-v1", {}, 0, range(lanes))
+    learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=family)
+    nothing = torch.zeros(lanes)
+    filler = Transition(torch.zeros(lanes, 4), nothing.long(), nothing, nothing, torch.zeros(lanes, 4))
+    for _ in range(settings.buffer_size):
+        learner.variant.replay.add(learner.memory, filler)
+    return learner
+
+
+def flops(learner: Learner) -> float:
+    """Multiplications and additions of one lane's environment step and update in the products of its network.
+
+    Forward: acting on one state; Q and Q- on the batch, and once more where the bootstrap asks both of them. Backward:
+    by the weights everywhere, by the inputs everywhere but in the first layer.
+    """
+    v, batch = learner.variant, learner.memory.ones.shape[-1]
+    weights, inner = _products(learner.network)
+    forwards = 2 + (v.bootstrap.kind != "max")
+    return 2.0 * (weights * (1 + batch * (forwards + 1)) + batch * inner)
+
+
+def _products(network: Network) -> tuple[int, int]:
+    """(weights of all layers, weights of the layers that don't see the observation)."""
+    sizes = [(layer.name, layer.fan_in * layer.fan_out) for layer in network.layers]
+    first = sum(size for name, size in sizes if name == "trunk_0")
+    total = sum(size for _, size in sizes)
+    return total, total - first if network.hidden else 0
+
+
+def _tensor_bytes() -> int:
+    """Bytes of all tensors alive, each storage once."""
+    gc.collect()
+    tensors = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
+    storages = [tensor.untyped_storage() for tensor in tensors]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
