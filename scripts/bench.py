@@ -1,7 +1,8 @@
 """How fast lanes are, against the lessons' loop on the same work, in one run on one core.
 
 Configurations take turns, so that whatever else the machine does meets all of them alike; medians over the turns, in
-seconds of processor time, are printed, and ratios are taken within a turn. The work is described in ``scripts/timed_cohort.py``.
+seconds of processor time, are printed, and ratios are taken within a turn. The work is
+described in ``scripts/timed_cohort.py``.
 """
 
 from __future__ import annotations
