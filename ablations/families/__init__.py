@@ -74,6 +74,11 @@ class Family(Protocol):
         ...
 
     @staticmethod
+    def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
+        """Leaf ``slot`` of every tree (L, 2 M) becomes ``value`` (L,); sums follow."""
+        ...
+
+    @staticmethod
     def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
         """Leaves ``index`` (L, B) of trees (L, 2 M) become ``value``, of duplicates the last; sums follow."""
         ...

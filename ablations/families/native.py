@@ -50,6 +50,10 @@ def take(rows: Tensor, index: Tensor) -> Tensor:
     return out
 
 
+def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
+    tree_set(nodes, torch.full((len(nodes), 1), slot), value[:, None])
+
+
 def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
     lanes, width = nodes.shape
     index, value = index.contiguous(), value.contiguous()

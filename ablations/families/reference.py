@@ -30,6 +30,14 @@ def take(rows: Tensor, index: Tensor) -> Tensor:
     return flat.index_select(0, (index + _starts(lanes, capacity)).view(-1)).view(*index.shape, width)
 
 
+def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
+    node = nodes.shape[1] // 2 + slot
+    nodes[:, node] = value
+    while node > 1:
+        node //= 2
+        nodes[:, node] = nodes[:, 2 * node] + nodes[:, 2 * node + 1]
+
+
 def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
     lanes, width = nodes.shape  # width = 2 M, M a power of two
     flat = nodes.view(-1)

@@ -30,11 +30,7 @@ class SumTree:
 
     def set_slot(self, slot: int, value: Tensor) -> None:
         """Leaf ``slot`` of every lane becomes ``value`` (L,)."""
-        node = self.leaves + slot
-        self.nodes[:, node] = value
-        while node > 1:
-            node //= 2
-            self.nodes[:, node] = self.nodes[:, 2 * node] + self.nodes[:, 2 * node + 1]
+        self.family.tree_put(self.nodes, slot, value)
 
     def set_many(self, index: Tensor, value: Tensor) -> None:
         """Leaves ``index`` (L, B) become ``value`` (L, B); of duplicates the last one counts."""

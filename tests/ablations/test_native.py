@@ -183,6 +183,9 @@ def test_sum_trees_are_the_references_bit_for_bit(lanes: int, capacity: int, bat
         value = torch.rand(lanes, batch, generator=rng, dtype=torch.float64)
         native.tree_set(mine, index, value)
         reference.tree_set(its, index, value)
+        slot = int(index[0, 0])
+        native.tree_put(mine, slot, value[:, 0])
+        reference.tree_put(its, slot, value[:, 0])
         assert torch.equal(mine, its)
         mass = torch.rand(lanes, batch, generator=rng, dtype=torch.float64) * mine[:, 1:2]
         assert torch.equal(native.tree_find(mine, mass), reference.tree_find(its, mass))
