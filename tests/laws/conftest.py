@@ -1,6 +1,12 @@
-"""Every law holds for every engine family that works here."""
+"""Every law holds for every engine family that works here.
+
+Where there are several, the quick tests hold the best one to all laws and the others to the oracle and to equal bits;
+the slower suite holds the others to all of them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,9 +14,19 @@ from ablations import families
 
 from . import worlds
 
+ALWAYS = ("test_oracle", "test_bit_identity")
+
 
 @pytest.fixture(autouse=True, params=families.available())
 def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The family that this test's learners use."""
     monkeypatch.setattr(worlds, "FAMILY", request.param)
     return str(request.param)
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    best = families.available()[0]
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("family", best) != best and item.path.stem not in ALWAYS:
+            item.add_marker(pytest.mark.slow)
