@@ -30,6 +30,7 @@ def run(
     timeout: float | None = None,
     memory: int | str | None = None,
     strict: bool = False,
+    tensorboard: bool = False,
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
@@ -38,6 +39,7 @@ def run(
     and what else ``ablations.grid.run`` does.
     """
     from ablations import asked, grid
+    from ablations.live import Told
     from ablations.progress import on_stderr
 
     wanted = asked.resolve(
@@ -52,13 +54,14 @@ def run(
         timeout=timeout,
         memory=memory,
         strict=strict,
+        tensorboard=tensorboard,
     )
     outcome = grid.run(
         wanted.study,
         wanted.folder,
         means=wanted.means,
         chosen=wanted.chosen,
-        progress=on_stderr(),
+        progress=Told(on_stderr(), wanted.folder),
         strict=wanted.strict,
     )
     if outcome.stand < outcome.asked:

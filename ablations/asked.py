@@ -10,6 +10,7 @@ import re
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def resolve(
     timeout: float | str | None = None,
     memory: int | str | None = None,
     strict: bool = False,
+    tensorboard: bool = False,
 ) -> Asked:
     """The study with its environments tried, its stored engine kept, and the chosen runs. Raises ``BadInput``."""
     problems: list[Problem] = []
@@ -60,6 +62,8 @@ def resolve(
     if (numbers["jobs"] or 0) > MOST_JOBS:
         problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
     problems += [*_results_problems(results), *_engine_problems(engine)]
+    if tensorboard:
+        problems += _missing("tensorboard", "--tensorboard")
     seconds, most_bytes = _seconds(timeout, problems), _bytes(memory, problems)
     if study is not None and numbers["seeds"] is not None:
         study = _changed(study, "--seeds", numbers["seeds"], problems)
@@ -77,7 +81,7 @@ def resolve(
     study = with_stored_engine(study, folder)
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
-    means = Means(numbers["jobs"] or usable_cores(), engine or "local", seconds, most_bytes)
+    means = Means(numbers["jobs"] or usable_cores(), engine or "local", seconds, most_bytes, tensorboard)
     return Asked(study, folder, means, tuple(chosen), strict)
 
 
@@ -110,6 +114,17 @@ def _engine_problems(engine: str | None) -> list[Problem]:
         return [Problem(WHERE, "--engine", f"{message} work is carried out: {', '.join(ENGINES)}")]
     return [
         Problem(WHERE, "--engine", f"'{engine}' is no engine of: {', '.join(ENGINES)}{hint(engine, ENGINES)}")
+    ]
+
+
+def _missing(package: str, option: str) -> list[Problem]:
+    """That a package of an extra is not installed, if it isn't."""
+    if find_spec(package) is not None:
+        return []
+    return [
+        Problem(
+            WHERE, option, f"needs the package '{package}', which is not installed: pip install {package}"
+        )
     ]
 
 
@@ -221,4 +236,5 @@ def from_arguments(arguments: Namespace) -> Asked:
         timeout=arguments.timeout,
         memory=arguments.memory,
         strict=arguments.strict,
+        tensorboard=arguments.tensorboard,
     )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ import torch
 from ablations import store
 from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.evaluations import EvaluationRecorder
+from ablations.events import EventFiles
 from ablations.exact_recorder import ExactRecorder, model_of
 from ablations.learner import Learner, Moment, learn
 from ablations.native import library
@@ -67,6 +68,7 @@ class CohortJob(TypedDict):
     weights: bool  # whether final weights are stored
     lanes: list[LaneJob]
     git: dict[str, Any]
+    events: NotRequired[bool]  # whether event files for TensorBoard are written
 
 
 def train(job: CohortJob, report: Callable[[int], None]) -> None:
@@ -112,6 +114,7 @@ def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str
     )
     episodes = EpisodeRecorder(len(seeds))
     recorders = {"episodes": episodes, **_asked_recorders(config, learner)}
+    events = EventFiles(Path(job["folder"]), job["label"], job["lanes"]) if job.get("events") else None
     told, due = 0, time.monotonic() + REPORT_SECONDS
     for moment in learn(learner):
         for recorder in recorders.values():
@@ -119,7 +122,11 @@ def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str
         if time.monotonic() >= due:
             report((moment.step - told) * len(seeds))
             told, due = moment.step, time.monotonic() + REPORT_SECONDS
+            if events is not None:
+                events.maybe(recorders)
     envs.close()
+    if events is not None:
+        events.write(recorders)
     report((settings.total_timesteps - told) * len(seeds))
 
     outcomes: list[dict[str, Any]] = []

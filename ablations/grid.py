@@ -94,6 +94,8 @@ def run(
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
         tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
+        for task in tasks:
+            task["job"]["events"] = means.tensorboard
         engine = make(means, folder)
         try:
             _score_random_policies(study, folder, scores, unscored, engine)

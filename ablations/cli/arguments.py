@@ -105,8 +105,10 @@ _GRID = {
     "--engine": ("NAME", "how the work is carried out: local (default), processes on this machine"),
     "--timeout": ("SECONDS", "end a cohort that makes no progress for so long (default: never)"),
     "--memory": ("SIZE", "end a worker that holds more memory, such as 4G or 500M (default: no limit)"),
+    "--tensorboard": ("", "also write event files for TensorBoard, below .grid/tb of the results"),
     "--strict": ("", "refuse to add to runs that other code made (commit, changes, algorithm version)"),
 }
+_STATUS = {"--watch": ("", "keep looking until the study is done; from another terminal, or through a pipe")}
 _PLAY = {
     "--episodes": (
         "N",
@@ -117,12 +119,12 @@ _PLAY = {
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
 }
-_EVERY = _RESULTS | _GRID | _PLAY
+_EVERY = _RESULTS | _GRID | _STATUS | _PLAY
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
     """{option: (placeholder, help)} of a command; an option without a placeholder takes no value."""
-    return _RESULTS | (_GRID if name in ("run", "plan") else {}) | (_PLAY if name == "play" else {})
+    return _RESULTS | {"run": _GRID, "plan": _GRID, "status": _STATUS, "play": _PLAY}.get(name, {})
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

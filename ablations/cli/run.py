@@ -8,6 +8,7 @@ from ablations import asked, attempts, engines, grid, lock
 from ablations.asked import Asked
 from ablations.cli.signals import Terminated, ending_quickly
 from ablations.cli.speech import reason_of, say, together, warn
+from ablations.live import Told
 from ablations.problems import BadInput, Problem
 from ablations.progress import on_stderr
 
@@ -35,7 +36,7 @@ def _run(wanted: Asked) -> int:
             wanted.folder,
             means=wanted.means,
             chosen=wanted.chosen,
-            progress=on_stderr(),
+            progress=Told(on_stderr(), wanted.folder),
             strict=wanted.strict,
         )
     except lock.Held as held:

@@ -19,9 +19,9 @@ class Unheard(Exception):
     """Output that somebody wants to keep could not be written."""
 
 
-def say(text: str = "") -> None:
-    """A line to standard output; once a pipe's reader has gone, lines go nowhere, quietly."""
-    _write(sys.stdout, text)
+def say(text: str = "") -> bool:
+    """A line to standard output; once a pipe's reader has gone, lines go nowhere, quietly. False when it goes."""
+    return _write(sys.stdout, text)
 
 
 def warn(text: str) -> None:
@@ -75,9 +75,10 @@ def speak_any_locale() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> bool:
+    """Whether anybody is there to read it."""
     if stream is None:  # closed before we started
-        return
+        return False
     try:
         print(text, file=stream, flush=True)
     except OSError as problem:  # the reader has gone, or the disk behind a redirection is full
@@ -86,3 +87,5 @@ def _write(stream: TextIO | None, text: str) -> None:
         os.close(nowhere)
         if not isinstance(problem, BrokenPipeError):
             raise Unheard(f"output cannot be written: {problem.strerror}") from None
+        return False
+    return True

@@ -9,6 +9,8 @@ from typing import Any
 
 from ablations import asked, grid, packed, store
 from ablations.cli.speech import reason_of, say, table, together
+from ablations.cli.watch import watch
+from ablations.store import Standing
 
 ALL_STAND, SOME_DO_NOT = 0, 1
 STATES = (*store.STANDING, *store.ATTEMPTS, "damaged", "missing")
@@ -19,6 +21,8 @@ def main(arguments: Namespace) -> int:
     study, folder = together(
         arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
     )
+    if arguments.watch:
+        return watch(folder, overview)
     try:
         stored = store.read_study(folder)
     except FileNotFoundError:
@@ -28,7 +32,7 @@ def main(arguments: Namespace) -> int:
         say(f"{folder / store.STUDY}: damaged: {damage}; the next run writes it anew")
         return SOME_DO_NOT
     survey = grid.survey(stored, folder)
-    say(table(_lines(stored, survey), _columns(survey)))
+    say(overview(stored, survey.states))
     for path, standing in survey.states.items():
         if not standing.stands and standing.state != "missing":
             say(f"  {standing.state}: {path}{reason_of(standing)}")
@@ -48,23 +52,19 @@ def main(arguments: Namespace) -> int:
     return ALL_STAND if stand == len(survey.states) else SOME_DO_NOT
 
 
-def _columns(survey: grid.Survey) -> tuple[str, ...]:
-    present = {standing.state for standing in survey.states.values()}
-    return ("environment", "row", "runs", *(state for state in STATES if state in present))
-
-
-def _lines(stored: Mapping[str, Any], survey: grid.Survey) -> list[dict[str, Any]]:
-    """One line per environment and row with a count for each state."""
+def overview(stored: Mapping[str, Any], states: Mapping[str, Standing]) -> str:
+    """A table with a line per environment and row and a count for each state."""
     counts: dict[tuple[str, str], Counter[str]] = {}
     for run in stored["runs"]:
-        state = survey.states[run["path"]].state
-        counts.setdefault((run["env_id"], run["label"]), Counter())[state] += 1
-    return [
+        counts.setdefault((run["env_id"], run["label"]), Counter())[states[run["path"]].state] += 1
+    lines = [
         {
             "environment": env_id,
             "row": label,
-            "runs": states.total(),
-            **{state: states[state] or "" for state in STATES},
+            "runs": found.total(),
+            **{state: found[state] or "" for state in STATES},
         }
-        for (env_id, label), states in counts.items()
+        for (env_id, label), found in counts.items()
     ]
+    present = {standing.state for standing in states.values()}
+    return table(lines, ("environment", "row", "runs", *(state for state in STATES if state in present)))

@@ -29,6 +29,7 @@ class Means:
     engine: str = "local"
     timeout: float | None = None  # seconds that a task may go without progress; None: for ever
     memory: int | None = None  # bytes that a worker may hold resident; None: no limit
+    tensorboard: bool = False  # whether workers also write event files
 
 
 @dataclass(frozen=True)
