@@ -11,7 +11,6 @@ import numpy as np
 from analysis.board import Board
 from analysis.intervals import Interval, generator
 from analysis.metrics import METRICS, Floats
-from analysis.metrics.track import POINTS
 from analysis.sheets import Sheet, csv_text, document
 from analysis.statistics.aggregates import (
     AGGREGATES,
@@ -20,8 +19,6 @@ from analysis.statistics.aggregates import (
     normalised,
     pooled,
     probability,
-    profile,
-    sample_efficiency,
 )
 
 AGGREGATED = ("final_return", "auc")
@@ -113,42 +110,6 @@ def _normalised(board: Board, scores: Floats) -> Floats:
 
 
 # ---- as text -------------------------------------------------------------------------------------------------------
-
-SHARES_AT = np.linspace(-0.1, 1.2, 53)
-"""Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
-
-
-def profiles(boards: Sequence[Board]) -> str:
-    """Performance profiles of the final return as CSV: the share of runs above each normalised score."""
-    boards = [board for board in boards if board.is_normalised]
-    scores = _stacked(boards, [board.scores("final_return") for board in boards])
-    return _curves("score", SHARES_AT, boards[0].labels, *profile(scores, SHARES_AT, generator()))
-
-
-def efficiency(boards: Sequence[Board]) -> str:
-    """Sample efficiency as CSV: IQM of the normalised learning curves at each share of the budget."""
-    boards = [board for board in boards if board.is_normalised]
-    shape = (len(boards[0].lines), len(boards), len(boards[0].seeds), POINTS)
-    curves = np.full(shape, np.nan)
-    for e, board in enumerate(boards):
-        for v, line in enumerate(board.lines):
-            for run, track in zip(line.row.standing, line.tracks, strict=True):
-                found = _normalised(board, track.training_curve)
-                curves[v, e, board.seeds.index(run.seed), -len(found) :] = found
-    at = np.arange(1, POINTS + 1) / POINTS
-    return _curves("share_of_budget", at, boards[0].labels, *sample_efficiency(curves, generator()))
-
-
-def _curves(name: str, at: Floats, labels: Sequence[str], point: Floats, low: Floats, high: Floats) -> str:
-    return csv_text(
-        [
-            {"variant": label, name: float(x), "value": float(point[v, g]), "low": float(low[v, g]),
-             "high": float(high[v, g])}
-            for v, label in enumerate(labels)
-            for g, x in enumerate(at)
-        ]
-    )  # fmt: skip
-
 
 TITLES = {
     "iqm": "IQM",

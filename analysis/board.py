@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ablations import store
 from analysis.metrics import METRICS, Floats, Metric
+from analysis.pool import scale_of
 from analysis.results import Results
 from analysis.summary import Line
 
@@ -48,7 +49,7 @@ class Board:
     @property
     def is_normalised(self) -> bool:
         """Whether returns can be put between random and threshold."""
-        return self.threshold is not None and self.random is not None and self.threshold > self.random
+        return scale_of(self.environment) is not None
 
     def scores(self, name: str) -> Floats:
         """One metric of every run, (rows, seeds); NaN where a run doesn't stand or has no such score.

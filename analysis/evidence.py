@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis import aggregated, comparisons, corners, effects, lags, selection, stability
 from analysis.board import Board, boards
+from analysis.pool import efficiency, pool, profiles
 from analysis.results import Results, Row
 from analysis.summary import Line, summarise
 
@@ -87,9 +88,11 @@ def render(found: Evidence) -> dict[str, str]:
         files["selection.md"] = selection.as_markdown(name, found.chosen)
     if found.pooled:
         files["aggregates.csv"] = aggregated.as_csv(found.pooled)
-        files["profiles.csv"] = aggregated.profiles(found.boards)
-        files["sample-efficiency.csv"] = aggregated.efficiency(found.boards)
         files["aggregates.md"] = aggregated.as_markdown(name, found.pooled, aggregated.left_out(found.boards))
+    together = pool(found.results) if found.pooled else None
+    if together is not None:
+        files["profiles.csv"] = profiles(together).as_csv()
+        files["sample-efficiency.csv"] = efficiency(together).as_csv()
     if found.sized:
         files["effects.csv"] = effects.as_csv(found.sized)
         files["effects.md"] = effects.as_markdown(name, found.sized, lacks)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ablations.store import env_folder
-from analysis.figures import curves, exact, multiples, sweep, variance
+from analysis.figures import curves, diagnostics, exact, growth, multiples, sweep, together, variance
 from analysis.figures.data import QUANTITIES, Scene, scene
 from analysis.figures.page import Page, drawing
 from analysis.metrics import METRICS
+from analysis.pool import efficiency, pool, profiles
 from analysis.results import Results
 
 
@@ -22,19 +23,37 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     An environment in which no run stands has no figure; ``drawable`` says which have.
     """
     with drawing():
-        worlds = []
+        worlds, scenes = [], {}
         for env_id in drawable(results):
             shown, stem = scene(results, env_id), env_folder(env_id)
+            scenes[env_id] = shown
             for kind, page, quantities in pages(shown):
                 yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
+            inside = diagnostics.read(shown)
+            if diagnostics.shown(inside):
+                page = diagnostics.draw(shown, inside)
+                yield _files(f"{stem}-diagnostics", page, diagnostics.as_csv(shown, inside))
             compared = exact.read(shown)
             if compared:
                 worlds.append((shown, compared))
                 yield _files(f"{stem}-exact", exact.draw(shown, compared), exact.as_csv(shown, compared))
-        lines = exact.lines(worlds)
+        lines = growth.lines(worlds)
         if lines:
-            page = exact.draw_efficiency(results, lines)
-            yield _files("sample-efficiency", page, exact.efficiency_csv(lines))
+            yield _files("sample-efficiency", growth.draw(results, lines), growth.as_csv(lines))
+        yield from _together(results, scenes)
+
+
+def _together(results: Results, scenes: Mapping[str, Scene]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Performance profiles and sample-efficiency curves over the environments that have a scale."""
+    pooled = pool(results)
+    first = next((scenes[env_id] for env_id in pooled.env_ids if env_id in scenes), None) if pooled else None
+    if pooled is None or first is None:
+        return
+    shares, middles = profiles(pooled), efficiency(pooled)
+    yield _files("performance-profiles", together.draw_profiles(first, pooled, shares), shares.as_csv())
+    yield _files(
+        "sample-efficiency-curves", together.draw_efficiency(first, pooled, middles), middles.as_csv()
+    )
 
 
 def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:

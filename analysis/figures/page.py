@@ -140,7 +140,7 @@ class Page:
     def watch(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
         """Name axes for the report's script: a quantity of its CSV, and the places of the rows in the study's order."""
         rows = ",".join(map(str, sorted(set(places))))
-        axes.set_gid(f"panel:{len(self.figure.axes)}:{quantity}:{rows}")
+        axes.set_gid(f"panel:{self.figure.axes.index(axes) + 1}:{quantity}:{rows}")
 
     def key(
         self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1

@@ -32,11 +32,24 @@ KEY_HANDLE = 0.3
 
 def draw_mean(axes: Axes, at: Ints, band: Band, look: Look, *, front: int = 3, shade: float = 0.18) -> None:
     """The mean over seeds and its interval."""
-    if not len(band.runs):
-        return
-    axes.fill_between(at, band.low, band.high, color=look.colour, alpha=shade, linewidth=0, zorder=front - 1)
+    if len(band.runs):
+        draw_band(axes, at, band.mean, (band.low, band.high), look, front=front, shade=shade)
+
+
+def draw_band(
+    axes: Axes,
+    at: Floats | Ints,
+    line: Floats,
+    ends: tuple[Floats, Floats],
+    look: Look,
+    *,
+    front: int = 3,
+    shade: float = 0.18,
+) -> None:
+    """A line and what lies between two ends."""
+    axes.fill_between(at, *ends, color=look.colour, alpha=shade, linewidth=0, zorder=front - 1)
     axes.plot(
-        at, band.mean, color=look.colour, linewidth=look.width, dashes=look.dash or (None, None), zorder=front
+        at, line, color=look.colour, linewidth=look.width, dashes=look.dash or (None, None), zorder=front
     )
 
 
@@ -164,9 +177,14 @@ def line_handle(look: Look) -> Line2D:
 
 
 def general_key(
-    scene: Scene, reference: Drawn | None, *, seeds: bool = True
+    scene: Scene,
+    reference: Drawn | None,
+    *,
+    seeds: bool = True,
+    threshold: bool = True,
+    of: str = "of the mean",
 ) -> tuple[list[Artist], list[str]]:
-    """What is alike in all panels: the baseline, the interval, single seeds, threshold and crosses."""
+    """What is alike in all panels: the baseline, the interval (of what), single seeds, threshold and crosses."""
     handles: list[Artist] = []
     names: list[str] = []
     if reference is not None:
@@ -174,11 +192,11 @@ def general_key(
         names.append(f"{reference.row.title} (baseline)")
     if _has_intervals(scene):
         handles.append(Patch(color=GREY, alpha=0.35, linewidth=0))
-        names.append(f"{PERCENT} interval of the mean")
+        names.append(f"{PERCENT} interval {of}")
     if seeds and _has_intervals(scene):
         handles.append(Line2D([], [], color=GREY, linewidth=0.5))
         names.append("single seeds")
-    if scene.threshold is not None:
+    if threshold and scene.threshold is not None:
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
         low, high = return_limits(scene.drawn, scene.threshold, seeds=seeds)
         beyond = "" if low <= scene.threshold <= high else " (beyond the axis)"

@@ -39,6 +39,21 @@ EXACT = Numbers(
 )
 
 
+INSIDE = Numbers(
+    STEPS,
+    "step",
+    "mean",
+    {
+        "q_max": "largest Q of the probe states",
+        "overestimation": "overestimation",
+        "churn": "churn, share of probe states",
+        "effective_rank": "effective rank",
+    },
+)
+PROFILES = Numbers("normalised score", "score", "value", {"": "share of runs above"})
+EFFICIENCY = Numbers("share of the budget", "share_of_budget", "value", {"": "IQM of the normalised return"})
+
+
 @dataclass(frozen=True)
 class Kind:
     """A figure of an environment: its title, and which CSV its numbers are read from."""
@@ -54,10 +69,13 @@ KINDS = {
     "sweep": Kind("The sweep", CURVES, "variance"),
     "variance": Kind("Running variance in three forms", CURVES, "variance"),
     "exact": Kind("Learned against exact values", EXACT, "exact"),
+    "diagnostics": Kind("Values and networks from inside", INSIDE, "diagnostics"),
 }
 """The figures of an environment in the order of the page."""
 TOGETHER = {
     "sample-efficiency": Kind("Sample efficiency as the world grows: table against network"),
+    "performance-profiles": Kind("Performance profiles", PROFILES, "performance-profiles"),
+    "sample-efficiency-curves": Kind("Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"),
 }
 """Those of all environments."""
 

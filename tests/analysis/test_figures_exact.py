@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ablations import store
-from analysis.figures import draw, exact
+from analysis.figures import columns, draw, exact, growth
 from analysis.figures.data import scene
 from analysis.figures.page import drawing
 from analysis.results import read
@@ -99,7 +99,7 @@ def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None
     shown = scene(read(folder), SMALL)
     compared = exact.read(shown)
     assert list(compared) == ["dqn"]
-    assert exact.lines([(shown, compared)]) == []
+    assert growth.lines([(shown, compared)]) == []
     with drawing():
         assert exact.draw(shown, compared).save(["svg"])["svg"].startswith(b"<?xml")
 
@@ -114,7 +114,7 @@ def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4}, error=float("inf"), states=states)
     shown = scene(read(folder), SMALL)
     compared = exact.read(shown)
-    assert compared["dqn"].bands["q_error_max"].mean.tolist() == [exact.LARGEST] * 4
+    assert compared["dqn"].bands["q_error_max"].mean.tolist() == [columns.LARGEST] * 4
     with drawing():
         assert exact.draw(shown, compared).save(["svg"])["svg"].startswith(b"<?xml")
 
@@ -125,15 +125,15 @@ def test_a_quantity_that_is_zero_throughout_is_left_out(tmp_path: Path) -> None:
 
 
 def test_powers_of_ten_are_few_even_and_within_the_axis() -> None:
-    assert exact.powers(-0.005, 1.5) == [0.0, 0.1, 1.0]
-    assert exact.powers(-2.0, 30.0) == [-1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
-    wide = exact.powers(-0.005, 1e20)
+    assert columns.powers(-0.005, 1.5, 0.01) == [0.0, 0.1, 1.0]
+    assert columns.powers(-2.0, 30.0, 0.01) == [-1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
+    wide = columns.powers(-0.005, 1e20, 0.01)
     assert len(wide) <= 7
     assert np.allclose(np.diff(np.log10(wide[1:])), np.log10(wide[2] / wide[1]))
 
 
 def test_large_powers_are_written_as_powers() -> None:
-    assert [exact.power_text(v) for v in (0.0, -0.1, 100.0, 1e3, -1e12)] == [
+    assert [columns.power_text(v) for v in (0.0, -0.1, 100.0, 1e3, -1e12)] == [
         "0",
         "-0.1",
         "100",

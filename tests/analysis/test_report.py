@@ -112,8 +112,12 @@ def test_words_of_a_study_are_never_markup(text: str):
 
 def test_figures_have_a_name_for_those_who_cannot_see_them(text: str):
     drawings = [attrs for tag, attrs in Page(text).elements if tag == "svg" and "aria-hidden" not in attrs]
-    assert len(drawings) == 3
-    assert all(attrs["role"] == "img" and "CartPole-v1" in (attrs["aria-label"] or "") for attrs in drawings)
+    assert len(drawings) == 6
+    names = [attrs["aria-label"] or "" for attrs in drawings]
+    assert all(attrs["role"] == "img" for attrs in drawings)
+    assert len(set(names)) == 6
+    assert sum("CartPole-v1" in name for name in names) == 4
+    assert all(len(name) > 10 for name in names)
 
 
 def test_a_figures_description_says_where_its_lines_end(text: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import re
@@ -45,8 +46,23 @@ addEventListener("load", () => {
   table.tHead.rows[0].cells[0].querySelector("button").click();
   const rising = body();
   table.tHead.rows[0].cells[0].querySelector("button").click();
+  const point = (figure) => {
+    const panel = figure.querySelector('g[id*="panel:"] path').getBoundingClientRect();
+    const [clientX, clientY] = [panel.left + 0.999 * panel.width, panel.top + panel.height / 2];
+    figure.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+    const note = document.getElementById("pointed"), box = note.getBoundingClientRect();
+    const told = { text: note.innerText, shown: !note.hidden, left: box.left, right: box.right };
+    figure.dispatchEvent(new PointerEvent("pointerleave"));
+    return { ...told, gone: note.hidden, figure: figure.querySelector("svg").getAttribute("aria-label") };
+  };
+  const pointed = [...document.querySelectorAll("figure[data-values]")].map(point);
+  const letters = [...document.querySelectorAll("figure use")].filter((one) => one.getBBox().width > 0).length;
+  const broken = [...document.querySelectorAll("figure use")].filter((one) =>
+    !document.getElementById((one.getAttribute("href") ?? one.getAttribute("xlink:href")).slice(1))).length;
   parent.postMessage({
-    wide: innerWidth, needs: document.documentElement.scrollWidth, sizes, before, rising, falling: body(),
+    wide: innerWidth, pointed, letters, broken,
+    headings: [...document.querySelectorAll("h2")].filter((one) => one.offsetHeight > 0).map((one) => one.id),
+    needs: document.documentElement.scrollWidth, sizes, before, rising, falling: body(),
     sort: table.tHead.rows[0].cells[0].getAttribute("aria-sort"),
     asked: performance.getEntriesByType("resource").map((one) => one.name),
   }, "*");
@@ -60,10 +76,17 @@ FRAME = """<!doctype html><pre id="said"></pre>
 """Windows have a least width, frames have not."""
 
 
+needs_a_browser = pytest.mark.skipif(
+    BROWSER is None, reason="not seen in a browser: none of " + ", ".join(NAMES) + " is installed"
+)
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / "study"
-    make_study(folder, [row("dqn"), row("per"), row("no-target")], seeds=2, look=see, facts=FACTS)
+    soft = row("soft-target", target={"kind": "soft", "tau": 0.0198})
+    rows = [row(name) for name in ("dqn", "per", "no-target", "double")]
+    make_study(folder, [*rows, soft], seeds=2, look=see, facts=FACTS)
     assert main(["report", str(folder)]) == 0
     return folder / "report.html"
 
@@ -89,9 +112,7 @@ def open_page(page: Path, profile: Path, wide: int) -> tuple[dict[str, Any], str
     return found, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-@pytest.mark.skipif(
-    BROWSER is None, reason="not seen in a browser: none of " + ", ".join(NAMES) + " is installed"
-)
+@needs_a_browser
 @pytest.mark.parametrize("wide", [1100, 390])
 def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
     page: Path, tmp_path: Path, wide: int
@@ -101,7 +122,7 @@ def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
     assert found["asked"] == []
     assert found["wide"] == wide
     assert found["needs"] <= wide
-    assert len(found["sizes"]) == 3
+    assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
     for size in found["sizes"]:
         assert size["wide"] > 300
         assert size["tall"] > 100
@@ -110,8 +131,33 @@ def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
     assert found["rising"] == sorted(found["before"])
     assert found["falling"] == sorted(found["before"], reverse=True)
     assert found["sort"] == "descending"
+    assert {"aggregates", "comparisons", "who-selects", "lags", "stability", "diagnostics"} <= set(
+        found["headings"]
+    )
+    assert found["letters"] > 500
+    assert found["broken"] == 0
+
+
+@needs_a_browser
+@pytest.mark.parametrize("wide", [1100, 390])
+def test_a_browser_tells_the_numbers_under_the_pointer_and_stays_inside_the_window(
+    page: Path, tmp_path: Path, wide: int
+):
+    pointed = open_page(page, tmp_path / "profile", wide)[0]["pointed"]
+    assert len(pointed) == 6
+    for one in pointed:
+        assert one["shown"]
+        assert one["gone"]
+        assert one["left"] >= 0
+        assert one["right"] <= wide
+        assert "DQN" in one["text"]
+    curves = next(one for one in pointed if "learning curves" in one["figure"])
+    with open(page.parent / "figures" / "CartPole-v1-curves.csv", encoding="utf-8", newline="") as file:
+        lines = [one for one in csv.DictReader(file) if (one["variant"], one["quantity"]) == ("dqn", "curve")]
+    assert "environment step 4,000: return" in curves["text"]
+    assert f"{float(lines[-1]['mean']):.4g}".rstrip("0").rstrip(".") in curves["text"]
 
 
 def test_the_page_parses_whether_or_not_there_is_a_browser(page: Path):
     parsed = Page(page.read_text(encoding="utf-8"))
-    assert [tag for tag, _ in parsed.elements].count("figure") == 3
+    assert [tag for tag, _ in parsed.elements].count("figure") == 6

@@ -1,0 +1,200 @@
+"""Figures of recorded quantities: a line of panels for each panel of the layout, a column for each quantity."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.figures import parts, style
+from analysis.figures.data import Band, Drawn, Scene
+from analysis.figures.layout import Member, sheet
+from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
+from analysis.figures.parts import named
+from analysis.figures.style import ALERT, BASELINE
+from analysis.intervals import curve_interval, generator
+from analysis.metrics import Floats, Ints
+
+LARGEST = float(np.finfo(np.float32).max)
+"""What a value beyond single precision counts as, lest its run drop out of a mean."""
+
+LEFT = 0.5
+GAP = 0.5
+TALL = 1.15
+KEY_LINE = 0.135
+KEY_COLUMNS = 3
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a row's runs stored of some quantities."""
+
+    drawn: Drawn
+    seeds: tuple[int, ...]
+    """Of the runs that stored them, in the order of the bands' lines."""
+    at: Mapping[str, Ints]
+    """Environment steps of each quantity, (G,)."""
+    bands: Mapping[str, Band]
+
+
+def band(lines: Sequence[Floats]) -> Band:
+    """A quantity of each seed, (n, G); what has grown beyond single precision counts as its largest number."""
+    runs = np.nan_to_num(np.stack(lines), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
+    return Band(runs, *curve_interval(runs, generator()))
+
+
+# ---- drawing ----
+
+
+def draw(
+    scene: Scene,
+    recorded: Mapping[str, Recorded],
+    headings: Mapping[str, str],
+    what: str,
+    caption: Sequence[str],
+    settle: Callable[[Axes, str], None],
+) -> Page:
+    """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
+    plan = sheet(scene)
+    panels = [panel for panel in plan.panels if panel is not None]
+    width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
+    heads = [0.17 + KEY_LINE * -(-len(panel.members) // KEY_COLUMNS) for panel in panels]
+    tops = [0.2 + sum(heads[:place]) + place * (TALL + 0.26) for place in range(len(panels))]
+    page = Page(
+        tops[-1] + heads[-1] + TALL + 0.34,
+        parts.title(scene, what),
+        parts.counts_text(scene),
+        " ".join(text for text in (*caption, plan.note) if text),
+    )
+    page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
+    lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
+    for heading, left in zip(headings.values(), lefts, strict=True):
+        page.text(left, HEADER + 0.13, heading, size=NORMAL - 0.7, colour="#444444")
+    reference = recorded.get(plan.reference.row.label) if plan.reference else None
+    for place, (panel, top, head) in enumerate(zip(panels, tops, heads, strict=True)):
+        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        handles = [parts.line_handle(member.look) for member in panel.members]
+        names = [named(member.name, member.drawn, WIDTH) for member in panel.members]
+        page.key(LEFT, top + 0.19, handles, names, columns=KEY_COLUMNS)
+        for quantity, left in zip(headings, lefts, strict=True):
+            axes = page.axes(left, top + head + 0.04, width, TALL)
+            _draw_panel(axes, quantity, panel.members, recorded, reference)
+            page.watch(
+                axes, quantity, scene.places(plan.reference, *(member.drawn for member in panel.members))
+            )
+            settle(axes, quantity)
+            parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
+    return page
+
+
+def _draw_panel(
+    axes: Axes,
+    quantity: str,
+    members: Sequence[Member],
+    recorded: Mapping[str, Recorded],
+    reference: Recorded | None,
+) -> None:
+    axes.axhline(0, color=style.PALE, linewidth=0.6, zorder=1)
+    if reference is not None and quantity in reference.bands:
+        parts.draw_mean(axes, reference.at[quantity], reference.bands[quantity], BASELINE, shade=0.12)
+    for member in members:
+        one = recorded.get(member.drawn.row.label)
+        if one is not None and quantity in one.bands:
+            parts.draw_mean(axes, one.at[quantity], one.bands[quantity], member.look, front=4)
+            _mark_diverged(axes, quantity, one)
+
+
+def _mark_diverged(axes: Axes, quantity: str, one: Recorded) -> None:
+    """A cross on each seed's line where it diverged."""
+    at = one.at[quantity]
+    for place, step in one.drawn.diverged:
+        seed = one.drawn.row.standing[place].seed
+        if seed in one.seeds:
+            where = min(int(np.searchsorted(at, step)), len(at) - 1)
+            height = one.bands[quantity].runs[one.seeds.index(seed), where]
+            axes.plot(
+                [step], [height], marker="x", color=ALERT, markersize=3.5, markeredgewidth=0.9, zorder=5
+            )
+
+
+# ---- axes ----
+
+
+def limits(quantity: str, recorded: Iterable[Recorded]) -> tuple[float, float]:
+    """From the least to the largest mean or end of an interval, and zero: the same for all panels of a quantity."""
+    values = [np.zeros(1)]
+    for one in recorded:
+        if quantity in one.bands:
+            shown = one.bands[quantity]
+            values += [shown.mean, shown.low, shown.high]
+    known = np.concatenate(values)
+    return float(np.nanmin(known)), float(np.nanmax(known))
+
+
+def set_linear(axes: Axes, low: float, high: float) -> None:
+    """An axis with a little room at both ends."""
+    room = 0.04 * (high - low or 1)
+    axes.set_ylim(low - room, high + room)
+
+
+def set_powers(axes: Axes, low: float, high: float, linear: float) -> None:
+    """An axis that is linear up to a number and logarithmic beyond, as what diverges spans many powers of ten.
+
+    A little room below shows the line that lies on zero.
+    """
+    low, high = min(1.5 * low, -linear / 2), max(1.5 * high, linear)
+    axes.set_yscale("symlog", linthresh=linear, linscale=0.6)
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(powers(low, high, linear)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_text(value)))
+
+
+def powers(low: float, high: float, linear: float, most: int = 6) -> list[float]:
+    """0 and powers of ten between two limits, at even distances, not too many and none too near to 0."""
+    first = round(np.log10(linear))
+    last = int(np.floor(np.log10(max(high, -low, linear))))
+    stride = -(-(last - first + 1) // most)
+    sizes = [10.0**power for power in range(first + stride, last + 1, stride)]
+    return [-size for size in reversed(sizes) if -size >= low] + [0.0] + [s for s in sizes if s <= high]
+
+
+def power_text(value: float) -> str:
+    """'0', '0.1', '-10', and from a thousand on '10³'."""
+    if abs(value) < 1000:
+        return f"{value:g}"
+    power = str(round(np.log10(abs(value)))).translate(SUPERSCRIPTS)
+    return f"{'-' if value < 0 else ''}10{power}"
+
+
+# ---- numbers ----
+
+
+def as_csv(scene: Scene, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
+    """The numbers behind the figure: a line per row, quantity and step, with a column per seed."""
+    every = [int(seed) for seed in scene.results.study["seeds"]]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
+    writer.writerow([*head, *(f"seed_{seed}" for seed in every)])
+    for label, one in recorded.items():
+        for quantity, shown in one.bands.items():
+            for g, step in enumerate(one.at[quantity].tolist()):
+                runs = dict(zip(one.seeds, shown.runs[:, g].tolist(), strict=True))
+                numbers = [shown.mean[g], shown.low[g], shown.high[g], *(runs.get(s, np.nan) for s in every)]
+                n = int(np.isfinite(shown.runs[:, g]).sum())
+                writer.writerow(
+                    [scene.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
+                )
+    return text.getvalue()
+
+
+def number_text(value: float) -> str:
+    """A number of a CSV; empty where it isn't defined."""
+    return "" if value != value else f"{value:.6g}"

@@ -1,0 +1,106 @@
+"""What networks look like from inside while they learn: values, overestimation, churn, rank of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis.figures import columns, parts
+from analysis.figures.columns import Recorded
+from analysis.figures.data import Drawn, Scene
+from analysis.figures.page import Page
+from analysis.figures.style import ALERT
+from analysis.metrics import Floats, Track
+from analysis.metrics.values import evaluation_curve
+
+QUANTITIES = {
+    "q_max": "largest Q of the probe states",
+    "overestimation": "overestimation",
+    "churn": "churn, share of states",
+    "effective_rank": "effective rank",
+}
+UNITS = {
+    "q_max": "value",
+    "overestimation": "value",
+    "churn": "share of probe states",
+    "effective_rank": "dimensions",
+}
+VALUES = ("q_max", "overestimation")
+BEYOND = 5
+"""Values that lie beyond the bounds by this factor are drawn in powers of ten."""
+
+
+def read(scene: Scene) -> dict[str, Recorded]:
+    """{label: quantities} of the rows whose runs stored probes or evaluations."""
+    found = {}
+    environment = next(e for e in scene.results.environments if e["env_id"] == scene.env_id)
+    for drawn in scene.drawn:
+        tracks = {run.seed: run.track(environment) for run in drawn.row.standing}
+        stored = {seed: track for seed, track in tracks.items() if track.probes or track.evaluations}
+        if stored:
+            found[drawn.row.label] = _recorded(drawn, stored)
+    return found
+
+
+def _recorded(drawn: Drawn, stored: Mapping[int, Track]) -> Recorded:
+    """The quantities that every one of these runs has, at the steps that all of them share."""
+    at, bands = {}, {}
+    for name in QUANTITIES:
+        series = [_series(name, track) for track in stored.values()]
+        steps = series[0][0]
+        if len(steps) and all(np.array_equal(steps, other) for other, _ in series):
+            lines = [values for _, values in series]
+            if np.isfinite(lines).any():
+                at[name], bands[name] = steps.astype(np.int64), columns.band(lines)
+    return Recorded(drawn, tuple(stored), at, bands)
+
+
+def _series(name: str, track: Track) -> tuple[Floats, Floats]:
+    """Environment steps and a quantity at each: (G,), (G,)."""
+    if name != "overestimation":
+        return track.probe("global_step"), track.probe(name)
+    if not track.evaluations:
+        return np.empty(0), np.empty(0)
+    over = track.evaluation("predicted_q") - track.evaluation("discounted_return")
+    return evaluation_curve(track.evaluation("global_step"), over)
+
+
+def shown(recorded: Mapping[str, Recorded]) -> list[str]:
+    """The quantities that any row has."""
+    return [name for name in QUANTITIES if any(name in one.bands for one in recorded.values())]
+
+
+def draw(scene: Scene, recorded: Mapping[str, Recorded]) -> Page:
+    """One line of panels for each panel of the layout: a quantity in each."""
+    bounds = next(e for e in scene.results.environments if e["env_id"] == scene.env_id).get("value_bounds")
+    quantities = shown(recorded)
+    caption = [
+        f"Mean over seeds with {parts.PERCENT} percentile bootstrap interval ({parts.n_text(scene.drawn)}; seeds are "
+        "resampled). Overestimation: predicted minus obtained discounted return of greedy episodes. Churn: share of "
+        "probe states whose greedy action one update changes. Effective rank: least number of singular values of the "
+        "last features that hold 99 % of their sum.",
+    ]
+    if bounds and "q_max" in quantities:
+        caption.append(f"Dotted red: no true value lies outside [{bounds[0]:g}, {bounds[1]:g}].")
+
+    def settle(axes: Axes, quantity: str) -> None:
+        low, high = columns.limits(quantity, recorded.values())
+        size = max(map(abs, bounds)) if bounds else 100.0
+        if quantity == "q_max" and bounds:
+            low, high = min(low, bounds[0]), max(high, bounds[1])
+            for bound in bounds:
+                axes.axhline(bound, color=ALERT, linewidth=0.7, dashes=(1, 2), zorder=1)
+        if quantity in VALUES and max(-low, high) > BEYOND * size:
+            columns.set_powers(axes, low, high, 10.0 ** round(np.log10(size)))
+        else:
+            columns.set_linear(axes, low, high)
+
+    headings = {name: QUANTITIES[name] for name in quantities}
+    return columns.draw(scene, recorded, headings, "values and networks from inside", caption, settle)
+
+
+def as_csv(scene: Scene, recorded: Mapping[str, Recorded]) -> str:
+    """The numbers behind the figure, with a column per seed."""
+    return columns.as_csv(scene, recorded, UNITS)
