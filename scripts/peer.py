@@ -47,13 +47,10 @@ ONE_THREAD = {
 
 
 def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
-    """This project's `dqn`: a cohort of so many lanes."""
-    import torch
-
+    """This project's `dqn`: a cohort of so many lanes, on the best engine here."""
     from ablations import families
     from scripts.timed_cohort import cohort
 
-    torch.set_num_threads(1)
     return cohort("dqn", lanes, families.available()[0], seconds).turn
 
 
