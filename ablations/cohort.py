@@ -1,6 +1,7 @@
 """A cohort: runs trained together, that is one environment and row under several seeds.
 
 A cohort is plain JSON, so that it can travel to a worker; ``train`` carries it out and commits each run's result.
+Long ones write checkpoints as they go, and begin at those that a killed process left.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
@@ -17,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ablations import store
+from ablations import checkpoints, store
 from ablations.envs.gym import Failure, GymLanes, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.events import EventFiles
@@ -28,9 +30,11 @@ from ablations.paths import relative, without_folders
 from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import from_plain as settings_from_plain
+from ablations.state import Part
 from ablations.variants import from_plain as variant_from_plain
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
+MAKER = ("torch", "numpy", "gymnasium", "system", "machine", "instruction_set")
 REPORT_SECONDS = 0.3
 
 
@@ -44,7 +48,7 @@ class Stored(NamedTuple):
 NOTHING = Stored({}, None)
 
 
-class Recorder(Protocol):
+class Recorder(Part, Protocol):
     """Looks on between two steps of the kernel and makes a table of each lane."""
 
     def observe(self, moment: Moment) -> None: ...
@@ -58,6 +62,7 @@ class LaneJob(TypedDict):
     key: str
     config: dict[str, Any]
     attempts: int  # including this one
+    done: NotRequired[int]  # steps that lie behind it in a checkpoint, as far as the driver knows
 
 
 class CohortJob(TypedDict):
@@ -69,26 +74,76 @@ class CohortJob(TypedDict):
     lanes: list[LaneJob]
     git: dict[str, Any]
     events: NotRequired[bool]  # whether event files for TensorBoard are written
+    checkpoint_minutes: NotRequired[float]  # 0: no checkpoint is written and none is read
+    why_no_checkpoints: NotRequired[str]  # why there can be none, although the study wants them
 
 
-def train(job: CohortJob, report: Callable[[int], None]) -> None:
-    """Train all lanes and commit their results. ``report`` is told lane-steps as they are done.
+def train(job: CohortJob, report: Callable[[int], None]) -> list[str]:
+    """Train all lanes and commit their results. ``report`` is told lane-steps as they are done. Gives notes for people.
 
     An exception in one lane's environment fails that lane's run; any other exception fails every run of the cohort.
     """
-    started = time.perf_counter(), time.process_time()
+    notes = []
+    for lanes, checkpoint in _together(job):
+        attempt = Attempt({**job, "lanes": lanes}, checkpoint)
+        _train_and_commit(attempt, report)
+        notes += attempt.notes
+    return notes
+
+
+@dataclass
+class Attempt:
+    """What one process does for a cohort's runs, and from where it goes on."""
+
+    job: CohortJob
+    checkpoint: Path | None  # where it begins, if not at the beginning
+    resumed_at: int = 0
+    before: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # wall and CPU seconds that earlier processes spent on these runs
+    saver: checkpoints.Saver | None = None
+    notes: list[str] = field(default_factory=list)
+    started: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
+
+    def seconds(self) -> tuple[float, float]:
+        """Wall and CPU seconds that were spent on these runs."""
+        wall, cpu = time.perf_counter() - self.started[0], time.process_time() - self.started[1]
+        return self.before[0] + wall, self.before[1] + cpu
+
+
+def _together(job: CohortJob) -> list[tuple[list[LaneJob], Path | None]]:
+    """The lanes that go on from one checkpoint, or from the beginning: only they are at one step."""
+    if not job.get("checkpoint_minutes"):
+        return [(job["lanes"], None)]
+    index = checkpoints.index(Path(job["folder"]))
+    best = index.best((lane["key"] for lane in job["lanes"]), _maker(job))
+    groups: dict[Path | None, list[LaneJob]] = {}
+    for lane in job["lanes"]:
+        groups.setdefault(best.get(lane["key"]), []).append(lane)
+    return [(lanes, path) for path, lanes in groups.items()]
+
+
+def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
+    job = attempt.job
     try:
-        outcomes, results = _train(job, report)
+        outcomes, results = _train(attempt, report)
     except Exception as problem:
         outcomes = [_failed(failure_of(0, problem))] * len(job["lanes"])
         results = [NOTHING] * len(job["lanes"])
+    wall, cpu = attempt.seconds()
     shared = {
         "versions": versions(),
         "git": job["git"],
         "platform": platform_facts(job["lanes"][0]["config"]["engine"]),
         "lanes": len(job["lanes"]),
-        "wall_seconds": round(time.perf_counter() - started[0], 3),
-        "cpu_seconds": round(time.process_time() - started[1], 3),
+        "wall_seconds": round(wall, 3),
+        "cpu_seconds": round(cpu, 3),
+        "checkpoints": {
+            "written": attempt.saver.written if attempt.saver else 0,
+            "resumed_at": attempt.resumed_at,
+            "none_because": job.get("why_no_checkpoints") or None,
+        },
     }
     for lane, outcome, stored in zip(job["lanes"], outcomes, results, strict=True):
         manifest = {
@@ -101,55 +156,110 @@ def train(job: CohortJob, report: Callable[[int], None]) -> None:
             **shared,
         }
         store.write_run(Path(job["folder"]), lane["path"], manifest, *stored)
+    if attempt.saver is not None:
+        attempt.saver.path.unlink(missing_ok=True)
+        attempt.notes += attempt.saver.problems
 
 
-def _train(job: CohortJob, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Stored]]:
+class Training:
+    """A cohort's learner and those who look on."""
+
+    def __init__(self, job: CohortJob) -> None:
+        config = job["lanes"][0]["config"]
+        seeds = [lane["config"]["seed"] for lane in job["lanes"]]
+        settings = settings_from_plain(config["settings"])
+        variant = variant_from_plain(config["slots"])
+        self.envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        self.learner = Learner(
+            variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
+        )
+        self.episodes = EpisodeRecorder(len(seeds))
+        self.recorders = {"episodes": self.episodes, **_asked_recorders(config, self.learner)}
+
+    def parts(self) -> dict[str, Part]:
+        """All that a checkpoint holds."""
+        return {**self.learner.parts(), **self.recorders}
+
+
+def _train(attempt: Attempt, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Stored]]:
     """The outcome of every lane and what it leaves."""
-    config = job["lanes"][0]["config"]
-    seeds = [lane["config"]["seed"] for lane in job["lanes"]]
-    settings = settings_from_plain(config["settings"])
-    envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-    learner = Learner(
-        variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
-    )
-    episodes = EpisodeRecorder(len(seeds))
-    recorders = {"episodes": episodes, **_asked_recorders(config, learner)}
-    events = EventFiles(Path(job["folder"]), job["label"], job["lanes"]) if job.get("events") else None
-    told, due = 0, time.monotonic() + REPORT_SECONDS
-    for moment in learn(learner):
-        for recorder in recorders.values():
+    training, job = _begun(attempt), attempt.job
+    total, lanes = training.learner.settings.total_timesteps, job["lanes"]
+    events = EventFiles(Path(job["folder"]), job["label"], lanes) if job.get("events") else None
+    told, due = attempt.resumed_at, time.monotonic() + REPORT_SECONDS
+    report(told * len(lanes) - sum(lane.get("done", 0) for lane in lanes))
+    for moment in learn(training.learner, told):
+        for recorder in training.recorders.values():
             recorder.observe(moment)
+        if attempt.saver is not None and moment.step < total:
+            attempt.saver.look(moment.step)
         if time.monotonic() >= due:
-            report((moment.step - told) * len(seeds))
+            report((moment.step - told) * len(lanes))
             told, due = moment.step, time.monotonic() + REPORT_SECONDS
             if events is not None:
-                events.maybe(recorders)
-    envs.close()
+                events.maybe(training.recorders)
+    training.envs.close()
     if events is not None:
-        events.write(recorders)
-    report((settings.total_timesteps - told) * len(seeds))
+        events.write(training.recorders)
+    report((total - told) * len(lanes))
+    numbers = range(len(lanes))
+    return [_outcome(training, i) for i in numbers], [_stored(job, training, i) for i in numbers]
 
-    outcomes: list[dict[str, Any]] = []
-    results: list[Stored] = []
-    for lane, seed in enumerate(seeds):
-        if lane in envs.failures:
-            outcomes.append(_failed(envs.failures[lane]))
-            results.append(NOTHING)
-            continue
-        diverged_at = learner.diverged_at.get(lane)
-        outcomes.append(
-            {
-                "status": "ok" if diverged_at is None else "diverged",
-                "steps": settings.total_timesteps,
-                "unfinished": episodes.unfinished(lane),
-                "diverged_at": diverged_at,
-            }
+
+def _begun(attempt: Attempt) -> Training:
+    """The training at the step of its checkpoint, or at the beginning where there is none that can be used."""
+    job = attempt.job
+    training = Training(job)
+    if attempt.checkpoint is not None:
+        keys = [lane["key"] for lane in job["lanes"]]
+        try:
+            header = checkpoints.resume(attempt.checkpoint, keys, training.parts(), _maker(job))
+            attempt.resumed_at, attempt.before = header.step, header.seconds
+        except checkpoints.Refused as problem:
+            attempt.notes.append(f"{checkpoints.name_of(attempt.checkpoint)}: {problem}; its runs start over")
+            training.envs.close()
+            training = Training(job)
+    minutes = job.get("checkpoint_minutes", 0)
+    if minutes:
+        attempt.saver = checkpoints.Saver(
+            Path(job["folder"]),
+            [lane["config"] for lane in job["lanes"]],
+            minutes,
+            _maker(job),
+            training.parts(),
+            training.envs.failures,
+            attempt.seconds,
         )
-        tables = {
-            name: each.table(lane, config["env_id"], job["label"], seed) for name, each in recorders.items()
-        }
-        results.append(Stored(tables, _weights(learner, lane) if job["weights"] else None))
-    return outcomes, results
+    return training
+
+
+def _maker(job: CohortJob) -> dict[str, str]:
+    return maker(job["lanes"][0]["config"]["engine"])
+
+
+def _outcome(training: Training, lane: int) -> dict[str, Any]:
+    """How a lane's run ended."""
+    if lane in training.envs.failures:
+        return _failed(training.envs.failures[lane])
+    diverged_at = training.learner.diverged_at.get(lane)
+    return {
+        "status": "ok" if diverged_at is None else "diverged",
+        "steps": training.learner.settings.total_timesteps,
+        "unfinished": training.episodes.unfinished(lane),
+        "diverged_at": diverged_at,
+    }
+
+
+def _stored(job: CohortJob, training: Training, lane: int) -> Stored:
+    """What a lane leaves besides its manifest."""
+    if lane in training.envs.failures:
+        return NOTHING
+    config = job["lanes"][lane]["config"]
+    tables = {
+        name: each.table(lane, config["env_id"], job["label"], config["seed"])
+        for name, each in training.recorders.items()
+    }
+    return Stored(tables, _weights(training.learner, lane) if job["weights"] else None)
 
 
 def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
@@ -192,6 +302,12 @@ def _failed(failure: Failure) -> dict[str, Any]:
             ],
         },
     }
+
+
+def maker(engine: str) -> dict[str, str]:
+    """What makes the bits besides the configuration: the two halves of a run must have it in common."""
+    facts = {**versions(), **platform_facts(engine)}
+    return {name: facts[name] for name in MAKER}
 
 
 def versions() -> dict[str, str]:

@@ -19,11 +19,14 @@ from torch import Tensor
 
 from ablations.envs.gym import failure_of, make
 from ablations.learner import Learner, Moment
+from ablations.state import State, packed, unpacked
 from ablations.store import EVALUATIONS, tabulate
 from ablations.streams import Role, stream
 
 MOST_STEPS = 10_000
 """An episode that its environment does not end is cut here."""
+ROW = "i8, i8, i8, f8, i8, ?, ?, f8, f8, f8"
+"""A row as numpy stores it, in the order of the stored columns."""
 
 
 @dataclass
@@ -81,6 +84,17 @@ class EvaluationRecorder:
         rows = self.rows[lane]
         columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
         return tabulate(EVALUATIONS, env_id, label, seed, columns)
+
+    def state(self) -> State:
+        """The rows so far."""
+        rows, counts = packed([[tuple(row.values()) for row in each] for each in self.rows], ROW)
+        return {"rows": rows, "counts": counts}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        names = [name for name in EVALUATIONS.names if name not in ("env_id", "variant", "seed")]
+        stored = unpacked(state["rows"], state["counts"])
+        self.rows = [[dict(zip(names, row, strict=True)) for row in rows] for rows in stored]
 
     def _row(self, step: int, number: int, start_seed: int, episode: Episode) -> dict[str, Any]:
         gamma = self.learner.settings.gamma

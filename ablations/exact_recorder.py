@@ -17,6 +17,7 @@ from ablations.envs.exact import Array, Model, optimal_q, policy_values
 from ablations.envs.gym import make
 from ablations.envs.worlds import World
 from ablations.learner import Learner, Moment
+from ablations.state import State, stacked, unstacked
 from ablations.store import EXACT, tabulate
 
 
@@ -55,6 +56,14 @@ class ExactRecorder:
         names = self.rows[0] if self.rows else {}
         columns = {name: [row[name][lane].item() for row in self.rows] for name in names}
         return tabulate(EXACT, env_id, label, seed, columns)
+
+    def state(self) -> State:
+        """The rows so far."""
+        return {**stacked(self.rows)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self.rows = unstacked(state)
 
     def _compared(self, q: Array) -> dict[str, Array]:
         """Q (L, S, A) against Q*, over states that go on; the greedy policy against the best, from the start."""

@@ -6,13 +6,15 @@ A run's numbers must be the same bits alone or among 64 lanes. That holds becaus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.streams import Role, stream
+from ablations.state import State
+from ablations.streams import Role, position, put, stream
 
 
 class Draws:
@@ -34,3 +36,21 @@ class Draws:
             self.used = 0
         self.used += 1
         return torch.from_numpy(self.buffer[self.used - 1])
+
+    def state(self) -> State:
+        """Where each lane's stream stands, as if nothing had been drawn ahead: (L, 6)."""
+        ahead = (len(self.buffer) - self.used) * self.buffer.shape[-1]
+        return {"generators": np.stack([position(_rewound(each, ahead)) for each in self.generators])}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        for generator, numbers in zip(self.generators, state["generators"], strict=True):
+            put(generator, numbers)
+        self.used = len(self.buffer)
+
+
+def _rewound(generator: np.random.Generator, doubles: int) -> Mapping[str, Any]:
+    """The state so many doubles before ``generator``'s; each double takes one step of PCG64."""
+    copy = np.random.PCG64()
+    copy.state = generator.bit_generator.state  # type: ignore[assignment]
+    return copy.advance(-doubles).state

@@ -6,10 +6,12 @@ environment step, and whatever looks on between two moments must not draw from t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +23,7 @@ from ablations.network import Network
 from ablations.optimiser import Trainable
 from ablations.replay.ring import Space, Transition
 from ablations.settings import Settings
+from ablations.state import Part, State
 from ablations.streams import Role
 from ablations.variants import Variant
 
@@ -65,6 +68,39 @@ class Learner:
         """Take theta- (L, P) as what ``q_minus`` evaluates: (L, B, D) -> (L, B, A)."""
         self.minus, self.q_minus = flat, self.evaluator(flat)
 
+    def parts(self) -> dict[str, Part]:
+        """Everything that a checkpoint holds of a training, by name."""
+        return {
+            "learner": self,
+            "optimiser": self.optimiser,
+            "memory": self.memory,
+            "exploration": self.exploration,
+            "sampling": self.sampling,
+            "envs": self.envs,
+        }
+
+    def state(self) -> State:
+        """Both networks, how many updates made them, and who diverged when (-1: never)."""
+        diverged_at = [self.diverged_at.get(lane, -1) for lane in range(len(self.seeds))]
+        return {
+            "online": self.online.flat,
+            "minus": self.minus,
+            "one_network": self.minus is self.online.flat,
+            "updates": self.updates,
+            "diverged_at": np.array(diverged_at, dtype=np.int64),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self.online.flat.copy_(torch.from_numpy(state["online"]))
+        if state["one_network"]:
+            self.use_minus(self.online.flat)
+        else:
+            self.minus.copy_(torch.from_numpy(state["minus"]))
+        self.updates = state["updates"]
+        steps = enumerate(state["diverged_at"].tolist())
+        self.diverged_at = {lane: step for lane, step in steps if step >= 0}
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -76,10 +112,10 @@ class Moment:
     updates: tuple[Update, ...]  # made at this step
 
 
-def learn(a: Learner) -> Iterator[Moment]:
-    """Train all lanes for ``settings.total_timesteps`` environment steps."""
+def learn(a: Learner, done: int = 0) -> Iterator[Moment]:
+    """Train all lanes to ``settings.total_timesteps`` environment steps, of which ``done`` lie behind them."""
     s = a.settings
-    for step in range(1, s.total_timesteps + 1):
+    for step in range(done + 1, s.total_timesteps + 1):
         epsilon = epsilon_at(s, step - 1, a.updates)
         obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
         action = act(a, obs, epsilon)

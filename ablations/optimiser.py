@@ -6,17 +6,21 @@ lanes cannot see each other. A lane whose loss or gradient is not finite is froz
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from ablations.families import Update
+from ablations.families import Optimiser, Update
 from ablations.layers import Layer
 from ablations.network import Network
 from ablations.replay.ring import Batch
 from ablations.settings import Settings
+from ablations.state import State
 
 
 class Trainable:
@@ -94,6 +98,15 @@ class ReferenceOptimiser:
         """The Euclidean norm of the latest gradient before clipping: (L,)."""
         return self.online.grad.norm(dim=-1) if self._norm is None else self._norm.squeeze(-1)
 
+    def state(self) -> State:
+        """Moments, the number of updates, and who is alive. The latest gradient is not part of it."""
+        return state_of(self)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        put_back(self, state)
+        self.all_alive = bool(self.alive.all())
+
     def _apply(self) -> None:
         flat, grad = [self.online.flat], [self.online.grad]
         match self.settings.optimizer:
@@ -115,6 +128,24 @@ class ReferenceOptimiser:
                     foreach=False, weight_decay=0.0, momentum=0.0, lr=self.settings.learning_rate,
                     dampening=0.0, nesterov=False, maximize=False,
                 )  # fmt: skip
+
+
+def state_of(optimiser: Optimiser) -> State:
+    """What the coming updates of an optimiser of any family depend on."""
+    return {
+        "first": optimiser.first,
+        "second": optimiser.second,
+        "alive": optimiser.alive,
+        "count": optimiser.count.item(),
+    }
+
+
+def put_back(optimiser: Optimiser, state: Mapping[str, Any]) -> None:
+    """The other way."""
+    optimiser.first.copy_(torch.from_numpy(state["first"]))
+    optimiser.second.copy_(torch.from_numpy(state["second"]))
+    optimiser.alive.copy_(torch.from_numpy(state["alive"]))
+    optimiser.count.fill_(state["count"])
 
 
 def error(delta: Tensor, loss: str) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ablations.envs.gym import failure_of, make, sizes
 from ablations.families import Update
 from ablations.learner import Learner, Moment
+from ablations.state import State, stacked, unstacked
 from ablations.store import PROBES, tabulate
 from ablations.streams import Role, stream
 
@@ -30,6 +31,9 @@ DORMANT = 0.025
 """A unit is dormant if its mean |activation| is at most this share of its layer's mean (Sokar et al. 2023)."""
 RANK_SHARE = 0.99
 """The effective rank keeps this share of the sum of singular values (Kumar et al. 2021: delta = 0.01)."""
+
+LATEST = ("loss", "abs_td_error", "gradient_norm", "per_health")
+"""Columns that come from the last update before a row."""
 
 Array = npt.NDArray[np.float64]
 
@@ -70,6 +74,9 @@ class ProbeRecorder:
         self._greedy: Tensor | None = None  # (L, N): before the updates of the coming step
         self._largest_q = self._nothing()
         self._latest: Update | None = None
+        self._before: dict[str, Any] = dict.fromkeys(
+            LATEST, self._nothing()
+        )  # numbers of it while it is None
 
     def observe(self, moment: Moment) -> None:
         """Take note of one environment step."""
@@ -90,6 +97,22 @@ class ProbeRecorder:
         names = self.rows[0] if self.rows else {}
         columns = {name: [row[name][lane].item() for row in self.rows] for name in names}
         return tabulate(PROBES, env_id, label, seed, columns)
+
+    def state(self) -> State:
+        """The rows so far, and what the coming row is made of."""
+        state: State = {f"row.{name}": column for name, column in stacked(self.rows).items()}
+        state |= {f"latest.{name}": number for name, number in self._of_latest().items()}
+        state["largest_q"] = self._largest_q
+        if self._greedy is not None:
+            state["greedy"] = self._greedy
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self.rows = unstacked({name[4:]: each for name, each in state.items() if name.startswith("row.")})
+        self._latest, self._before = None, {name: state[f"latest.{name}"] for name in LATEST}
+        self._largest_q = torch.from_numpy(state["largest_q"])
+        self._greedy = torch.from_numpy(state["greedy"]) if "greedy" in state else None
 
     def _row(self, moment: Moment) -> dict[str, npt.NDArray[Any]]:
         a = self.learner
@@ -122,10 +145,10 @@ class ProbeRecorder:
             return self._nothing()
         return (after != self._greedy).double().mean(-1)
 
-    def _of_latest(self) -> dict[str, Tensor]:
+    def _of_latest(self) -> dict[str, Any]:
         """Numbers of the last update before the row."""
         if self._latest is None:
-            return dict.fromkeys(("loss", "abs_td_error", "gradient_norm", "per_health"), self._nothing())
+            return self._before
         weight = self._latest.batch.weight.double()  # (L, B)
         return {
             "loss": self._latest.loss,

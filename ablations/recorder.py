@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ablations.learner import Moment
+from ablations.state import State, packed, unpacked
 from ablations.store import EPISODES, tabulate
 
 Row = tuple[int, float, int, bool, bool, float]
+ROW = "i8, f8, i8, ?, ?, f8"
+"""A row as numpy stores it."""
 
 
 class EpisodeRecorder:
@@ -56,3 +59,13 @@ class EpisodeRecorder:
         """Length and return of the episode that the end of the budget cut off; a return that is no number is None."""
         total = float(self.returns[lane])
         return {"length": int(self.lengths[lane]), "return": total if math.isfinite(total) else None}
+
+    def state(self) -> State:
+        """The series so far, and the episodes under way."""
+        rows, counts = packed(self.rows, ROW)
+        return {"rows": rows, "counts": counts, "returns": self.returns, "lengths": self.lengths}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        self.rows = unpacked(state["rows"], state["counts"])
+        self.returns[:], self.lengths[:] = state["returns"], state["lengths"]

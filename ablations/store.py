@@ -13,11 +13,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -173,11 +173,18 @@ def run_path(env_id: str, label: str, seed: int, key: str) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Temporary name, fsync, rename: at ``path`` there is the old file or the whole new one, never a part."""
+    with replacing(path, len(data)) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, need: int) -> Iterator[BinaryIO]:
+    """``write_atomic`` in pieces: a file that is at ``path`` after the block. ``need`` is the bytes, for messages."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -185,7 +192,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(problem, OSError):
-            raise Unwritten(path, len(data), problem) from None
+            raise Unwritten(path, need, problem) from None
         raise
     sync_folder(path.parent)
 

@@ -50,8 +50,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
         if task["kind"] == "random_policy":
             beat = every(BEAT_SECONDS, lambda: report(0))
             return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], beat)
-        train(task["job"], report)
-        return "done", None
+        return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)
 

@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium.wrappers import OrderEnforcing
 
-from ablations.envs import registry  # noqa: F401 (registers this package's own environments)
-from ablations.streams import Role, stream
+from ablations.envs import (
+    journal,
+    registry,  # noqa: F401 (registers this package's own environments)
+)
+from ablations.envs.journal import Journal
+from ablations.envs.worlds import World
+from ablations.state import State, packed, unpacked
+from ablations.streams import POSITION, Role, position, put, stream
 
 
 class Refused(Exception):
@@ -62,6 +69,26 @@ def sizes(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
     return int(np.prod(observation.shape)), int(action.n)
 
 
+def why_not_kept(env_id: str, args: Mapping[str, Any]) -> str:
+    """Why the state of such environments can't be stored, or an empty text: a self-test, some hundred steps long."""
+    try:
+        used, fresh = make(env_id, args), make(env_id, args)
+        if _bare_world(used) is not None:
+            return ""
+        reason = journal.why_not(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
+        used.close()
+        fresh.close()
+    except Exception as problem:
+        return f"it could not be tried out: {type(problem).__name__}: {problem}"
+    return reason
+
+
+def _bare_world(env: gymnasium.Env[Any, Any]) -> World | None:
+    """One of this package's worlds, if nothing around it counts steps or changes what is seen."""
+    inner = env.env if type(env) is OrderEnforcing else None
+    return inner if isinstance(inner, World) else None
+
+
 class GymLanes:
     """L environments of one kind. ``obs`` holds what the agents see now: (L, D) float32."""
 
@@ -72,8 +99,11 @@ class GymLanes:
         self.features, self.actions = sizes(self.envs[0])
         self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
-        for lane, seed in enumerate(seeds):
-            self._reset(lane, int(stream(entropy, seed, Role.ENVIRONMENT).integers(2**31)))
+        first = [int(stream(entropy, seed, Role.ENVIRONMENT).integers(2**31)) for seed in seeds]
+        self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
+        self.journals = [Journal(env, seed) for env, seed in zip(self.envs, first, strict=True)]
+        for lane in range(len(seeds)):
+            self._reset(lane)
 
     def step(self, actions: Sequence[int]) -> Steps:
         """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on."""
@@ -83,11 +113,11 @@ class GymLanes:
         reward = np.zeros(lanes)
         terminated = np.zeros(lanes, dtype=bool)
         truncated = np.zeros(lanes, dtype=bool)
-        for lane, env in enumerate(self.envs):
+        for lane, env in enumerate(self.journals):
             if lane in self.failures:
                 continue
             try:
-                seen, gained, terminal, cut, _ = env.step(self.first_action + actions[lane])
+                seen, gained, terminal, cut = env.step(self.first_action + actions[lane])
                 next_obs[lane] = np.reshape(seen, -1)
                 reward[lane] = gained
                 terminated[lane] = terminal
@@ -101,6 +131,47 @@ class GymLanes:
                 self.obs[lane] = next_obs[lane]
         return Steps(next_obs, reward, terminated, truncated)
 
+    def state(self) -> State:
+        """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
+        common: State = {"obs": self.obs, "steps": self.steps}
+        lanes = [lane for lane in range(len(self.envs)) if lane not in self.failures]
+        generators = np.zeros((len(self.envs), POSITION), dtype=np.uint64)
+        if self.worlds:
+            states = np.zeros((len(self.envs), 2), dtype=np.int64)
+            for lane in lanes:
+                states[lane] = self.worlds[lane].state()
+                generators[lane] = position(self.worlds[lane].np_random.bit_generator.state)
+            return {**common, "kind": "worlds", "states": states, "generators": generators}
+        later = np.zeros(len(self.envs), dtype=bool)  # whether a lane is past its first episode
+        for lane in lanes:
+            found = self.journals[lane].generator()
+            if found is not None:
+                generators[lane], later[lane] = found, True
+        actions, counts = packed((each.actions for each in self.journals), np.int64)
+        return {
+            **common, "kind": "journals", "generators": generators, "later": later, "actions": actions, "counts": counts
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken. Raises ValueError where an environment doesn't get there."""
+        if state["kind"] != ("worlds" if self.worlds else "journals"):
+            raise ValueError(f"its environments were kept as {state['kind']}")
+        if self.worlds:
+            for world, numbers, generator in zip(
+                self.worlds, state["states"].tolist(), state["generators"], strict=True
+            ):
+                world.restore(*numbers)
+                put(world.np_random, generator)
+        else:
+            histories = unpacked(state["actions"], state["counts"])
+            for lane, (each, actions) in enumerate(zip(self.journals, histories, strict=True)):
+                seen = each.bring(state["generators"][lane] if state["later"][lane] else None, actions)
+                self.obs[lane] = np.reshape(seen, -1)
+                if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
+                    raise ValueError("an environment, taken through the same steps, shows something else")
+        self.obs[:] = state["obs"]
+        self.steps = state["steps"]
+
     def close(self) -> None:
         """Release what the environments hold."""
         for env in self.envs:
@@ -109,10 +180,9 @@ class GymLanes:
             except Exception:
                 continue  # an environment that can't be closed has nothing more to give
 
-    def _reset(self, lane: int, seed: int | None = None) -> None:
+    def _reset(self, lane: int) -> None:
         try:
-            seen, _ = self.envs[lane].reset(seed=seed)
-            self.obs[lane] = np.reshape(seen, -1)
+            self.obs[lane] = np.reshape(self.journals[lane].reset(), -1)
         except Exception as problem:
             self._fail(lane, problem)
 

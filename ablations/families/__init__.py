@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ablations.optimiser import Trainable
     from ablations.replay.ring import Batch, Transition
     from ablations.settings import Settings
+    from ablations.state import State
 
 FAMILIES = ("native", "reference")
 """Best first: ``engine = "auto"`` takes the first that works here."""
@@ -57,6 +58,14 @@ class Optimiser(Protocol):
 
     def gradient_norm(self) -> Tensor:
         """The Euclidean norm of the latest gradient before clipping: (L,)."""
+        ...
+
+    def state(self) -> State:
+        """What the coming updates depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
         ...
 
 

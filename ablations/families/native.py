@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -18,9 +18,10 @@ from ablations.families import Optimiser, Update, compiles, reference
 from ablations.head import Dueling
 from ablations.native import library
 from ablations.network import NARROW, Network
-from ablations.optimiser import Trainable
+from ablations.optimiser import Trainable, put_back, state_of
 from ablations.replay.ring import Batch, Transition
 from ablations.settings import Settings
+from ablations.state import State
 
 RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
 LOSSES = {"squared": 0, "huber": 1}
@@ -195,6 +196,14 @@ class NativeOptimiser:
     def gradient_norm(self) -> Tensor:
         """The Euclidean norm of the latest gradient before clipping: (L,)."""
         return self._norm.clone()
+
+    def state(self) -> State:
+        """Moments, the number of updates, and who is alive. The latest gradient is not part of it."""
+        return state_of(self)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        put_back(self, state)
 
 
 def _in_rows(obs: Tensor, dtype: torch.dtype) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
@@ -13,6 +14,8 @@ from ablations.replay.sumtree import SumTree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.state import State
+
 
 class PrioritizedRing(Ring):
     """A ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1) float64."""
@@ -21,6 +24,18 @@ class PrioritizedRing(Ring):
         super().__init__(space, space.capacity, space.batch_size)
         self.largest = space.zeros((space.lanes, 1)).double() + 1
         self.tree = SumTree(space, space.capacity, self.largest.dtype)
+
+    def state(self) -> State:
+        """The ring's, the priorities of its slots and the largest so far."""
+        return {**super().state(), "priorities": self.tree.first(self.size), "largest": self.largest}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        import torch
+
+        super().restore(state)
+        self.tree.plant(torch.from_numpy(state["priorities"]))
+        self.largest.copy_(torch.from_numpy(state["largest"]))
 
 
 @dataclass(frozen=True)

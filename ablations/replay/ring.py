@@ -6,14 +6,15 @@ Actions are stored as floats: exact up to 2**24.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ablations.families import Family
+    from ablations.state import State
 
 
 LINE = 16
@@ -79,6 +80,21 @@ class Ring:
         """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
         stored = self.rows[:, : self.size, 2 * self.features + 2]  # (L, n): discounts
         return (stored == 0).double().mean(-1)
+
+    def state(self) -> State:
+        """The rows that are filled, without their padding, and where the next one goes."""
+        return {
+            "rows": self.rows[:, : self.size, : 2 * self.features + 3],
+            "position": self.position,
+            "size": self.size,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        import torch
+
+        self.position, self.size = state["position"], state["size"]
+        self.rows[:, : self.size, : 2 * self.features + 3] = torch.from_numpy(state["rows"])
 
     def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
         """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""

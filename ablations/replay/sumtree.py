@@ -46,3 +46,15 @@ class SumTree:
     def values(self, index: Tensor) -> Tensor:
         """The leaves at ``index``: (L, B)."""
         return self.nodes.gather(1, index + self.leaves)
+
+    def first(self, count: int) -> Tensor:
+        """The first leaves, which say it all: (L, count)."""
+        return self.nodes[:, self.leaves : self.leaves + count]
+
+    def plant(self, leaves: Tensor) -> None:
+        """The tree over ``leaves`` (L, n), the others 0: each parent is summed from its children, as ever."""
+        self.nodes.zero_()
+        self.first(leaves.shape[1]).copy_(leaves)
+        for depth in range(self.depth - 1, -1, -1):
+            level = self.nodes[:, 2 << depth : 4 << depth]
+            self.nodes[:, 1 << depth : 2 << depth] = level[:, ::2] + level[:, 1::2]

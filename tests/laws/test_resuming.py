@@ -1,0 +1,223 @@
+"""A run that is cut off at any step and resumed from its checkpoint is, to the bit, one that was never disturbed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ablations import checkpoints, store, studies
+from ablations.cohort import CohortJob, LaneJob, Training, maker
+from ablations.learner import learn
+from ablations.variants import NAMED
+
+from . import toys, worlds
+
+TOTAL = 130
+SETTINGS: dict[str, Any] = {
+    "total_timesteps": TOTAL,
+    "learning_starts": 30,
+    "batch_size": 8,
+    "buffer_size": 60,  # full before the end
+    "hidden": [16],
+    "learning_rate": 3e-3,
+}
+RECORD = {"probe_every": 20, "eval_every": 30, "eval_episodes": 2}
+ENVIRONMENTS = ("CartPole-v1", "ablations/Grid-v0", "tests/Walk-v0")
+
+
+def cohort(
+    folder: Path,
+    variant: str = "dqn",
+    env_id: str = "CartPole-v1",
+    seeds: Sequence[int] = (0, 1, 2),
+    env_args: dict[str, Any] | None = None,
+    record: dict[str, int] | None = None,
+    **settings: Any,
+) -> CohortJob:
+    """The job of one cohort."""
+    study = studies.from_document(
+        {
+            "name": "resumed",
+            "engine": worlds.FAMILY,
+            "envs": [env_id],
+            "seeds": list(seeds),
+            "baseline": variant,
+            "variants": [variant],
+            "settings": {**SETTINGS, **settings},
+            "record": RECORD if record is None else record,
+            "env": {env_id: {"args": env_args or {}}},
+        }
+    )
+    lanes: list[LaneJob] = [
+        {"path": r.path, "key": r.key, "config": dict(r.config), "attempts": 1} for r in study.runs()
+    ]
+    return {"folder": str(folder), "label": variant, "weights": True, "lanes": lanes, "git": {}}
+
+
+def go_on(training: Training, start: int, stop: int = TOTAL) -> Training:
+    """Train from one step to another, with everyone looking on."""
+    for moment in learn(training.learner, start):
+        for recorder in training.recorders.values():
+            recorder.observe(moment)
+        if moment.step == stop:
+            break
+    return training
+
+
+def saved(job: CohortJob, training: Training, step: int, out: Sequence[int] = ()) -> Path:
+    """The checkpoint of a training at a step."""
+    configs = [lane["config"] for lane in job["lanes"]]
+    path = checkpoints.path_of(Path(job["folder"]), [lane["key"] for lane in job["lanes"]])
+    lanes = [i for i in range(len(configs)) if i not in out]
+    checkpoints.write(
+        path, configs, lanes, step, training.parts(), maker(job["lanes"][0]["config"]["engine"])
+    )
+    return path
+
+
+def resumed(job: CohortJob, path: Path) -> tuple[Training, int]:
+    """A new training at the step of a checkpoint."""
+    training = Training(job)
+    header = checkpoints.resume(
+        path,
+        [lane["key"] for lane in job["lanes"]],
+        training.parts(),
+        maker(job["lanes"][0]["config"]["engine"]),
+    )
+    return training, header.step
+
+
+def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
+    """All that a lane leaves and holds, for comparison to the bit."""
+    config, a = job["lanes"][lane]["config"], training.learner
+    tables = {
+        name: store.parquet_bytes(each.table(lane, config["env_id"], job["label"], config["seed"]))
+        for name, each in training.recorders.items()
+    }
+    tensors = {
+        "online": a.online.flat,
+        "minus": a.minus,
+        "first": a.optimiser.first,
+        "second": a.optimiser.second,
+        "rows": a.memory.rows,
+    }
+    return {
+        **tables,
+        **{name: each[lane].numpy().tobytes() for name, each in tensors.items()},
+        "unfinished": training.episodes.unfinished(lane),
+        "obs": training.envs.obs[lane].tobytes(),
+        "diverged_at": a.diverged_at.get(lane),
+        "counters": (a.updates, a.envs.steps, a.memory.position, a.memory.size),
+    }
+
+
+def whole(job: CohortJob, training: Training) -> list[dict[str, Any]]:
+    """Everything of every lane, and what it would draw next."""
+    draws = [each.next().tolist() for each in (training.learner.sampling, training.learner.exploration)]
+    return [
+        {**everything(job, training, lane), "draws": [each[lane] for each in draws]}
+        for lane in range(len(job["lanes"]))
+    ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("variant", NAMED)
+def test_every_variant_goes_on_to_the_same_bits(tmp_path: Path, variant: str, env_id: str) -> None:
+    job = cohort(tmp_path, variant, env_id, seeds=(3, 1))
+    cut = random.Random(f"{variant} {env_id}").randrange(1, TOTAL)
+    first = go_on(Training(job), 0, cut)
+    again, step = resumed(job, saved(job, first, cut))
+    assert step == cut
+    assert whole(job, go_on(again, cut)) == whole(job, go_on(first, cut)), f"cut at {cut}"
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_writing_a_checkpoint_changes_nothing(tmp_path: Path, env_id: str) -> None:
+    job = cohort(tmp_path, "combined", env_id)
+    training = go_on(Training(job), 0, 61)
+    saved(job, training, 61)
+    assert whole(job, go_on(training, 61)) == whole(job, go_on(Training(job), 0))
+
+
+@pytest.mark.parametrize("cut", [1, 19, 20, 29, 30, 31, 59, 60, 61, 119, 120, TOTAL - 1, TOTAL])
+def test_wherever_it_is_cut(tmp_path: Path, cut: int) -> None:
+    job = cohort(tmp_path, "combined", "tests/Walk-v0")
+    undisturbed = whole(job, go_on(Training(job), 0))
+    again, _ = resumed(job, saved(job, go_on(Training(job), 0, cut), cut))
+    assert whole(job, go_on(again, cut)) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"train_frequency": 7},
+        {"gradient_steps": 3, "max_grad_norm": 0.5},
+        {"train_frequency": 7, "max_grad_norm": 0.5, "optimizer": "rmsprop"},
+        {"optimizer": "sgd", "loss": "huber"},
+        {"epsilon_schedule": "exponential", "hidden": []},
+        {"learning_starts": TOTAL + 1},
+        {"buffer_size": 1000},
+    ],
+    ids=str,
+)
+def test_whatever_the_settings(tmp_path: Path, settings: dict[str, Any]) -> None:
+    job = cohort(tmp_path, "per", **settings)
+    undisturbed = whole(job, go_on(Training(job), 0))
+    for cut in (17, 66, 103):
+        again, _ = resumed(job, saved(job, go_on(Training(job), 0, cut), cut))
+        assert whole(job, go_on(again, cut)) == undisturbed, f"cut at {cut}"
+
+
+def test_it_may_be_cut_again_and_again(tmp_path: Path) -> None:
+    job = cohort(tmp_path, "per")
+    undisturbed = whole(job, go_on(Training(job), 0))
+    training, at = Training(job), 0
+    for cut in (2, 40, 41, 77, 128):
+        path = saved(job, go_on(training, at, cut), cut)
+        training, at = resumed(job, path)
+    assert whole(job, go_on(training, at)) == undisturbed
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_some_lanes_go_on_without_the_others_and_in_another_order(tmp_path: Path, env_id: str) -> None:
+    job = cohort(tmp_path, "combined", env_id, seeds=range(5))
+    undisturbed = whole(job, go_on(Training(job), 0))
+    path = saved(job, go_on(Training(job), 0, 85), 85)
+    for chosen in ([4, 1], [2], [0, 3]):
+        part: CohortJob = {**job, "lanes": [job["lanes"][i] for i in chosen]}
+        again, at = resumed(part, path)
+        assert whole(part, go_on(again, at)) == [undisturbed[i] for i in chosen]
+
+
+def test_a_lane_that_diverged_before_the_cut_stays_diverged(tmp_path: Path) -> None:
+    odd, even = (seeds[0] for seeds in toys.odd_and_even())
+    job = cohort(tmp_path, "per", "tests/Spiky-v0", (even, odd), {"at_step": 50, "spike": 1e38})
+    undisturbed = whole(job, go_on(Training(job), 0))
+    assert [each["diverged_at"] is None for each in undisturbed] == [True, False]
+    again, _ = resumed(job, saved(job, go_on(Training(job), 0, 90), 90))
+    assert whole(job, go_on(again, 90)) == undisturbed
+
+
+def test_a_lane_whose_environment_raised_is_left_out(tmp_path: Path) -> None:
+    odd, even = (seeds[0] for seeds in toys.odd_and_even())
+    nothing = {"probe_every": 0, "eval_every": 0}
+    job = cohort(tmp_path, "dqn", "tests/Fragile-v0", (odd, even), {"at_step": 50}, nothing)
+    training = go_on(Training(job), 0, 90)
+    assert set(training.envs.failures) == {0}
+    path = saved(job, training, 90, out=[0])
+    assert checkpoints.read_header(path).keys == (job["lanes"][1]["key"],)
+    well: CohortJob = {**job, "lanes": job["lanes"][1:]}
+    again, _ = resumed(well, path)
+    with pytest.raises(checkpoints.Refused, match="does not hold all of these runs"):
+        resumed(job, path)
+    assert whole(well, go_on(again, 90)) == whole(job, go_on(training, 90))[1:]
