@@ -39,6 +39,7 @@ class Side:
     title: str
     lanes: tuple[int, ...]
     requirements: tuple[str, ...] = ()
+    hint: str = ""  # said where it does not get ready
 
 
 OURS = Side("dqn", "dqn", (10, 16, 32, 64))
@@ -46,7 +47,13 @@ SIDES = (
     Side("lessons", "the lessons' loop", (1,)),
     Side("sb3", "Stable-Baselines3", (1,), ("torch", "stable-baselines3")),
     Side("rejax", "rejax", (16,), ("jax", "jaxlib", "gymnax", "rejax")),
-    Side("purejaxrl", "PureJaxRL", (1, 8, 16, 64), ("jax", "jaxlib", "gymnax", "flashbax")),
+    Side(
+        "purejaxrl",
+        "PureJaxRL",
+        (1, 8, 16, 64),
+        ("jax", "jaxlib", "gymnax", "flashbax"),
+        " (docs/performance.md, Peers, says what it needs)",
+    ),
     OURS,
 )
 
@@ -207,7 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 workers[side] = stack.enter_context(closing(_worker(side, core, asked)))
             except SideFailed as error:
-                missing[side.title] = str(error)
+                missing[side.title] = f"{error}{side.hint}"
         speeds, failed = measure(workers, asked.repeats)
     missing |= failed
     measured = rows(speeds)
