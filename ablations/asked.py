@@ -56,7 +56,7 @@ def resolve(
     problems: list[Problem] = []
     document, study = _study(source, problems)
     numbers = {
-        key: _whole(value, f"--{key}", problems)
+        key: whole(value, f"--{key}", problems)
         for key, value in (("jobs", jobs), ("seeds", seeds), ("steps", steps))
     }
     if (numbers["jobs"] or 0) > MOST_JOBS:
@@ -134,7 +134,7 @@ def with_stored_engine(study: Study, folder: Path) -> Study:
         stored = store.read_study(folder).get("engine")
     except (FileNotFoundError, store.Damaged):
         return study
-    return studies.with_engine(study, stored if isinstance(stored, str) else None)
+    return studies.with_engine(study, stored if stored in studyfile.ENGINES else None)
 
 
 def usable_cores() -> int:
@@ -161,12 +161,13 @@ def _study(source: str | os.PathLike[str], problems: list[Problem]) -> tuple[Map
         return document, None
 
 
-def _whole(value: Whole, key: str, problems: list[Problem]) -> int | None:
+def whole(value: Whole, key: str, problems: list[Problem], least: int = 1) -> int | None:
+    """The number that an option gives, at least ``least``; None where it was not given or is none."""
     if value is None:
         return None
-    number = int(value) if isinstance(value, int) or re.fullmatch(r"[0-9]{1,18}", value) else 0
-    if number < 1:
-        problems.append(Problem(WHERE, key, f"expected a whole number, 1 or more, got '{value}'"))
+    number = int(value) if isinstance(value, int) or re.fullmatch(r"[0-9]{1,18}", value) else -1
+    if number < least:
+        problems.append(Problem(WHERE, key, f"expected a whole number, {least} or more, got '{value}'"))
         return None
     return number
 

@@ -7,14 +7,14 @@ train the missing runs in cohorts.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from ablations import attempts, families, packed, provenance, store
-from ablations.engines import Engine, Means, make
+from ablations.engines import Engine, Means, Task, make
 from ablations.lock import hold
 from ablations.store import Standing
 from ablations.study import Run, Study
@@ -75,7 +75,9 @@ def run(
     with hold(folder):
         git = provenance.git_facts()
         if strict:
-            _refuse_other_code(study, folder, git)
+            changed = code_changes(survey(study.plain(), folder), git)
+            if changed:
+                raise CodeChanged("; ".join(changed))
         for leftover in store.leftovers(folder):
             leftover.unlink(missing_ok=True)
         for link in _links(folder, chosen):
@@ -93,7 +95,7 @@ def run(
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
-        tasks = [_cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
+        tasks = [cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
         for task in tasks:
             task["job"]["events"] = means.tensorboard
         engine = make(means, folder)
@@ -110,25 +112,17 @@ def run(
         return Outcome(len(chosen), len(missing), states)
 
 
-def code_changes(study: Mapping[str, Any], folder: Path, git: Mapping[str, Any] | None = None) -> list[str]:
+def code_changes(found: Survey, git: Mapping[str, Any] | None = None) -> list[str]:
     """How the code that made stored runs differs from this code: sentences, none where it doesn't."""
-    found = survey(study, folder)
-    stand = [standing.manifest for standing in found.states.values() if standing.stands and standing.manifest]
-    others = [
-        standing.manifest for standing in found.strangers.values() if standing.stands and standing.manifest
-    ]
+    stand = [standing.manifest for standing in found.states.values() if standing.stands]
+    others = [standing.manifest for standing in found.strangers.values() if standing.stands]
     outdated = [
         manifest
         for manifest in others
-        if manifest["config"].get("algorithm_version") != store.ALGORITHM_VERSION
+        if manifest and manifest["config"].get("algorithm_version") != store.ALGORITHM_VERSION
     ]
-    return provenance.changes([*stand, *outdated], git or provenance.git_facts())
-
-
-def _refuse_other_code(study: Study, folder: Path, git: Mapping[str, Any]) -> None:
-    found = code_changes(study.plain(), folder, git)
-    if found:
-        raise CodeChanged("; ".join(found))
+    manifests = [manifest for manifest in [*stand, *outdated] if manifest]
+    return provenance.changes(manifests, git or provenance.git_facts())
 
 
 def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:
@@ -142,8 +136,13 @@ def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:
 def survey(study: Mapping[str, Any], folder: Path) -> Survey:
     """The standing of every run that a stored study lists, and the run folders that it doesn't."""
     listed = {run["path"]: store.inspect(folder / run["path"], run["key"]) for run in study["runs"]}
-    others = (path for path in store.stored_runs(folder) if path not in listed)
+    others = strangers(listed, folder)
     return Survey(listed, {path: store.inspect(folder / path) for path in others})
+
+
+def strangers(listed: Collection[str], folder: Path) -> list[str]:
+    """Stored runs below a study's folder that are not among those listed."""
+    return [path for path in store.stored_runs(folder) if path not in listed]
 
 
 def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
@@ -197,13 +196,14 @@ def _complete(standing: Standing, weights: bool) -> bool:
     return standing.stands and (not weights or store.WEIGHTS in stored)
 
 
-def _cohort_task(
+def cohort_task(
     study: Study,
     folder: Path,
     group: Sequence[Run],
     states: Mapping[str, Standing],
     git: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Task:
+    """The task of training runs that differ in the seed alone. ``states`` say how often each was tried before."""
     lanes = [
         {
             "path": run.path,
@@ -221,6 +221,16 @@ def _cohort_task(
         "git": git,
     }
     return {"kind": "cohort", "job": job}
+
+
+def random_policy_task(study: Study, environment: Mapping[str, Any]) -> Task:
+    """The task that scores the random policy of an environment: its id and arguments as study.json has them."""
+    return {
+        "kind": "random_policy",
+        "env_id": environment["env_id"],
+        "env_args": environment["args"],
+        "entropy": study.entropy,
+    }
 
 
 def _attempts(standing: Standing) -> int:
@@ -258,11 +268,10 @@ def _score_random_policies(
     study: Study, folder: Path, scores: Scores, needed: set[str], engine: Engine
 ) -> None:
     """Complete the scores of the environments that need one, and store them."""
-    tasks = [
-        {"kind": "random_policy", "env_id": env.env_id, "env_args": dict(env.args), "entropy": study.entropy}
-        for env in study.environments
-        if env.env_id in needed
+    needy = [
+        {"env_id": env.env_id, "args": dict(env.args)} for env in study.environments if env.env_id in needed
     ]
+    tasks = [random_policy_task(study, env) for env in needy]
     for ended in engine.run(tasks, lambda steps: None):
         scores[ended.task["env_id"]] = ended.result
     store.write_study(folder, study.plain(_numbers(scores)))

@@ -112,6 +112,9 @@ EXACT = _schema(
 """Learned against exact values, for environments that know their own model."""
 
 
+TABLES = {"episodes": EPISODES, "probes": PROBES, "evaluations": EVALUATIONS, "exact": EXACT}
+
+
 class Damaged(Exception):
     """A stored file is there but can't be trusted; the text says why."""
 

@@ -22,7 +22,10 @@ COMMANDS = {
     "plan": ("plan", "show what a study would run, how long it takes and how much it stores; makes nothing"),
     "run": ("run", "run what is missing of a study"),
     "status": ("status", "show what stands of a study"),
-    "verify": ("verify", "check the stored results of a study: digests, schema, keys"),
+    "verify": (
+        "verify",
+        "check the stored results of a study: digests, schema, keys; --rerun repeats some runs",
+    ),
     "pack": ("pack", "move a study's finished runs into a few large files; everything reads them as before"),
     "unpack": ("pack", "give every packed run a folder of its own again"),
     "where": ("where", "print the folder of a study's results"),
@@ -42,6 +45,9 @@ EXAMPLES = {
     "plan": """examples:
   python -m ablations plan core
   python -m ablations plan mine.toml --seeds 20 --jobs 8""",
+    "verify": """examples:
+  python -m ablations verify core                          every stored run: digests, schema, keys
+  python -m ablations verify core --rerun 3                and three of them made again, bit for bit""",
     "play": """RUN is runs/<environment>/<row>/seed-... below a study's results, of a study with this in its file:
   [record]
   weights = true
@@ -109,6 +115,11 @@ _GRID = {
     "--strict": ("", "refuse to add to runs that other code made (commit, changes, algorithm version)"),
 }
 _STATUS = {"--watch": ("", "keep looking until the study is done; from another terminal, or through a pipe")}
+_VERIFY = {
+    "--rerun": ("N", "repeat N runs that stand, drawn at random, and compare them bit for bit"),
+    "--seed": ("S", "which runs --rerun draws (default: 0)"),
+    "--jobs": _GRID["--jobs"],
+}
 _PLAY = {
     "--episodes": (
         "N",
@@ -119,12 +130,14 @@ _PLAY = {
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
 }
-_EVERY = _RESULTS | _GRID | _STATUS | _PLAY
+_EVERY = _RESULTS | _GRID | _STATUS | _VERIFY | _PLAY
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
     """{option: (placeholder, help)} of a command; an option without a placeholder takes no value."""
-    return _RESULTS | {"run": _GRID, "plan": _GRID, "status": _STATUS, "play": _PLAY}.get(name, {})
+    return _RESULTS | {"run": _GRID, "plan": _GRID, "status": _STATUS, "verify": _VERIFY, "play": _PLAY}.get(
+        name, {}
+    )
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -6,13 +6,13 @@ from argparse import Namespace
 
 from ablations import asked, attempts, engines, grid, lock
 from ablations.asked import Asked
-from ablations.cli.signals import Terminated, ending_quickly
-from ablations.cli.speech import reason_of, say, together, warn
+from ablations.cli.signals import TERMINATED, Terminated, ending_quickly
+from ablations.cli.speech import kept, reason_of, say, together, warn
 from ablations.live import Told
 from ablations.problems import BadInput, Problem
 from ablations.progress import on_stderr
 
-ALL_STAND, SOME_DO_NOT, HELD, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
+ALL_STAND, SOME_DO_NOT, HELD, INTERRUPTED = 0, 1, 3, 130
 KEPT = "what is finished is kept"
 
 
@@ -73,6 +73,9 @@ def report(wanted: Asked, outcome: grid.Outcome) -> list[str]:
             lines.append(f"  {standing.state}: {path}{reason_of(standing)}")
     if outcome.stand < outcome.asked:
         lines.append("what does not stand is tried again by the next run")
+    others = grid.strangers({run.path for run in wanted.study.runs()}, wanted.folder)
+    if others:
+        lines.append(kept(others))
     lines.append(f"results: {wanted.folder}")
     lines.append(f"figures: python -m analysis figures {wanted.folder}")
     return lines

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+TERMINATED = 143
 PATIENCE_SECONDS = 4.0
 """After so long the first signal counts as a second one: an end is promised within five seconds."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from ablations.problems import BadInput, Problem
+from ablations.problems import BadInput, Problem, few
 
 if TYPE_CHECKING:
     from ablations.store import Standing
@@ -55,6 +56,13 @@ def reason_of(standing: Standing) -> str:
     error = standing.manifest.get("error") if standing.manifest and not standing.reason else None
     reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
     return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
+
+
+def kept(paths: Collection[str]) -> str:
+    """What is said of stored runs that the study as it is now does not list."""
+    rows = Counter("/".join(path.split("/")[1:3]) for path in paths)
+    names = few((f"{row} ({count})" for row, count in rows.items()), 8)
+    return f"{len(paths)} other stored runs are kept; they are no part of the study as it is now: {names}"
 
 
 def together(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import asked, grid, packed, store
-from ablations.cli.speech import reason_of, say, table, together
+from ablations.cli.speech import kept, reason_of, say, table, together
 from ablations.cli.watch import watch
 from ablations.store import Standing
 
@@ -41,9 +41,9 @@ def main(arguments: Namespace) -> int:
     stand = sum(standing.stands for standing in survey.states.values())
     say(f"{stand} of {len(survey.states)} runs stand ({folder})")
     if survey.strangers:
-        say(
-            f"{len(survey.strangers)} other stored runs are not part of the study as it is now; they are kept"
-        )
+        say(kept(survey.strangers))
+    for change in grid.code_changes(survey):
+        say(f"the code changed: {change}")
     changed = {run.path for run in asked.with_stored_engine(study, folder).runs()} ^ set(survey.states)
     if changed:
         say(

@@ -1,24 +1,28 @@
-"""``verify``: do the stored runs hold what their manifests and study.json say?"""
+"""``verify``: do the stored runs hold what their manifests and study.json say, and does this code give them again?"""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+
 from ablations import asked, grid, packed, store
-from ablations.cli.speech import reason_of, say, table, together
+from ablations.cli import signals
+from ablations.cli.speech import printable, reason_of, say, table, together
+from ablations.problems import Problem
 from ablations.store import Standing
+from ablations.study import Study
 
 WHOLE, NOT_WHOLE = 0, 1
 
 
 def main(arguments: Namespace) -> int:
-    """Check every stored run; print what fails in a table."""
-    _, folder = together(
-        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
-    )
+    """Check every stored run; print what fails in a table, and what ``--rerun`` repeats in another."""
+    study, folder, numbers = together(arguments.problems, lambda: _asked(arguments))
     try:
         stored = store.read_study(folder)
     except FileNotFoundError:
@@ -40,7 +44,64 @@ def main(arguments: Namespace) -> int:
         f"{len(survey.states) - missing} stored runs of {len(survey.states)} checked: digests, schema, keys; "
         f"{len(failures)} fail" + (f"; {missing} not run yet" if missing else "")
     )
-    return NOT_WHOLE if failures else WHOLE
+    again = True
+    if numbers["rerun"] is not None:
+        named = {failure["run"] for failure in failures}
+        sound = {path: each for path, each in survey.states.items() if each.stands and path not in named}
+        try:
+            again = _rerun(study, folder, stored["environments"], sound, numbers["rerun"], numbers)
+        except signals.Terminated:
+            return signals.TERMINATED
+    return NOT_WHOLE if failures or not again else WHOLE
+
+
+def _asked(arguments: Namespace) -> tuple[Study, Path, dict[str, int | None]]:
+    """The study, its results and the numbers of the options; their mistakes are told together."""
+    problems: list[Problem] = []
+    numbers = {
+        name: asked.whole(getattr(arguments, name), f"--{name}", problems, least)
+        for name, least in (("rerun", 1), ("seed", 0), ("jobs", 1))
+    }
+    return (
+        *together(problems, lambda: asked.locate(arguments.study, arguments.results or "results")),
+        numbers,
+    )
+
+
+def _rerun(
+    study: Study,
+    folder: Path,
+    environments: Sequence[Mapping[str, Any]],
+    stored: Mapping[str, Standing],
+    count: int,
+    numbers: Mapping[str, int | None],
+) -> bool:
+    """Repeat some of the runs that stand and print how they compare; False where one comes out otherwise."""
+    from ablations import rerun
+    from ablations.engines import Means
+    from ablations.progress import on_stderr
+
+    chosen = {path: stored[path] for path in rerun.choose(list(stored), count, numbers["seed"] or 0)}
+    progress = on_stderr()
+    means = Means(numbers["jobs"] or asked.usable_cores())
+    with signals.ending_quickly(), TemporaryDirectory(prefix="ablations-rerun-") as scratch:
+        steps = [standing.manifest["steps"] for standing in chosen.values() if standing.manifest]
+        progress.start(sum(steps), "rerun")
+        try:
+            repeats = rerun.repeat(
+                study, folder, chosen, environments, Path(scratch), means, progress.advance, progress.note
+            )
+        finally:
+            progress.finish()
+    if repeats:
+        lines = [
+            {"what": each.what, "repeated": each.verdict, "": printable(each.detail)} for each in repeats
+        ]
+        say(table(lines, ("what", "repeated", "")))
+    counts = {verdict: sum(each.verdict == verdict for each in repeats) for verdict in rerun.VERDICTS}
+    said = "; ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    say(f"{len(chosen)} of {len(stored)} runs that stand, and scores of random policies: {said or 'none'}")
+    return not counts[rerun.FAILS]
 
 
 def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, standing: Standing) -> str:
@@ -49,40 +110,54 @@ def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, s
         return f"{standing.state}{reason_of(standing)}"
     if standing.manifest is None:
         return ""
-    differing = differences(expected_config(stored, run), standing.manifest["config"])
+    if run["path"] != store.run_path(run["env_id"], run["label"], run["seed"], run["key"]):
+        return "study.json has it in another place than its key says"
+    expected = expected_config(stored, run)
+    if expected is None:
+        return "study.json does not say what its row or its environment is"
+    differing = differences(expected, standing.manifest["config"])
     if differing:
         return f"study.json and the run's manifest differ in {', '.join(differing)}"
     return _table_failure(run, run_dir, standing.manifest) if standing.stands else ""
 
 
 def _table_failure(run: Mapping[str, Any], run_dir: Path, manifest: Mapping[str, Any]) -> str:
-    episodes = store.read_table(run_dir)
-    names_and_types = [(field.name, field.type) for field in episodes.schema]
-    if names_and_types != [(field.name, field.type) for field in store.EPISODES]:
-        return "episodes.parquet has another schema"
-    if episodes.num_rows != manifest["files"]["episodes.parquet"]["rows"]:
-        return "episodes.parquet has another number of rows than the manifest says"
-    if store.series_sha256(episodes) != manifest.get("series_sha256"):
-        return "the series does not match series_sha256"
-    for column, value in (("env_id", run["env_id"]), ("variant", run["label"]), ("seed", run["seed"])):
-        if set(episodes.column(column).to_pylist()) - {value}:
-            return f"episodes.parquet names another {column}"
+    for file, facts in manifest["files"].items():
+        name = file.removesuffix(".parquet")
+        if name == file:
+            continue
+        try:
+            found = store.read_table(run_dir, name)
+        except (OSError, pa.ArrowInvalid, store.Damaged) as problem:
+            return f"{file} cannot be read: {problem}"
+        if name in store.TABLES and not found.schema.equals(store.TABLES[name]):
+            return f"{file} has another schema"
+        if found.num_rows != facts["rows"]:
+            return f"{file} has another number of rows than the manifest says"
+        if name == "episodes" and store.series_sha256(found) != manifest.get("series_sha256"):
+            return "the series does not match series_sha256"
+        for column, value in (("env_id", run["env_id"]), ("variant", run["label"]), ("seed", run["seed"])):
+            if set(found.column(column).to_pylist()) - {value}:
+                return f"{file} names another {column}"
     return ""
 
 
-def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """What study.json says of a run's configuration."""
-    row = next(row for row in stored["rows"] if row["label"] == run["label"])
-    environment = next(env for env in stored["environments"] if env["env_id"] == run["env_id"])
-    return {
-        "env_id": run["env_id"],
-        "env_args": environment["args"],
-        "slots": row["slots"],
-        "settings": {**row["settings"], **environment["settings"]},
-        "seed": run["seed"],
-        "entropy": stored["entropy"],
-        "engine": stored["engine"],
-    }
+def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What study.json says of a run's configuration; None where it says nothing of it."""
+    try:
+        row = next(row for row in stored["rows"] if row["label"] == run["label"])
+        environment = next(env for env in stored["environments"] if env["env_id"] == run["env_id"])
+        return {
+            "env_id": run["env_id"],
+            "env_args": environment["args"],
+            "slots": row["slots"],
+            "settings": {**row["settings"], **environment["settings"]},
+            "seed": run["seed"],
+            "entropy": stored["entropy"],
+            "engine": stored["engine"],
+        }
+    except (KeyError, TypeError, StopIteration):
+        return None
 
 
 def differences(expected: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -27,9 +27,10 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from ablations.engines import Ended, Means, Status, Task
+from ablations.engines.worker import main
 from ablations.store import env_folder
 
-PRELOAD = ["ablations.engines.worker"]
+PRELOAD = ["ablations.engines.server"]
 POLL_SECONDS = 0.1
 STOP_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
@@ -106,8 +107,6 @@ class LocalEngine:
         log = self.logs / log_name(task)
         log.unlink(missing_ok=True)
         receiver, sender = self.context.Pipe(duplex=False)
-        from ablations.engines.worker import main
-
         process = self.context.Process(target=main, args=(json.dumps(task), sender, str(log)), daemon=True)
         try:
             with self.start_lock, _hidden_main():

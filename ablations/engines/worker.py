@@ -1,6 +1,6 @@
 """What runs inside a worker process: one task, then the end. Tasks arrive as JSON and results go to files.
 
-Kept light at import, because the fork server preloads this module and everything it names.
+Imports no torch by itself: the driver names this module, too. The fork server has it all imported (``server``).
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing import parent_process
+from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
-
-from ablations.cohort import train
-from ablations.random_policy import random_policy
 from ablations.store import Unwritten
 
 BEAT_SECONDS = 0.3
@@ -39,13 +35,18 @@ def main(task_json: str, connection: Connection, log: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_driver()
     _redirect_output(log)
-    torch.set_num_threads(1)
     connection.send(carry_out(json.loads(task_json), _speaker(connection)))
     connection.close()
 
 
 def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
     """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` is told lane-steps as they come."""
+    import torch
+
+    from ablations.cohort import train
+    from ablations.random_policy import random_policy
+
+    torch.set_num_threads(1)
     try:
         if task["kind"] == "random_policy":
             beat = every(BEAT_SECONDS, lambda: report(0))
@@ -84,11 +85,15 @@ def _end_with_driver() -> None:
     """Workers never outlive the driver, however it ended.
 
     A thread sees the driver go. Where it can't run, because an environment keeps the interpreter to itself, Linux
-    ends this process with the fork server, which sees it too.
+    ends this process with the fork server, which ends when all whom it serves have gone: the driver, and each worker
+    that has not let go of it.
     """
     threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    served = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_alive_fd", None)
+    if served is not None:
+        os.close(served)
 
 
 def _wait_for_the_drivers_end() -> None:

@@ -1,0 +1,13 @@
+"""What the fork server of the local engine imports before it starts workers: all that they need, torch above all."""
+
+from __future__ import annotations
+
+import atexit
+import os
+
+import ablations.cohort
+import ablations.engines.worker
+import ablations.random_policy  # noqa: F401
+
+# The server ends when the driver has gone, and its workers end with it: no time may be lost in taking torch apart.
+atexit.register(os._exit, 0)
