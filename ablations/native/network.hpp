@@ -61,7 +61,7 @@ template <class T> class Network {
             const LayerSpec& s = a.spec = specs[l];
             a.in_stride = padded(s.inputs), a.out_stride = padded(s.outputs);
             const bool whole_in = s.inputs % PAD == 0, whole_out = s.outputs % PAD == 0;
-            a.weight = s.transposed || !whole_out ? scratch<T>(s.inputs * a.out_stride) : nullptr;
+            a.weight = s.transposed || whole_out ? nullptr : scratch<T>(s.inputs * a.out_stride);
             a.turned = s.transposed && whole_in ? nullptr : scratch<T>(s.outputs * a.in_stride);
             a.bias = whole_out && s.bias >= 0 ? nullptr : scratch<T>(a.out_stride);
             const bool in_place = s.transposed ? whole_in : whole_out;
@@ -153,11 +153,12 @@ template <class T> class Network {
             Layer<T>& a = layers[l];
             const LayerSpec& s = a.spec;
             const T* w = theta + s.weight;
-            if (a.weight && s.transposed)
-                transpose<T>(int(s.outputs), int(s.inputs), {w, s.inputs}, {a.weight, a.out_stride});
-            else if (a.weight)
+            if (a.weight)
                 for (int i = 0; i < s.inputs; i++)
                     memcpy(a.weight + i * a.out_stride, w + i * s.outputs, sizeof(T) * s.outputs);
+            if (a.turned && s.transposed)
+                for (int o = 0; o < s.outputs; o++)
+                    memcpy(a.turned + o * a.in_stride, w + o * s.inputs, sizeof(T) * s.inputs);
             if (a.bias && s.bias >= 0) memcpy(a.bias, theta + s.bias, sizeof(T) * s.outputs);
         }
     }
@@ -166,10 +167,28 @@ template <class T> class Network {
         return a.spec.input < 0 ? obs : Strided<T>{layers[a.spec.input].out, a.in_stride, 1};
     }
 
+    // The input of a narrow layer, in rows of whole vectors.
+    Rows<const T> input_rows(const Layer<T>& a, Strided<T> obs, int B) {
+        if (a.spec.input >= 0) return {layers[a.spec.input].out, a.in_stride};
+        for (int b = 0; b < B; b++)
+            memcpy(observed + b * a.in_stride, obs.p + b * obs.row, sizeof(T) * a.spec.inputs);
+        return {observed, a.in_stride};
+    }
+
+    // The weights of a narrow layer, (O, I) in rows of whole vectors.
+    Rows<const T> rows(const Layer<T>& a, const T* theta) const {
+        return a.turned ? Rows<const T>{a.turned, a.in_stride} : Rows<const T>{theta + a.spec.weight, a.spec.inputs};
+    }
+
     void forward(const T* theta, Strided<T> obs, int B) {
         for (int l = 0; l < count; l++) {
             Layer<T>& a = layers[l];
             const LayerSpec& s = a.spec;
+            if (s.transposed) {
+                dots<T>(B, int(s.outputs), int(a.in_stride), input_rows(a, obs, B), rows(a, theta),
+                        {a.out, a.out_stride}, s.bias < 0 ? nullptr : theta + s.bias, s.relu);
+                continue;
+            }
             const Rows<const T> w = a.weight ? Rows<const T>{a.weight, a.out_stride}
                                              : Rows<const T>{theta + s.weight, s.outputs};
             const T* bias = a.bias ? a.bias : theta + s.bias;
@@ -245,7 +264,7 @@ template <class T> class Network {
             by_weight(a, obs, B);
             if (s.input < 0) continue;
             Layer<T>& in = layers[s.input];
-            const Rows<const T> turned = turn(a, theta + s.weight);
+            const Rows<const T> turned = turn(a, theta);
             const bool add = left(int(s.input)) < in.consumers, ends = --left(int(s.input)) == 0;
             const Strided<T> g = {a.grad, a.out_stride, 1};
             const Rows<T> to = {in.grad, in.out_stride};
@@ -279,18 +298,14 @@ template <class T> class Network {
     void by_weight(Layer<T>& a, Strided<T> obs, int B) {
         const LayerSpec& s = a.spec;
         const int I = int(s.inputs), O = int(s.outputs);
-        Strided<T> x = input(a, obs);
         T* to = slope + s.weight;
         if (s.transposed) {  // (O, I) = G^T X
-            if (s.input < 0) {  // rows of whole vectors are needed
-                for (int b = 0; b < B; b++) memcpy(observed + b * a.in_stride, x.p + b * x.row, sizeof(T) * I);
-                x = {observed, a.in_stride, 1};
-            }
             const Rows<T> c = a.slope ? Rows<T>{a.slope, a.in_stride} : Rows<T>{to, s.inputs};
-            product<T, Finish::plain>(O, int(a.in_stride), B, {a.grad, 1, a.out_stride}, {x.p, x.row}, c);
+            product<T, Finish::plain>(O, int(a.in_stride), B, {a.grad, 1, a.out_stride}, input_rows(a, obs, B), c);
             if (a.slope)
                 for (int o = 0; o < O; o++) memcpy(to + o * I, a.slope + o * a.in_stride, sizeof(T) * I);
         } else {  // (I, O) = X^T G
+            const Strided<T> x = input(a, obs);
             const Rows<T> c = a.slope ? Rows<T>{a.slope, a.out_stride} : Rows<T>{to, s.outputs};
             product<T, Finish::plain>(I, int(a.out_stride), B, {x.p, 1, x.row}, {a.grad, a.out_stride}, c);
             if (a.slope)
@@ -298,16 +313,12 @@ template <class T> class Network {
         }
     }
 
-    // The weights as (O, I) in rows of whole vectors.
-    Rows<const T> turn(Layer<T>& a, const T* w) {
-        const LayerSpec& s = a.spec;
-        if (!a.turned) return {w, s.inputs};
-        if (s.transposed)
-            for (int o = 0; o < s.outputs; o++)
-                memcpy(a.turned + o * a.in_stride, w + o * s.inputs, sizeof(T) * s.inputs);
-        else
-            transpose<T>(int(s.inputs), int(s.outputs), {w, s.outputs}, {a.turned, a.in_stride});
-        return {a.turned, a.in_stride};
+    // The weights of any layer as (O, I) in rows of whole vectors.
+    Rows<const T> turn(Layer<T>& a, const T* theta) {
+        if (!a.spec.transposed)
+            transpose<T>(int(a.spec.inputs), int(a.spec.outputs), {theta + a.spec.weight, a.spec.outputs},
+                         {a.turned, a.in_stride});
+        return rows(a, theta);
     }
 
     // The gradient's Euclidean norm; whether all of it is finite. PAD partial sums, then a fixed order.
@@ -322,11 +333,8 @@ template <class T> class Network {
                 squares[v] = fma(g, g, squares[v]);
                 zeros[v] = fma(g, Vec<T>::all(0), zeros[v]);  // NaN once g is not finite
             }
-        T a[PAD], b[PAD], sum = 0, zero = 0;
-        for (int v = 0; v < N; v++) squares[v].store(a + v * W), zeros[v].store(b + v * W);
-        for (int i = 0; i < PAD; i++) sum += a[i], zero += b[i];
-        norm = std::sqrt(sum);
-        return zero == 0;
+        norm = std::sqrt(total(squares));
+        return total(zeros) == 0;
     }
 
     void scale(T factor) {

@@ -92,6 +92,33 @@ void product(int M, int N, int K, Strided<T> a, Rows<const T> b, Rows<T> c, cons
         at([&](auto b, auto c, auto s, auto h) { columns<T, 1, F>(M, K, a, b, c, s, add, h); });
 }
 
+// The sum of PAD numbers, halves added to halves: the same order whatever the width of a vector.
+template <class T> INLINE T total(Vec<T> (&parts)[PAD / Vec<T>::W]) {
+#pragma GCC unroll 4
+    for (int n = PAD / Vec<T>::W / 2; n > 0; n /= 2)
+#pragma GCC unroll 4
+        for (int v = 0; v < n; v++) parts[v] = parts[v] + parts[v + n];
+    return halves(parts[0]);
+}
+
+// C (M, N) = bias + X (M, K) W (N, K)^T for few N: dot products of rows of whole vectors, PAD partial sums each.
+template <class T>
+void dots(int M, int N, int K, Rows<const T> x, Rows<const T> w, Rows<T> c, const T* bias, bool positive) {
+    constexpr int W = Vec<T>::W;
+    for (int m = 0; m < M; m++)
+        for (int n = 0; n < N; n++) {
+            Vec<T> parts[PAD / W];
+            for (auto& part : parts) part = Vec<T>::all(0);
+            for (int k = 0; k < K; k += PAD)
+#pragma GCC unroll 8
+                for (int v = 0; v < PAD / W; v++)
+                    parts[v] = fma(Vec<T>::load(x.p + m * x.stride + k + v * W),
+                                   Vec<T>::load(w.p + n * w.stride + k + v * W), parts[v]);
+            const T sum = total(parts) + (bias ? bias[n] : T(0));
+            c.p[m * c.stride + n] = positive && sum <= 0 ? T(0) : sum;
+        }
+}
+
 // B (columns, rows) = A (rows, columns) transposed. Behind the last of a row's numbers B is left as it is.
 template <class T> void transpose(int rows, int columns, Rows<const T> a, Rows<T> b) {
     constexpr int S = 4;

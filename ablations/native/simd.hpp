@@ -17,6 +17,17 @@
 
 template <class T> struct Vec;
 
+#if defined(__AVX512F__) || defined(__AVX2__)
+// The sum of a vector's numbers, the upper half added to the lower until one is left.
+INLINE float halves(__m128 x) {
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+INLINE double halves(__m128d x) { return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x))); }
+INLINE float halves(__m256 x) { return halves(_mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1))); }
+INLINE double halves(__m256d x) { return halves(_mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1))); }
+#endif
+
 #if defined(__AVX512F__)
 #define INSTRUCTION_SET "AVX512"
 #define REGISTERS 32
@@ -35,6 +46,9 @@ INLINE Vec<float> operator*(Vec<float> a, Vec<float> b) { return {_mm512_mul_ps(
 INLINE Vec<float> operator/(Vec<float> a, Vec<float> b) { return {_mm512_div_ps(a.v, b.v)}; }
 INLINE Vec<float> root(Vec<float> a) { return {_mm512_sqrt_ps(a.v)}; }
 // g where h > 0 or NaN, else 0
+INLINE float halves(Vec<float> x) {
+    return halves(_mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1)));
+}
 INLINE Vec<float> where_active(Vec<float> g, Vec<float> h) {
     return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(h.v, _mm512_setzero_ps(), _CMP_NLE_UQ), g.v)};
 }
@@ -52,6 +66,9 @@ INLINE Vec<double> operator-(Vec<double> a, Vec<double> b) { return {_mm512_sub_
 INLINE Vec<double> operator*(Vec<double> a, Vec<double> b) { return {_mm512_mul_pd(a.v, b.v)}; }
 INLINE Vec<double> operator/(Vec<double> a, Vec<double> b) { return {_mm512_div_pd(a.v, b.v)}; }
 INLINE Vec<double> root(Vec<double> a) { return {_mm512_sqrt_pd(a.v)}; }
+INLINE double halves(Vec<double> x) {
+    return halves(_mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1)));
+}
 INLINE Vec<double> where_active(Vec<double> g, Vec<double> h) {
     return {_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(h.v, _mm512_setzero_pd(), _CMP_NLE_UQ), g.v)};
 }
@@ -73,6 +90,7 @@ INLINE Vec<float> operator-(Vec<float> a, Vec<float> b) { return {_mm256_sub_ps(
 INLINE Vec<float> operator*(Vec<float> a, Vec<float> b) { return {_mm256_mul_ps(a.v, b.v)}; }
 INLINE Vec<float> operator/(Vec<float> a, Vec<float> b) { return {_mm256_div_ps(a.v, b.v)}; }
 INLINE Vec<float> root(Vec<float> a) { return {_mm256_sqrt_ps(a.v)}; }
+INLINE float halves(Vec<float> x) { return halves(x.v); }
 INLINE Vec<float> where_active(Vec<float> g, Vec<float> h) {
     return {_mm256_and_ps(_mm256_cmp_ps(h.v, _mm256_setzero_ps(), _CMP_NLE_UQ), g.v)};
 }
@@ -90,6 +108,7 @@ INLINE Vec<double> operator-(Vec<double> a, Vec<double> b) { return {_mm256_sub_
 INLINE Vec<double> operator*(Vec<double> a, Vec<double> b) { return {_mm256_mul_pd(a.v, b.v)}; }
 INLINE Vec<double> operator/(Vec<double> a, Vec<double> b) { return {_mm256_div_pd(a.v, b.v)}; }
 INLINE Vec<double> root(Vec<double> a) { return {_mm256_sqrt_pd(a.v)}; }
+INLINE double halves(Vec<double> x) { return halves(x.v); }
 INLINE Vec<double> where_active(Vec<double> g, Vec<double> h) {
     return {_mm256_and_pd(_mm256_cmp_pd(h.v, _mm256_setzero_pd(), _CMP_NLE_UQ), g.v)};
 }
@@ -111,6 +130,11 @@ INLINE Vec<float> operator-(Vec<float> a, Vec<float> b) { return {vsubq_f32(a.v,
 INLINE Vec<float> operator*(Vec<float> a, Vec<float> b) { return {vmulq_f32(a.v, b.v)}; }
 INLINE Vec<float> operator/(Vec<float> a, Vec<float> b) { return {vdivq_f32(a.v, b.v)}; }
 INLINE Vec<float> root(Vec<float> a) { return {vsqrtq_f32(a.v)}; }
+// The sum of a vector's numbers, the upper half added to the lower until one is left.
+INLINE float halves(Vec<float> x) {
+    const float32x2_t two = vadd_f32(vget_low_f32(x.v), vget_high_f32(x.v));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
 INLINE Vec<float> where_active(Vec<float> g, Vec<float> h) {
     return {vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(g.v), vcleq_f32(h.v, vdupq_n_f32(0))))};
 }
@@ -128,6 +152,7 @@ INLINE Vec<double> operator-(Vec<double> a, Vec<double> b) { return {vsubq_f64(a
 INLINE Vec<double> operator*(Vec<double> a, Vec<double> b) { return {vmulq_f64(a.v, b.v)}; }
 INLINE Vec<double> operator/(Vec<double> a, Vec<double> b) { return {vdivq_f64(a.v, b.v)}; }
 INLINE Vec<double> root(Vec<double> a) { return {vsqrtq_f64(a.v)}; }
+INLINE double halves(Vec<double> x) { return vgetq_lane_f64(x.v, 0) + vgetq_lane_f64(x.v, 1); }
 INLINE Vec<double> where_active(Vec<double> g, Vec<double> h) {
     return {vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(g.v), vcleq_f64(h.v, vdupq_n_f64(0))))};
 }
