@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor
 from ablations import families
 from ablations.envs.gym import GymLanes, Steps
 from ablations.families import Update
-from ablations.lanes import Draws
 from ablations.network import Network
 from ablations.optimiser import Trainable
 from ablations.replay.ring import Space, Transition
@@ -26,6 +25,9 @@ from ablations.settings import Settings
 from ablations.state import Part, State
 from ablations.streams import Role
 from ablations.variants import Variant
+
+if TYPE_CHECKING:
+    from ablations.replay.ring import Number
 
 
 @dataclass
@@ -43,10 +45,10 @@ class Learner:
     diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
 
     def __post_init__(self) -> None:
-        s, lanes = self.settings, len(self.seeds)
+        s, lanes, family = self.settings, len(self.seeds), families.of(self.family)
         self.network = Network(self.envs.features, tuple(s.hidden), self.envs.actions, self.variant.head)
-        self.online = Trainable(self.network, self.network.initial(self.entropy, self.seeds, self.dtype))
-        family = families.of(self.family)
+        initial = self.network.initial(self.entropy, self.seeds, self.dtype)
+        self.online = Trainable(self.network, initial.to(family.device()))
         self.evaluator = partial(family.evaluator, self.network)
         self.q = self.evaluator(self.online.flat)  # Q(s, .) of the online network: (L, B, D) -> (L, B, A)
         self.use_minus(self.online.flat.clone())
@@ -57,16 +59,18 @@ class Learner:
                 capacity=s.buffer_size,
                 batch_size=s.batch_size,
                 features=self.envs.features,
-                zeros=partial(torch.zeros, dtype=self.dtype),
+                zeros=partial(torch.zeros, dtype=self.dtype, device=family.device()),
                 family=family,
             )
         )
-        self.exploration = Draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
-        self.sampling = Draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
+        self.exploration = family.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
+        self.sampling = family.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
+        self.interact = family.captured(interact, self.envs)
 
     def use_minus(self, flat: Tensor) -> None:
         """Take theta- (L, P) as what ``q_minus`` evaluates: (L, B, D) -> (L, B, A)."""
         self.minus, self.q_minus = flat, self.evaluator(flat)
+        self.correct = families.of(self.family).captured(correct)
 
     def parts(self) -> dict[str, Part]:
         """Everything that a checkpoint holds of a training, by name."""
@@ -117,18 +121,24 @@ def learn(a: Learner, done: int = 0) -> Iterator[Moment]:
     s = a.settings
     for step in range(done + 1, s.total_timesteps + 1):
         epsilon = epsilon_at(s, step - 1, a.updates)
-        obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
-        action = act(a, obs, epsilon)
-        steps = a.envs.step(action.tolist())
-        a.variant.replay.add(a.memory, transition(s, obs, action, steps, a.dtype))
+        steps = a.interact(a, a.exploration.next(), epsilon)
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(improve(a, step) for _ in range(rounds))
         yield Moment(step, epsilon, steps, updates)
 
 
-def act(a: Learner, obs: Tensor, epsilon: float) -> Tensor:
+def interact(a: Learner, u: Tensor, epsilon: Number) -> Steps:
+    """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
+    obs = torch.as_tensor(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
+    action = act(a, obs, u, epsilon)
+    steps = a.envs.step(action)
+    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.dtype))
+    return steps
+
+
+def act(a: Learner, obs: Tensor, u: Tensor, epsilon: Number) -> Tensor:
     """Epsilon-greedy actions (L,). A coin and a pick are drawn for each lane whatever the action."""
-    coin, pick = a.exploration.next().unbind(-1)  # (L,), (L,)
+    coin, pick = u.unbind(-1)  # (L,), (L,)
     with torch.no_grad():
         greedy = a.q(obs[:, None]).argmax(-1).squeeze(1)  # (L, 1, A) -> (L,)
     return torch.where(coin < epsilon, (pick * a.envs.actions).long(), greedy)
@@ -140,26 +150,32 @@ def transition(s: Settings, obs: Tensor, action: Tensor, steps: Steps, dtype: to
     return Transition(
         obs=obs,
         action=action,
-        reward=torch.from_numpy(steps.reward).to(dtype),
-        discount=torch.from_numpy(s.gamma * ~ended).to(dtype),
-        next_obs=torch.from_numpy(steps.next_obs).to(dtype),
+        reward=torch.as_tensor(steps.reward).to(dtype),
+        discount=s.gamma * torch.as_tensor(~ended).to(dtype),
+        next_obs=torch.as_tensor(steps.next_obs).to(dtype),
     )
 
 
 def improve(a: Learner, step: int) -> Update:
-    """One gradient update of every lane: sample, bootstrap, descend, follow, feed back."""
-    v, s = a.variant, a.settings
-    batch = v.replay.sample(a.memory, a.sampling.next(), step / s.total_timesteps)
-    with torch.no_grad():
-        y = v.bootstrap(batch, a.q, a.q_minus)  # (L, B)
-    update = a.optimiser.descend(batch, y)
+    """One gradient update of every lane, and the target follows."""
+    update: Update = a.correct(a, a.sampling.next(), step / a.settings.total_timesteps)
     if update.froze:
         frozen = (~a.optimiser.alive).nonzero().flatten().tolist()
         a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
     a.updates += 1
-    minus = v.target.follow(a.minus, a.online.flat, a.updates)
+    minus = a.variant.target.follow(a.minus, a.online.flat, a.updates)
     if minus is not a.minus:
         a.use_minus(minus)
+    return update
+
+
+def correct(a: Learner, u: Tensor, progress: Number) -> Update:
+    """Correct Q by a batch: sample with uniform draws ``u`` (L, B), bootstrap, descend, feed the errors back."""
+    v = a.variant
+    batch = v.replay.sample(a.memory, u, progress)
+    with torch.no_grad():
+        y = v.bootstrap(batch, a.q, a.q_minus)  # (L, B)
+    update = a.optimiser.descend(batch, y)
     v.replay.feedback(a.memory, batch, update.delta)
     return update
 

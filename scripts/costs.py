@@ -70,7 +70,7 @@ def _parts(a: Learner) -> Iterator[str]:
     recorder = EpisodeRecorder(len(a.seeds))
     yield "-"
     obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)
-    action = act(a, obs, epsilon_at(s, 0, a.updates))
+    action = act(a, obs, a.exploration.next(), epsilon_at(s, 0, a.updates))
     yield "act: draws, Q(s), argmax"
     steps = a.envs.step(action.tolist())
     yield "environment step"

@@ -105,9 +105,10 @@ class GymLanes:
         for lane in range(len(seeds)):
             self._reset(lane)
 
-    def step(self, actions: Sequence[int]) -> Steps:
+    def step(self, actions: Any) -> Steps:
         """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on."""
         self.steps += 1
+        chosen = np.asarray(actions).tolist()  # Python's own integers, as environments expect them
         lanes = len(self.envs)
         next_obs = self.obs.copy()
         reward = np.zeros(lanes)
@@ -117,7 +118,7 @@ class GymLanes:
             if lane in self.failures:
                 continue
             try:
-                seen, gained, terminal, cut = env.step(self.first_action + actions[lane])
+                seen, gained, terminal, cut = env.step(self.first_action + chosen[lane])
                 next_obs[lane] = np.reshape(seen, -1)
                 reward[lane] = gained
                 terminated[lane] = terminal

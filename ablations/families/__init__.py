@@ -7,7 +7,7 @@ differ in their last digits from family to family, so the family is part of a ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from ablations.network import Network
     from ablations.optimiser import Trainable
-    from ablations.replay.ring import Batch, Transition
+    from ablations.replay.ring import Batch, Count, Transition
     from ablations.settings import Settings
     from ablations.state import State
+    from ablations.streams import Role
 
 FAMILIES = ("native", "reference")
 """Best first: ``engine = "auto"`` takes the first that works here."""
@@ -69,11 +70,55 @@ class Optimiser(Protocol):
         ...
 
 
+class Draws(Protocol):
+    """Uniform doubles in [0, 1) of one role of each lane."""
+
+    def next(self) -> Tensor:
+        """The next of each lane: (L, W) float64, to be used before the next call."""
+        ...
+
+    def state(self) -> State:
+        """What the coming draws depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        ...
+
+
 class Family(Protocol):
     """The small interface between the tricks and what computes; ``reference`` and ``native`` are its modules."""
 
     @staticmethod
-    def put(rows: Tensor, slot: int, transition: Transition) -> None:
+    def device() -> str:
+        """Where tensors live."""
+        ...
+
+    @staticmethod
+    def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
+        """Where a role's random numbers come from."""
+        ...
+
+    @staticmethod
+    def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
+        """The same function of tensors and numbers, by the fastest way to call it again and again.
+
+        It must not ask a tensor for its value. ``envs`` are the environments that it steps.
+        """
+        ...
+
+    @staticmethod
+    def counter(value: int = 0) -> Count:
+        """A number that a captured function can change."""
+        ...
+
+    @staticmethod
+    def advance(position: Count, size: Count, capacity: int) -> tuple[Count, Count]:
+        """Position and size of a ring that has got one more row."""
+        ...
+
+    @staticmethod
+    def put(rows: Tensor, slot: Count, transition: Transition) -> None:
         """Write a transition into slot ``slot`` of every lane's rows (L, N, W)."""
         ...
 
@@ -83,7 +128,7 @@ class Family(Protocol):
         ...
 
     @staticmethod
-    def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
+    def tree_put(nodes: Tensor, slot: Count, value: Tensor) -> None:
         """Leaf ``slot`` of every tree (L, 2 M) becomes ``value`` (L,); sums follow."""
         ...
 

@@ -27,6 +27,9 @@ RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
 LOSSES = {"squared": 0, "huber": 1}
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
+device, draws, captured = reference.device, reference.draws, reference.captured
+counter, advance = reference.counter, reference.advance
+
 
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
     lanes, capacity, width = rows.shape

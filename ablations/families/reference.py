@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ablations.lanes import Draws
 from ablations.network import Network
 from ablations.optimiser import ReferenceOptimiser, Trainable
 from ablations.replay.ring import Transition
 from ablations.settings import Settings
+from ablations.streams import Role
+
+
+def device() -> str:
+    return "cpu"
+
+
+def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
+    return Draws(entropy, seeds, role, width)
+
+
+def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
+    return function
+
+
+def counter(value: int = 0) -> int:
+    return value
+
+
+def advance(position: int, size: int, capacity: int) -> tuple[int, int]:
+    return (position + 1) % capacity, min(size + 1, capacity)
 
 
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
@@ -27,7 +50,9 @@ def put(rows: Tensor, slot: int, transition: Transition) -> None:
 def take(rows: Tensor, index: Tensor) -> Tensor:
     lanes, capacity, width = rows.shape
     flat = rows.view(-1, width)  # (L N, W)
-    return flat.index_select(0, (index + _starts(lanes, capacity)).view(-1)).view(*index.shape, width)
+    return flat.index_select(0, (index + _starts(lanes, capacity, index.device)).view(-1)).view(
+        *index.shape, width
+    )
 
 
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
@@ -45,14 +70,14 @@ def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
     nodes.scatter_(1, node, value)
     for _ in range(width.bit_length() - 2):
         node = node >> 1
-        child = (2 * node + _starts(lanes, width)).view(-1)  # (L B,)
+        child = (2 * node + _starts(lanes, width, index.device)).view(-1)  # (L B,)
         total = flat.take(child) + flat.take(child + 1)
         nodes.scatter_(1, node, total.view(index.shape))
 
 
 def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
     lanes, width = nodes.shape
-    flat, offset = nodes.view(-1), _starts(lanes, width)
+    flat, offset = nodes.view(-1), _starts(lanes, width, nodes.device)
     node = offset.expand_as(mass) + 1  # (L, B): each lane's root, in the flat view
     for _ in range(width.bit_length() - 2):
         child = 2 * node - offset
@@ -73,6 +98,6 @@ def optimiser(online: Trainable, settings: Settings) -> ReferenceOptimiser:
 
 
 @cache
-def _starts(lanes: int, numbers: int) -> Tensor:
+def _starts(lanes: int, numbers: int, device: torch.device) -> Tensor:
     """Where each lane begins in a flat view, (L, 1), if it has so many numbers."""
-    return torch.arange(lanes)[:, None] * numbers
+    return torch.arange(lanes, device=device)[:, None] * numbers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.replay.ring import Batch, Ring, Space, Transition
+    from ablations.replay.ring import Batch, Number, Ring, Space, Transition
 
 
 class Replay(Protocol):
@@ -27,7 +27,7 @@ class Replay(Protocol):
         """Store one environment step of every lane."""
         ...
 
-    def sample(self, memory: Any, u: Tensor, progress: float) -> Batch:
+    def sample(self, memory: Any, u: Tensor, progress: Number) -> Batch:
         """The batch of the next update; all randomness comes from ``u``, float64 in [0, 1)."""
         ...
 

@@ -10,6 +10,8 @@ from ablations.replay.ring import Batch, Ring, Space, Transition
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.replay.ring import Number
+
 
 @dataclass(frozen=True)
 class Consecutive:
@@ -23,7 +25,7 @@ class Consecutive:
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
-    def sample(self, memory: Ring, u: Tensor, progress: float) -> Batch:
+    def sample(self, memory: Ring, u: Tensor, progress: Number) -> Batch:
         back = u.new_ones(u.shape).long().cumsum(-1) - 1 - u.shape[-1]  # (L, B): -B ... -1
         return memory.gather((back + memory.position) % memory.capacity)
 

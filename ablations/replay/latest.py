@@ -10,6 +10,8 @@ from ablations.replay.ring import Batch, Ring, Space, Transition
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.replay.ring import Number
+
 
 @dataclass(frozen=True)
 class Latest:
@@ -23,7 +25,7 @@ class Latest:
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
-    def sample(self, memory: Ring, u: Tensor, progress: float) -> Batch:
+    def sample(self, memory: Ring, u: Tensor, progress: Number) -> Batch:
         return memory.gather(u[:, :1].long())  # a draw in [0, 1) floors to slot 0, the only one
 
     def feedback(self, memory: Ring, batch: Batch, delta: Tensor) -> None:

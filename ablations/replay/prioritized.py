@@ -14,6 +14,7 @@ from ablations.replay.sumtree import SumTree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.replay.ring import Number
     from ablations.state import State
 
 
@@ -27,7 +28,7 @@ class PrioritizedRing(Ring):
 
     def state(self) -> State:
         """The ring's, the priorities of its slots and the largest so far."""
-        return {**super().state(), "priorities": self.tree.first(self.size), "largest": self.largest}
+        return {**super().state(), "priorities": self.tree.first(int(self.size)), "largest": self.largest}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
@@ -61,7 +62,7 @@ class Prioritized:
         slot = memory.add(transition)
         memory.tree.set_slot(slot, memory.largest.squeeze(1) ** self.alpha)
 
-    def sample(self, memory: PrioritizedRing, u: Tensor, progress: float) -> Batch:
+    def sample(self, memory: PrioritizedRing, u: Tensor, progress: Number) -> Batch:
         tree, size = memory.tree, memory.size
         if self.stratified:
             stratum = u.new_ones(u.shape).cumsum(-1) - 1  # (L, B): 0 ... B-1

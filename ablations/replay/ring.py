@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ablations.families import Family
     from ablations.state import State
 
+    Count = int | Tensor
+    Number = float | Tensor
+    """A number of the host, or one on a device, where it can change without the host: a tensor without axes."""
+
 
 LINE = 16
 """A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
@@ -65,36 +69,36 @@ class Ring:
         width = -(-(2 * space.features + 3) // LINE) * LINE
         self.rows = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
-        self.position = 0  # the slot that is written next
-        self.size = 0
+        self.position: Count = space.family.counter()  # the slot that is written next
+        self.size: Count = space.family.counter()
 
-    def add(self, transition: Transition) -> int:
+    def add(self, transition: Transition) -> Count:
         """Write one row per lane; returns its slot."""
-        slot = self.position
+        slot = self.position + 0  # a copy: on a device the position moves in place
         self.family.put(self.rows, slot, transition)
-        self.position = (slot + 1) % self.capacity
-        self.size = min(self.size + 1, self.capacity)
+        self.position, self.size = self.family.advance(self.position, self.size, self.capacity)
         return slot
 
     def terminal_share(self) -> Tensor:
         """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
-        stored = self.rows[:, : self.size, 2 * self.features + 2]  # (L, n): discounts
+        stored = self.rows[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
         return (stored == 0).double().mean(-1)
 
     def state(self) -> State:
         """The rows that are filled, without their padding, and where the next one goes."""
         return {
-            "rows": self.rows[:, : self.size, : 2 * self.features + 3],
-            "position": self.position,
-            "size": self.size,
+            "rows": self.rows[:, : int(self.size), : 2 * self.features + 3],
+            "position": int(self.position),
+            "size": int(self.size),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
         import torch
 
-        self.position, self.size = state["position"], state["size"]
-        self.rows[:, : self.size, : 2 * self.features + 3] = torch.from_numpy(state["rows"])
+        self.position = self.family.counter(state["position"])
+        self.size = self.family.counter(state["size"])
+        self.rows[:, : state["size"], : 2 * self.features + 3] = torch.from_numpy(state["rows"])
 
     def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
         """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""

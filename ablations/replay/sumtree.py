@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.replay.ring import Space
+    from ablations.replay.ring import Count, Space
 
 
 class SumTree:
@@ -28,7 +28,7 @@ class SumTree:
         """The sum of all leaves of each lane: (L, 1)."""
         return self.nodes[:, 1:2]
 
-    def set_slot(self, slot: int, value: Tensor) -> None:
+    def set_slot(self, slot: Count, value: Tensor) -> None:
         """Leaf ``slot`` of every lane becomes ``value`` (L,)."""
         self.family.tree_put(self.nodes, slot, value)
 

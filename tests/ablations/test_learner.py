@@ -112,23 +112,23 @@ def test_an_action_is_random_where_the_coin_is_below_epsilon_and_greedy_elsewher
     greedy = a.q(obs[:, None])[:, 0].argmax(-1).numpy()
     random = (coins[:, 1] * a.envs.actions).astype(int)
     expected = np.where(coins[:, 0] < 0.5, random, greedy)
-    assert act(a, obs, epsilon=0.5).tolist() == expected.tolist()
+    assert act(a, obs, a.exploration.next(), epsilon=0.5).tolist() == expected.tolist()
     assert (random != greedy).any()
 
 
 def test_two_draws_are_spent_on_every_action_random_or_greedy() -> None:
     greedy, random = learner(), learner()
-    obs = torch.from_numpy(greedy.envs.obs).to(greedy.dtype)
-    for _ in range(5):
-        act(greedy, obs, epsilon=0.0)
-        act(random, obs, epsilon=1.0)
+    for a, epsilon in ((greedy, 0.0), (random, 1.0)):
+        for _ in range(5):
+            a.interact(a, a.exploration.next(), epsilon)
     assert torch.equal(greedy.exploration.next(), random.exploration.next())
 
 
 def test_of_equal_values_the_first_action_is_greedy() -> None:
     a = learner()
     a.online.flat.zero_()
-    assert act(a, torch.ones(2, a.envs.features, dtype=a.dtype), epsilon=0.0).tolist() == [0, 0]
+    obs = torch.ones(2, a.envs.features, dtype=a.dtype)
+    assert act(a, obs, a.exploration.next(), epsilon=0.0).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("actions", [2, 3, 7])
@@ -137,7 +137,7 @@ def test_random_actions_are_uniform_over_all_actions(actions: int) -> None:
     a.envs.actions = actions
     obs = torch.from_numpy(a.envs.obs).to(a.dtype)
     a.online.flat.zero_()
-    drawn = np.array([act(a, obs, epsilon=1.0).tolist() for _ in range(700)])
+    drawn = np.array([act(a, obs, a.exploration.next(), epsilon=1.0).tolist() for _ in range(700)])
     counts = np.bincount(drawn.ravel(), minlength=actions)
     assert len(counts) == actions
     assert (np.abs(counts - 1400 / actions) < 4.5 * np.sqrt(1400 / actions)).all()
