@@ -59,6 +59,6 @@ EXPORT double peak_f32(int64_t rounds) {
         for (int c = 0; c < CHAINS; c++) sum[c] = fma(sum[c], x, y);
     static volatile float sink;
     float out[V::W];
-    for (auto& s : sum) s.store(out), sink = out[0];
+    for (auto& s : sum) s.store(out), sink = sink + out[0];
     return 2.0 * CHAINS * V::W * double(rounds);
 }
