@@ -20,6 +20,7 @@ from analysis.statistics.aggregates import (
     pooled,
     probability,
 )
+from analysis.tables import lowered
 
 AGGREGATED = ("final_return", "auc")
 
@@ -141,7 +142,7 @@ def sheets(found: Sequence[Aggregated]) -> list[Sheet]:
             ones = [here.get((label, name)) for name in names]
             body.append([label, str(here[label, names[0]].n), *map(_cell, ones)])
         head = ["variant", "runs", *(TITLES[name] for name in names)]
-        made.append(Sheet(METRICS[metric].title.lower(), head, body))
+        made.append(Sheet(f"{lowered(METRICS[metric].title)}, normalised", head, body))
     return made
 
 
@@ -164,6 +165,12 @@ def notes(found: Sequence[Aggregated]) -> list[str]:
         "taken together.",
         "IQM: the 25 % trimmed mean (of ten runs the middle six). Optimality gap: what is missing to the threshold; "
         "smaller is better. Brackets: 95 % stratified percentile bootstrap, the same resampled seeds for all rows.",
-        "P(better than baseline): Mann and Whitney's U over the pairs, ties one half, mean over environments.",
+        *(
+            [
+                "P(better than baseline): Mann and Whitney's U over the pairs, ties one half, mean over environments."
+            ]
+            if any(one.aggregate == "improvement" for one in found)
+            else []
+        ),
         "Round brackets: if failed runs had scored the worst to the best of any run here.",
     ]

@@ -14,9 +14,9 @@ from analysis.board import Board
 from analysis.components import SLOTS, Slots, behaving, elsewhere
 from analysis.metrics import METRICS, Floats
 from analysis.results import Row
-from analysis.sentences import lowered, magnitude, signed
+from analysis.sentences import magnitude, signed
 from analysis.statistics.paired import Comparison, compare, holm, verdict
-from analysis.tables import interval_text
+from analysis.tables import interval_text, lowered
 
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
 Kinds = Mapping[str, Sequence[str]]

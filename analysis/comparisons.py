@@ -25,7 +25,7 @@ from analysis.statistics.paired import (
     verdict,
 )
 from analysis.statistics.power import MOST, POWER, Seeds, seeds_over
-from analysis.tables import interval_text, number_text
+from analysis.tables import interval_text, lowered, number_text
 
 HEADLINES = (
     "final_return",
@@ -221,7 +221,7 @@ def sheet(title: str, found: Sequence[Compared]) -> Sheet:
 def heading(one: Compared) -> str:
     """'final return (return per episode; bigger is better)'."""
     better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
-    return f"{one.metric.title.lower()} ({one.metric.unit}; {better[one.metric.bigger_is_better]})"
+    return f"{lowered(one.metric.title)} ({one.metric.unit}; {better[one.metric.bigger_is_better]})"
 
 
 def _cells(one: Compared) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.results import Row
+from analysis.results import Row, value_text
 
 Slots = Mapping[str, Mapping[str, Any]]
 
@@ -51,6 +51,13 @@ def piece_text(piece: Mapping[str, Any]) -> str:
     """A piece with all its numbers: 'hard (period 100)'."""
     numbers = [f"{key} {_number(value)}" for key, value in piece.items() if key != "kind"]
     return f"{piece['kind']} ({', '.join(numbers)})" if numbers else str(piece["kind"])
+
+
+def brief_text(piece: Mapping[str, Any]) -> str:
+    """A piece in short: its kind, and its number where it has just one: 'hard 100', 'prioritized', 'dueling 64'."""
+    numbers = [number for name, number in piece.items() if name != "kind"]
+    one = len(numbers) == 1 and numbers[0] != []
+    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
 
 
 def is_online(target: Mapping[str, Any]) -> bool:

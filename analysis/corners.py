@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from analysis.board import Board
-from analysis.components import behaving, elsewhere, piece_text, who
+from analysis.components import behaving, brief_text, elsewhere, piece_text, who
 from analysis.metrics import METRICS
 from analysis.results import swept_text
 from analysis.sheets import Sheet, booktabs, csv_text, document
 from analysis.summary import Line
-from analysis.tables import interval_text
+from analysis.tables import interval_text, lowered
 
 Who = tuple[str, str]
 """Which network selects the action and which evaluates it."""
@@ -101,7 +101,7 @@ def corners(board: Board) -> list[Corner]:
         square.setdefault(who(slots["target"], slots["bootstrap"]), line)
     made = []
     for (shared, _), found in squares.items():
-        words = _words(next(iter(found.values())))
+        words = _words(next(iter(found.values())), board.lines)
         if shared in alone:
             found[("online", "online")] = alone[shared]
         here = [Corner(board.env_id, words, corner, found[corner]) for corner in CORNERS if corner in found]
@@ -109,10 +109,17 @@ def corners(board: Board) -> list[Corner]:
     return made
 
 
-def _words(line: Line) -> tuple[str, ...]:
-    row = line.row
-    at = ", ".join(swept_text(key, value) for key, value in elsewhere(row).items())
-    return (*(piece_text(row.slots[slot]) for slot in ("replay", "target", "head")), at)
+def _words(line: Line, lines: Sequence[Line]) -> tuple[str, ...]:
+    """A square in words: pieces in short, but with all their numbers where the study has several of their kind."""
+    words = []
+    for slot in ("replay", "target", "head"):
+        piece = line.row.slots[slot]
+        same = {
+            str(other.row.slots[slot]) for other in lines if other.row.slots[slot]["kind"] == piece["kind"]
+        }
+        words.append(brief_text(piece) if len(same) == 1 or slot == "target" else piece_text(piece))
+    at = ", ".join(swept_text(key, value) for key, value in elsewhere(line.row).items())
+    return (*words, at)
 
 
 # ---- as text -------------------------------------------------------------------------------------------------------
@@ -177,7 +184,7 @@ def _names(found: Sequence[Corner]) -> list[str]:
 
 
 def _heading(name: str) -> str:
-    return {DIVERGES: "diverged softly", CROSSES: "first crossing"}.get(name, METRICS[name].title.lower())
+    return {DIVERGES: "diverged softly", CROSSES: "first crossing"}.get(name, lowered(METRICS[name].title))
 
 
 def _cell(one: Corner, name: str) -> str:
@@ -194,7 +201,7 @@ def notes() -> list[str]:
         "y evaluates, with one network, the action that a network selects in the next state. Corners of a square share "
         "everything but this; the one without a target network stands in the square of each target network.",
         "overestimation: predicted minus obtained discounted return of greedy episodes, mean over runs with its 95 % "
-        "bootstrap interval. overestimation of v*: mean over states of max Q - V*, where V* is known.",
+        "bootstrap interval. overestimation of V*: mean over states of max Q - V*, where V* is known.",
         "diverged softly: runs with a value more than 5 % of the bounds' width beyond them, as a share with the exact "
         "95 % interval of Clopper and Pearson. first crossing: environment step of the first probe with such a value, "
         "Kaplan-Meier median with its log-log interval.",

@@ -99,7 +99,8 @@ def sheets(found: Sequence[Compared], rows: Sequence[Row]) -> list[Sheet]:
                 period, tau = _numbers(one, rows)
                 cells = numbers(one)
                 body.append(
-                    [one.against, one.label, str(period), value_text(tau), cells["n"], cells["against"]]
+                    [_short(one.against), _short(one.label), str(period), value_text(tau), cells["n"]]
+                    + [cells["against"]]
                     + [cells[key] for key in ("mean", "difference", "effect", "p", "Holm p", "verdict")]
                 )
             head = [*words, "period", "tau", "n", "mean, hard", "mean, soft", "soft - hard"]
@@ -127,6 +128,11 @@ def as_latex(name: str, found: Sequence[Compared], rows: Sequence[Row]) -> str:
     )
     caption += "Brackets: 95 % percentile bootstrap intervals. *: the interval excludes 0 and Holm p < .05."
     return booktabs(caption, ["Pair", "n", *(METRICS[metric].title for metric in metrics)], parts)
+
+
+def _short(label: str) -> str:
+    """A label without its target's number, which has a column of its own."""
+    return "@".join(part for part in label.split("@") if not part.startswith("target."))
 
 
 def _numbers(one: Compared, rows: Sequence[Row]) -> tuple[int, float]:

@@ -102,8 +102,8 @@ def notes(found: Sequence[Selected]) -> list[str]:
     sides = dict.fromkeys((one.choosing, one.judging) for one in found)
     return [
         *(
-            f"Each variant's point was chosen by its mean over seeds {_seeds(choosing)}, for each metric by that "
-            f"metric; all numbers are of seeds {_seeds(judging)} alone."
+            f"Each variant's point was chosen by its mean over {_seeds(choosing)}, for each metric by that "
+            f"metric; all numbers are of {_seeds(judging)} alone."
             for choosing, judging in sides
         ),
         "Differences, intervals, p values, verdicts: as in the comparisons with the baseline; Holm over the variants.",
@@ -111,7 +111,7 @@ def notes(found: Sequence[Selected]) -> list[str]:
 
 
 def _seeds(seeds: Sequence[int]) -> str:
-    """'0 to 4', or the seeds one by one where they don't follow each other."""
+    """'seeds 0 to 4', 'seed 0', or the seeds one by one where they don't follow each other."""
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]} to {seeds[-1]}"
-    return " ".join(map(str, seeds))
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

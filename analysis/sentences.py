@@ -12,7 +12,7 @@ from analysis.effects import Sized
 from analysis.intervals import Interval
 from analysis.metrics import METRICS, Metric
 from analysis.statistics.power import MOST, Seeds
-from analysis.tables import interval_text, number_text
+from analysis.tables import interval_text, lowered, number_text
 
 ANSWERED = (
     "final_return",
@@ -40,7 +40,9 @@ class Answer:
     summary: str
     """'1 of 4 rows differs from the baseline; 3 undecided.'"""
     sentences: tuple[str, ...]
-    """One per row: what differs first, then what doesn't, then what is undecided."""
+    """One per row of which something is known: what differs first, then what doesn't."""
+    undecided: tuple[str, ...]
+    """One per row of which nothing is."""
 
 
 def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
@@ -51,8 +53,11 @@ def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "th
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
             here.sort(key=lambda one: ORDER.index(one.verdict))
             if any(np.isfinite(one.comparison.difference.point) for one in here):
-                said = tuple(sentence(one, names) for one in here)
-                answer.append(Answer(env_id, heading(here[0].metric), summary(here, than), said))
+                said = [(one.verdict == "undecided", sentence(one, names)) for one in here]
+                known, unknown = (
+                    tuple(text for is_open, text in said if is_open == side) for side in (False, True)
+                )
+                answer.append(Answer(env_id, heading(here[0].metric), summary(here, than), known, unknown))
     return answer
 
 
@@ -160,11 +165,6 @@ def _effect(one: Sized) -> str:
     if one.verdict == "undecided":
         return f"{change}: the effect on {what} is undecided ({signed(metric, ends)}; {where})."
     return f"{change}: no effect larger than 5 % on {what} ({signed(metric, ends)}; {where})."
-
-
-def lowered(title: str) -> str:
-    """A metric's title inside a sentence; abbreviations stay."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
 def magnitude(ends: Interval) -> Interval:

@@ -94,6 +94,11 @@ def number_text(name: str, value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
+def lowered(title: str) -> str:
+    """A metric's title inside a sentence; abbreviations stay."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
 def notes(lines: Sequence[Line], results: Results) -> list[str]:
     """What a reader must know to read the numbers, and everything that is not in them."""
     level = f"{LEVEL:.0%}".replace("%", " %")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from analysis.components import brief_text
 from analysis.figures import style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.style import SLOTS, Look
@@ -76,13 +77,6 @@ def is_factorial(scene: Scene) -> bool:
     base = base_slots(scene)
     crossed = sum(style.family(drawn.row.slots, base) == style.SEVERAL for drawn in scene.drawn)
     return crossed > CROSSED
-
-
-def piece_text(piece: Mapping[str, Any]) -> str:
-    """A piece for people: its kind, and its number where it has just one: 'hard 100', 'none', 'dueling 64'."""
-    numbers = [number for name, number in piece.items() if name != "kind"]
-    one = len(numbers) == 1 and numbers[0] != []
-    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
 
 
 def columns_for(panels: int, most: int = 3) -> int:
@@ -154,7 +148,7 @@ def _factorial(scene: Scene) -> Sheet:
             cell = [
                 d for d in scene.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
             ]
-            title = f"{down} {piece_text(vertical)}, {across} {piece_text(horizontal)}"
+            title = f"{down} {brief_text(vertical)}, {across} {brief_text(horizontal)}"
             panels += _cells(title, cell, rest, base, scene.baseline)
     note = f"Panels: {down} and {across}; colours: {' and '.join(rest)}."
     while len(panels) % len(columns):
@@ -177,7 +171,7 @@ def _cells(
                 one, colour=style.GREY
             )  # alike but for the panel's own slots; black is the baseline's
         looks.append(one)
-    names = [" + ".join(piece_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
+    names = [" + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
     members = [Member(*found) for found in zip(cell, style.apart(looks), names, strict=True)]
     size = MOST_LINES + 2
     return [Panel(title, style.BLACK, tuple(members[i : i + size])) for i in range(0, len(members), size)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+from analysis.components import brief_text
 from analysis.figures import parts, style
 from analysis.figures.data import Drawn, Scene
-from analysis.figures.layout import base_slots, is_factorial, piece_text
+from analysis.figures.layout import base_slots, is_factorial
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.results import Row, swept_text
@@ -96,7 +97,7 @@ def _name(scene: Scene, row: Row) -> tuple[str, list[str]]:
     if row.swept:
         return row.title, [swept_text(key, value) for key, value in row.swept.items()]
     if is_factorial(scene) and "+" in row.label:
-        texts = [piece_text(row.slots[slot]) for slot in style.SLOTS]
+        texts = [brief_text(row.slots[slot]) for slot in style.SLOTS]
         return " + ".join(texts[:2]), [" + ".join(texts[2:])]
     return row.title, []
 

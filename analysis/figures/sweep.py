@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from analysis.components import brief_text
 from analysis.figures import parts, style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.heatmap import draw_heat_map
-from analysis.figures.layout import base_slots, is_factorial, panel_slots, piece_text, values_of
+from analysis.figures.layout import base_slots, is_factorial, panel_slots, values_of
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, SLOTS, Look
 from analysis.results import Row, key_text, swept_text
@@ -119,12 +120,12 @@ def _pairs(scene: Scene, slots: tuple[str, str]) -> list[str]:
     """Every pair of pieces that occurs, the first slot slowest, in the study's order."""
     present = {_pair(drawn, slots) for drawn in scene.drawn}
     first, second = (values_of(scene, slot) for slot in slots)
-    names = [f"{piece_text(one)}\n{piece_text(other)}" for one in first for other in second]
+    names = [f"{brief_text(one)}\n{brief_text(other)}" for one in first for other in second]
     return [name for name in names if name in present]
 
 
 def _pair(drawn: Drawn, slots: Sequence[str]) -> str:
-    return "\n".join(piece_text(drawn.row.slots[slot]) for slot in slots)
+    return "\n".join(brief_text(drawn.row.slots[slot]) for slot in slots)
 
 
 # ---- drawing ----

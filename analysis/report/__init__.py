@@ -20,6 +20,8 @@ from analysis.summary import FIRST
 
 MANY = 12
 """Sentences, or rows, beyond which a list begins folded."""
+FEW = 5
+"""Undecided sentences beyond which they are folded."""
 MARK = 'name="made-from" content="'
 """Where in the page the digest of everything it was made from stands."""
 
@@ -46,6 +48,7 @@ def render(results: Results, inputs: str) -> bytes:
         script=Markup(script),
         script_hash=digest(script),
         many=MANY,
+        few=FEW,
         study=study,
         standing=results.standing_text(),
         components=components.matrix(study),

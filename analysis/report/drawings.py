@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,8 @@ class Drawings:
         figures = []
         if env_id in drawable(self.results):
             for name, kind in KINDS.items():
+                if name == "sweep" and not any(line.row.swept for line in here):
+                    kind = replace(kind, title="All combinations")
                 figure = self._figure(f"{stem}-{name}", kind, f"{stem}-{kind.file}", env_id, here)
                 figures += [figure] if figure is not None else []
         return {

@@ -33,7 +33,7 @@ def test_the_four_corners_stand_in_order_with_who_selects_and_who_evaluates(tmp_
         ("double", "online", "target"),
         ("inverse-double", "target", "online"),
     ]
-    assert {one.square for one in square} == {("uniform", "hard (period 100)", "linear", "")}
+    assert {one.square for one in square} == {("uniform", "hard 100", "linear", "")}
 
 
 def test_the_table_counts_runs_that_diverged_and_says_when(tmp_path: Path):
@@ -55,10 +55,10 @@ def test_a_copy_at_every_update_is_the_corner_without_a_target_network(tmp_path:
     rows = [row("dqn", {"target.period": period}) for period in (1, 10, 50)]
     square = found(tmp_path / "s", rows)
     assert [(one.line.row.label, one.square[1]) for one in square] == [
-        ("dqn@target.period=1", "hard (period 10)"),
-        ("dqn@target.period=10", "hard (period 10)"),
-        ("dqn@target.period=1", "hard (period 50)"),
-        ("dqn@target.period=50", "hard (period 50)"),
+        ("dqn@target.period=1", "hard 10"),
+        ("dqn@target.period=10", "hard 10"),
+        ("dqn@target.period=1", "hard 50"),
+        ("dqn@target.period=50", "hard 50"),
     ]
 
 
@@ -97,4 +97,4 @@ def test_csv_markdown_and_latex_hold_the_same_corners(tmp_path: Path):
     tex = as_latex("study", square)
     assert tex.count("{") == tex.count("}")
     assert "n = 4 seeds per row" in tex
-    assert "replay uniform, target hard (period 100), head linear" in tex
+    assert "replay uniform, target hard 100, head linear" in tex

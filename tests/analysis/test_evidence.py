@@ -199,7 +199,7 @@ def test_each_variant_is_chosen_on_the_first_seeds_and_judged_on_the_others(tmp_
     made = tables(make_study(tmp_path / "s", rows, seeds=9, play=play, facts=FACTS))
     found = find(records(made["selection.csv"]), metric="auc")
     assert (found["variant"], found["baseline"]) == ("double@learning_rate=0.1", "dqn@learning_rate=0.2")
-    assert (found["choosing"], found["judging"], found["n"]) == ("0 to 2", "3 to 8", "6")
+    assert (found["choosing"], found["judging"], found["n"]) == ("seeds 0 to 2", "seeds 3 to 8", "6")
     assert float(found["difference"]) == pytest.approx(20, abs=3)
 
 
