@@ -56,6 +56,7 @@ def run(
         strict=strict,
         tensorboard=tensorboard,
     )
+    asked.refuse_unwritable(wanted.folder)
     outcome = grid.run(
         wanted.study,
         wanted.folder,

@@ -105,6 +105,13 @@ def _results_problems(results: str | os.PathLike[str]) -> list[Problem]:
     return [] if nearest.is_dir() else [Problem(WHERE, "--results", f"'{nearest}' is not a folder")]
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Raise ``BadInput`` where results are to be made in a place that can't be written to."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput([Problem(WHERE, "--results", f"'{place}' cannot be written to")])
+
+
 def _engine_problems(engine: str | None) -> list[Problem]:
     """Why ``--engine`` names no way of carrying out cohorts."""
     if engine is None or engine in ENGINES:

@@ -11,6 +11,7 @@ from ablations.cli.speech import kept, reason_of, say, together, warn
 from ablations.live import Told
 from ablations.problems import BadInput, Problem
 from ablations.progress import on_stderr
+from ablations.store import Unwritten
 
 ALL_STAND, SOME_DO_NOT, HELD, INTERRUPTED = 0, 1, 3, 130
 KEPT = "what is finished is kept"
@@ -30,6 +31,7 @@ def main(arguments: Namespace) -> int:
 
 
 def _run(wanted: Asked) -> int:
+    asked.refuse_unwritable(wanted.folder)
     try:
         outcome = grid.run(
             wanted.study,
@@ -48,9 +50,10 @@ def _run(wanted: Asked) -> int:
         )
         raise BadInput([Problem("command line", "--strict", message)]) from None
     except (attempts.NotWritten, OSError) as problem:
-        warn(
-            f"{problem}: results could not be stored; {KEPT}; once they can be, the same command runs the rest"
-        )
+        told = str(problem)
+        if isinstance(problem, OSError) and not isinstance(problem, Unwritten):
+            told = f"{problem.filename}: {problem.strerror}" if problem.filename else told
+        warn(f"{told}: results could not be stored; {KEPT}; once they can be, the same command runs the rest")
         return SOME_DO_NOT
     except engines.Lost as problem:
         warn(f"{problem}; {KEPT}; the same command runs the rest")

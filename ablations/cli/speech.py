@@ -77,7 +77,17 @@ def together(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:
 
 
 def speak_any_locale() -> None:
-    """Characters that a terminal's encoding lacks are written as escapes instead of raising."""
+    """Characters that a terminal's encoding lacks are written as escapes instead of raising.
+
+    A standard stream that was closed before we started leads nowhere from here on: the next file to be opened would
+    get its number, and whatever a library prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.set_inheritable(nowhere, True)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

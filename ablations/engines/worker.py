@@ -109,8 +109,9 @@ def _redirect_output(log: str) -> None:
     A crash in compiled code leaves its traceback there, and SIGUSR1 asks where the process is.
     """
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed before the driver started
+            stream.flush()
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
