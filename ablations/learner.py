@@ -125,6 +125,9 @@ def learn(a: Learner, done: int = 0) -> Iterator[Moment]:
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(improve(a, step) for _ in range(rounds))
         yield Moment(step, epsilon, steps, updates)
+    if a.optimiser.frozen_at is not None:
+        frozen = enumerate(a.optimiser.frozen_at.tolist())
+        a.diverged_at = {lane: step_of(s, update) for lane, update in frozen if update}
 
 
 def interact(a: Learner, u: Tensor, epsilon: Number) -> Steps:
@@ -178,6 +181,12 @@ def correct(a: Learner, u: Tensor, progress: Number) -> Update:
     update = a.optimiser.descend(batch, y)
     v.replay.feedback(a.memory, batch, update.delta)
     return update
+
+
+def step_of(s: Settings, update: int) -> int:
+    """The environment step that gradient update number ``update`` (1 = the first) follows."""
+    first = -(-s.learning_starts // s.train_frequency) * s.train_frequency
+    return first + (update - 1) // s.gradient_steps * s.train_frequency
 
 
 def epsilon_at(s: Settings, steps: int, updates: int) -> float:

@@ -47,12 +47,14 @@ class Trainable:
 class ReferenceOptimiser:
     """Steps a ``Trainable`` down the gradient of per-lane losses, by autograd and torch's own rules."""
 
+    frozen_at: Tensor | None = None
+
     def __init__(self, online: Trainable, settings: Settings) -> None:
         self.online = online
         self.settings = settings
         self.first = torch.zeros_like(online.flat)  # Adam's m
         self.second = torch.zeros_like(online.flat)  # Adam's v, RMSprop's mean square
-        self.count = torch.zeros((), dtype=torch.float32)
+        self.count = torch.zeros((), dtype=torch.float32, device=online.flat.device)
         self.alive = torch.ones(len(online.flat), dtype=torch.bool, device=online.flat.device)  # (L,)
         self.all_alive = True
         self._norm: Tensor | None = None  # of the latest gradient before clipping, if it was clipped
@@ -71,6 +73,20 @@ class ReferenceOptimiser:
 
         Returns whether a lane was frozen by this update.
         """
+        finite = self.gradient(loss)
+        with torch.no_grad():
+            newly_frozen = not bool(finite.all()) and bool((self.alive & ~finite).any())
+            if newly_frozen:
+                self.alive &= finite
+                self.all_alive = False
+            if self.all_alive:
+                self._apply()
+            else:
+                self.apply_to_living()
+        return newly_frozen
+
+    def gradient(self, loss: Tensor) -> Tensor:
+        """Take the gradient of the losses (L,), clipped if that is asked for; whose is finite: (L,)."""
         grad = self.online.differentiate(loss.sum())
         with torch.no_grad():
             if self.settings.max_grad_norm > 0:
@@ -79,20 +95,13 @@ class ReferenceOptimiser:
                 grad.mul_((self.settings.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
             else:
                 size = grad.sum(-1)
-            finite = (
-                loss + size
-            ).isfinite()  # (L,): any NaN or infinity of the gradient shows in its sum or norm
-            newly_frozen = not bool(finite.all()) and bool((self.alive & ~finite).any())
-            if newly_frozen:
-                self.alive &= finite
-                self.all_alive = False
-            if self.all_alive:
-                self._apply()
-            else:
-                before = self.online.flat.clone()
-                self._apply()
-                self.online.flat.copy_(torch.where(self.alive[:, None], self.online.flat, before))
-        return newly_frozen
+            return (loss + size).isfinite()  # any NaN or infinity of the gradient shows in its sum or norm
+
+    def apply_to_living(self) -> None:
+        """Step down the gradient; the parameters of frozen lanes stay as they were."""
+        flat, before = self.online.flat, self.online.flat.clone()
+        self._apply()
+        torch.where(self.alive[:, None], flat, before, out=flat)
 
     def gradient_norm(self) -> Tensor:
         """The Euclidean norm of the latest gradient before clipping: (L,)."""

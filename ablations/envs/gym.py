@@ -30,12 +30,12 @@ class Refused(Exception):
 
 
 class Steps(NamedTuple):
-    """What one step of every lane gave."""
+    """What one step of every lane gave: arrays, or tensors where environments live on a device."""
 
-    next_obs: np.ndarray[Any, Any]  # (L, D) float32: true successors
-    reward: np.ndarray[Any, Any]  # (L,) float64
-    terminated: np.ndarray[Any, Any]  # (L,) bool
-    truncated: np.ndarray[Any, Any]  # (L,) bool
+    next_obs: Any  # (L, D) float32: true successors
+    reward: Any  # (L,) float64
+    terminated: Any  # (L,) bool
+    truncated: Any  # (L,) bool
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Update:
     delta: Tensor  # (L, B): y - Q(s, a), before weighting
     loss: Tensor  # (L,)
     largest_q: Tensor  # (L,): max |Q| over the batch
-    froze: bool  # whether a lane was frozen by this update
+    froze: bool  # whether a lane was frozen by this update; False where nobody looks before the end
 
 
 class Optimiser(Protocol):
@@ -52,6 +52,9 @@ class Optimiser(Protocol):
     second: Tensor  # (L, P): Adam's v, RMSprop's mean square
     count: Tensor  # steps taken
     alive: Tensor  # (L,) bool: lanes that still learn
+    frozen_at: (
+        Tensor | None
+    )  # (L,): the update that froze a lane, 0 where none did; None where ``Update`` told
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""

@@ -148,6 +148,8 @@ class Compiled:
 class NativeOptimiser:
     """Forward, backward and the optimiser's step in one call. The rules are those of ``ReferenceOptimiser``."""
 
+    frozen_at: Tensor | None = None
+
     def __init__(self, online: Trainable, settings: Settings) -> None:
         self.online = online
         self.compiled = Compiled(online.network, online.flat.dtype)
