@@ -109,12 +109,6 @@ def test_a_target_copied_at_every_update_is_none_and_the_bootstrap_then_has_no_e
     assert behaving(slots) == {"target": {"kind": "none"}, "bootstrap": {"kind": "max"}}
 
 
-def test_a_target_network_lowers_soft_divergence_in_runs_made_so(tmp_path: Path):
-    shown = board(tmp_path / "s", ["dqn", "no-target"], {}, look=see)
-    (found,) = [one for one in read() if one.name == "target-lowers-divergence"]
-    assert judge(shown, found).outcome == "supported"
-
-
 def test_the_claims_that_are_shipped_name_sources_and_pieces_that_exist():
     found = read()
     assert len({one.name for one in found}) == len(found)
