@@ -20,7 +20,8 @@ import pyarrow as pa
 import torch
 
 from ablations import checkpoints, store
-from ablations.envs.gym import Failure, GymLanes, failure_of
+from ablations.envs.choose import lanes_of
+from ablations.envs.gym import Failure, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.events import EventFiles
 from ablations.exact_recorder import ExactRecorder, model_of
@@ -169,7 +170,8 @@ class Training:
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
         settings = settings_from_plain(config["settings"])
         variant = variant_from_plain(config["slots"])
-        self.envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        fast = config["engine"] != "reference"  # which steps environments one by one, as Gymnasium does
+        self.envs = lanes_of(config["env_id"], config["env_args"], config["entropy"], seeds, fast)
         self.learner = Learner(
             variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
         )

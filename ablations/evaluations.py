@@ -6,9 +6,7 @@ and differences are those of the agent. No training bit changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,33 +15,15 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.envs.gym import failure_of, make
+from ablations.envs.choose import episodes_of
+from ablations.envs.gym import failure_of
 from ablations.learner import Learner, Moment
-from ablations.state import State, packed, unpacked
+from ablations.state import State, stacked, unstacked
 from ablations.store import EVALUATIONS, tabulate
 from ablations.streams import Role, stream
 
 MOST_STEPS = 10_000
 """An episode that its environment does not end is cut here."""
-ROW = "i8, i8, i8, f8, i8, ?, ?, f8, f8, f8"
-"""A row as numpy stores it, in the order of the stored columns."""
-
-
-@dataclass
-class Episode:
-    """A greedy episode under way."""
-
-    predicted: float  # max_a Q(s_0, a)
-    total: float = 0.0
-    discounted: float = 0.0
-    length: int = 0
-    terminated: bool = False
-    truncated: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.terminated or self.truncated
 
 
 def start_seeds(entropy: int, seed: int, episodes: int) -> list[int]:
@@ -65,100 +45,93 @@ class EvaluationRecorder:
     ) -> None:
         self.learner = learner
         self.every = every
-        self.envs = [[make(env_id, env_args) for _ in range(episodes)] for _ in learner.seeds]
-        self.start_seeds = [start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds]
-        self.rows: list[list[dict[str, Any]]] = [[] for _ in learner.seeds]
+        self.start_seeds = np.array([start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds])
+        self.lane = np.repeat(np.arange(len(learner.seeds)), episodes)  # of each of the N = L E episodes
+        self.episodes = episodes_of(env_id, env_args, self.start_seeds.flatten().tolist(), learner.envs.fast)
+        self.obs = np.zeros((*self.start_seeds.shape, learner.envs.features), dtype=np.float32)  # (L, E, D)
+        self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L, E)
 
     def observe(self, moment: Moment) -> None:
         """Evaluate if it is time to."""
-        if moment.step % self.every:
-            return
-        for lane, episodes in enumerate(self._play()):
-            for number, episode in enumerate(episodes):
-                self.rows[lane].append(
-                    self._row(moment.step, number, self.start_seeds[lane][number], episode)
-                )
+        if moment.step % self.every == 0:
+            with torch.no_grad():
+                played = self._play()
+            shape = self.start_seeds.shape
+            columns = {
+                "global_step": np.full(shape, moment.step),
+                "episode": np.broadcast_to(np.arange(shape[1]), shape),
+                "start_seed": self.start_seeds,
+                **{name: column.reshape(shape) for name, column in played.items()},
+            }
+            self.rows.append(columns)
 
     def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table:
         """The rows of a lane in the stored schema."""
-        rows = self.rows[lane]
-        columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+        names = self.rows[0] if self.rows else {}
+        columns = {name: [each for row in self.rows for each in row[name][lane].tolist()] for name in names}
         return tabulate(EVALUATIONS, env_id, label, seed, columns)
 
     def state(self) -> State:
         """The rows so far."""
-        rows, counts = packed([[tuple(row.values()) for row in each] for each in self.rows], ROW)
-        return {"rows": rows, "counts": counts}
+        return {**stacked(self.rows)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
-        names = [name for name in EVALUATIONS.names if name not in ("env_id", "variant", "seed")]
-        stored = unpacked(state["rows"], state["counts"])
-        self.rows = [[dict(zip(names, row, strict=True)) for row in rows] for rows in stored]
+        self.rows = unstacked(state)
 
-    def _row(self, step: int, number: int, start_seed: int, episode: Episode) -> dict[str, Any]:
+    def _play(self) -> dict[str, npt.NDArray[Any]]:
+        """One greedy episode per environment, all lanes together: columns (N,).
+
+        A lane whose environment raises sits out, and its numbers mean nothing.
+        """
         gamma = self.learner.settings.gamma
+        seen = self.obs.reshape(len(self.lane), -1)  # (N, D): the same memory
+        total, discounted = np.zeros(len(seen)), np.zeros(len(seen))
+        length = np.zeros(len(seen), dtype=np.int64)
+        terminated, truncated = np.zeros(len(seen), dtype=bool), np.zeros(len(seen), dtype=bool)
+
+        going = self._sound().nonzero()[0]  # (n,): the episodes under way
+        seen[going] = self.episodes.begin(self._sound())
+        going = self._without(going, np.zeros(len(going), dtype=bool))
+        predicted = self._q().amax(-1)
+        for step in range(MOST_STEPS):
+            if not len(going):
+                break
+            steps = self.episodes.step(self._q().argmax(-1).numpy()[going])
+            seen[going] = steps.next_obs
+            discounted[going] += gamma**step * steps.reward
+            total[going] += steps.reward
+            over = steps.terminated | steps.truncated
+            if np.count_nonzero(over) or self.episodes.raised:
+                terminated[going], truncated[going] = steps.terminated, steps.truncated
+                length[going] = step + 1
+                going = self._without(going, over)
+        length[going], truncated[going] = MOST_STEPS, True
+        # what a cut tail may add is at most this times the largest possible |Q|
+        tails = np.where(terminated, 0.0, [gamma**each for each in length.tolist()])
         return {
-            "global_step": step,
-            "episode": number,
-            "start_seed": start_seed,
-            "episodic_return": episode.total,
-            "episodic_length": episode.length,
-            "terminated": episode.terminated,
-            "truncated": episode.truncated,
-            "predicted_q": episode.predicted,
-            "discounted_return": episode.discounted,
-            # what the cut tail may add is at most this times the largest possible |Q|
-            "tail_discount": 0.0 if episode.terminated else gamma**episode.length,
+            "episodic_return": total,
+            "episodic_length": length,
+            "terminated": terminated,
+            "truncated": truncated,
+            "predicted_q": predicted.numpy(),
+            "discounted_return": discounted,
+            "tail_discount": tails,
         }
 
-    def _play(self) -> list[list[Episode]]:
-        """One greedy episode per environment, all lanes together. A lane whose environment raises sits out."""
-        a = self.learner
-        obs = np.zeros((len(self.envs), len(self.envs[0]), a.envs.features), dtype=np.float32)  # (L, E, D)
-        self._each_lane(range(len(self.envs)), partial(self._reset, obs=obs))
-        episodes = [[Episode(predicted) for predicted in row] for row in self._q(obs).amax(-1).tolist()]
-        for _ in range(MOST_STEPS):
-            playing = [lane for lane, row in enumerate(episodes) if not all(each.over for each in row)]
-            playing = [lane for lane in playing if lane not in a.envs.failures]
-            if not playing:
-                break
-            actions = self._q(obs).argmax(-1)  # (L, E)
-            self._each_lane(playing, partial(self._step, obs=obs, actions=actions, episodes=episodes))
-        for row in episodes:
-            for each in row:
-                each.truncated |= not each.over
-        return [[] if lane in a.envs.failures else row for lane, row in enumerate(episodes)]
+    def _q(self) -> Tensor:
+        """Q of what is seen now: (N, A). The same shapes at each step, whoever still plays: the same bits."""
+        return self.learner.q(torch.from_numpy(self.obs).to(self.learner.dtype)).flatten(0, 1)
 
-    def _q(self, obs: npt.NDArray[np.float32]) -> Tensor:
-        with torch.no_grad():
-            return self.learner.q(torch.from_numpy(obs).to(self.learner.dtype))  # (L, E, A)
+    def _sound(self) -> npt.NDArray[np.bool_]:
+        """Which episodes belong to a lane that has not failed: (N,)."""
+        return ~np.isin(self.lane, list(self.learner.envs.failures))
 
-    def _each_lane(self, lanes: Iterable[int], do: Callable[[int], None]) -> None:
-        failures = self.learner.envs.failures
-        for lane in lanes:
-            if lane not in failures:
-                try:
-                    do(lane)
-                except Exception as problem:
-                    failures[lane] = failure_of(self.learner.envs.steps, problem)
-
-    def _reset(self, lane: int, obs: npt.NDArray[np.float32]) -> None:
-        for number, env in enumerate(self.envs[lane]):
-            seen, _ = env.reset(seed=self.start_seeds[lane][number])
-            obs[lane, number] = np.reshape(seen, -1)
-
-    def _step(
-        self, lane: int, obs: npt.NDArray[np.float32], actions: Tensor, episodes: list[list[Episode]]
-    ) -> None:
-        a = self.learner
-        together = zip(self.envs[lane], actions[lane].tolist(), episodes[lane], strict=True)
-        for number, (env, action, episode) in enumerate(together):
-            if episode.over:
-                continue
-            seen, reward, terminated, truncated, _ = env.step(a.envs.first_action + action)
-            obs[lane, number] = np.reshape(seen, -1)
-            episode.discounted += a.settings.gamma**episode.length * float(reward)
-            episode.total += float(reward)
-            episode.length += 1
-            episode.terminated, episode.truncated = bool(terminated), bool(truncated)
+    def _without(self, going: npt.NDArray[np.intp], over: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+        """Take note of what was raised. Of these episodes (n,) those that go on."""
+        envs = self.learner.envs
+        for number, problem in self.episodes.raised.items():
+            envs.failures.setdefault(int(self.lane[number]), failure_of(envs.steps, problem))
+        keep = ~over & self._sound()[going]
+        self.episodes.keep(keep)
+        return going[keep]

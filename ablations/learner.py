@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ablations import families
-from ablations.envs.gym import GymLanes, Steps
+from ablations.envs.gym import Lanes, Steps
 from ablations.families import Update
 from ablations.network import Network
 from ablations.optimiser import Trainable
@@ -36,7 +36,7 @@ class Learner:
 
     variant: Variant
     settings: Settings
-    envs: GymLanes
+    envs: Lanes
     entropy: int
     seeds: Sequence[int]
     dtype: torch.dtype = torch.float32

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ablations import store
-from ablations.envs.gym import GymLanes
+from ablations.envs.choose import lanes_of
 from ablations.learner import Learner, learn
 from ablations.settings import from_plain as settings_from_plain
 from ablations.study import Run
@@ -52,7 +52,8 @@ def _time(cohort: Sequence[Run]) -> float:
     config, seeds = cohort[0].config, [run.seed for run in cohort]
     settings = settings_from_plain(config["settings"])
     settings = replace(settings, learning_starts=settings.batch_size, total_timesteps=1_000_000)
-    envs = GymLanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+    fast = config["engine"] != "reference"
+    envs = lanes_of(config["env_id"], config["env_args"], config["entropy"], seeds, fast)
     learner = Learner(
         variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
     )

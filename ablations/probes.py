@@ -7,7 +7,8 @@ Definitions with their sources are in ``docs/metrics.md``; ``PROBES`` in ``store
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.envs.gym import failure_of, make, sizes
+from ablations.envs.choose import lanes_of
+from ablations.envs.gym import Failure
 from ablations.families import Update
 from ablations.learner import Learner, Moment
 from ablations.state import State, stacked, unstacked
@@ -39,22 +41,25 @@ Array = npt.NDArray[np.float64]
 
 
 def probe_states(
-    env_id: str, env_args: Mapping[str, Any], entropy: int, seed: int
-) -> npt.NDArray[np.float32]:
-    """``STATES`` non-terminal states (N, D) met by a uniform policy; the same for every variant of a study."""
-    rng = stream(entropy, seed, Role.PROBES)
-    env = make(env_id, env_args)
-    features, actions = sizes(env)
-    first = int(env.action_space.start)  # type: ignore[attr-defined]
-    seen = np.empty((WALK, features), dtype=np.float32)
-    obs, _ = env.reset(seed=int(rng.integers(2**31)))
+    env_id: str, env_args: Mapping[str, Any], entropy: int, seeds: Sequence[int], fast: bool
+) -> tuple[npt.NDArray[np.float32], dict[int, Failure]]:
+    """``STATES`` non-terminal states per seed (L, N, D), met by a uniform policy, and what environments raised by lane.
+
+    They are the same for every variant of a study. Of a lane whose environment raised they mean nothing.
+    """
+    lanes = lanes_of(env_id, env_args, entropy, seeds, fast, Role.PROBES)
+    streams = [stream(entropy, seed, Role.PROBES) for seed in seeds]
+    for rng in streams:
+        rng.integers(2**31)  # has seeded the environment
+    actions = np.array([rng.random(WALK) * lanes.actions for rng in streams], dtype=np.int64)  # (L, WALK)
+    seen = np.empty((len(seeds), WALK, lanes.features), dtype=np.float32)
     for step in range(WALK):
-        seen[step] = np.reshape(obs, -1)
-        obs, _, terminated, truncated, _ = env.step(first + int(rng.random() * actions))
-        if terminated or truncated:
-            obs, _ = env.reset()
-    env.close()
-    return seen[rng.choice(WALK, STATES, replace=False)]
+        seen[:, step] = lanes.obs
+        lanes.step(actions[:, step])
+    lanes.close()
+    chosen = [rng.choice(WALK, STATES, replace=False) for rng in streams]
+    failures = {lane: replace(failure, step=0) for lane, failure in lanes.failures.items()}
+    return np.stack([walk[each] for walk, each in zip(seen, chosen, strict=True)]), failures
 
 
 class ProbeRecorder:
@@ -62,12 +67,9 @@ class ProbeRecorder:
 
     def __init__(self, learner: Learner, env_id: str, env_args: Mapping[str, Any], every: int) -> None:
         self.learner = learner
-        drawn = np.zeros((len(learner.seeds), STATES, learner.envs.features), dtype=np.float32)  # (L, N, D)
-        for lane, seed in enumerate(learner.seeds):
-            try:
-                drawn[lane] = probe_states(env_id, env_args, learner.entropy, seed)
-            except Exception as problem:  # fails this lane's run and no other
-                learner.envs.failures.setdefault(lane, failure_of(0, problem))
+        drawn, failures = probe_states(env_id, env_args, learner.entropy, learner.seeds, learner.envs.fast)
+        for lane, failure in failures.items():  # fails this lane's run and no other
+            learner.envs.failures.setdefault(lane, failure)
         self.states = torch.from_numpy(drawn).to(learner.dtype)
         self.every = every
         self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L,)

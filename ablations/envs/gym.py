@@ -1,4 +1,4 @@
-"""Gymnasium environments as lanes: one environment per lane, stepped one by one, reset by hand.
+"""Environments as lanes, and Gymnasium's own: one environment per lane, stepped one by one, reset by hand.
 
 Vector environments' autoreset would store a junk transition between episodes, so none is used. An environment that
 raises freezes its own lane and no other.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 from gymnasium.wrappers import OrderEnforcing
 
 from ablations.envs import (
@@ -89,24 +90,77 @@ def _bare_world(env: gymnasium.Env[Any, Any]) -> World | None:
     return inner if isinstance(inner, World) else None
 
 
-class GymLanes:
-    """L environments of one kind. ``obs`` holds what the agents see now: (L, D) float32."""
+def reset_seed(entropy: int, seed: int, role: Role) -> int:
+    """What the environment of a run's role is seeded with: the first draw of that stream."""
+    return int(stream(entropy, seed, role).integers(2**31))
 
-    def __init__(self, env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> None:
+
+class Lanes(Protocol):
+    """L environments of one kind, stepped together."""
+
+    @property
+    def fast(self) -> bool:
+        """Whether all are stepped at once, over arrays."""
+        ...
+
+    @property
+    def first_action(self) -> int:
+        """What the environment calls action 0."""
+        ...
+
+    features: int  # D
+    actions: int
+    steps: int  # environment steps so far
+    failures: dict[int, Failure]  # by lane
+    obs: npt.NDArray[np.float32]  # (L, D): what the agents see now; overwritten by ``step``
+
+    def step(self, actions: Any) -> Steps:
+        """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on.
+
+        Actions (L,), a list, array or tensor of integers, count from 0. A lane that failed stands still.
+        """
+        ...
+
+    def state(self) -> State:
+        """All that the coming steps depend on but failures."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken. Raises ValueError where that is not possible."""
+        ...
+
+    def close(self) -> None:
+        """Release what the environments hold."""
+        ...
+
+
+class GymLanes:
+    """L environments of one kind, any that Gymnasium makes."""
+
+    fast: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        env_id: str,
+        args: Mapping[str, Any],
+        entropy: int,
+        seeds: Sequence[int],
+        role: Role = Role.ENVIRONMENT,
+    ) -> None:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
         self.envs = [make(env_id, args) for _ in seeds]
         self.features, self.actions = sizes(self.envs[0])
         self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
-        first = [int(stream(entropy, seed, Role.ENVIRONMENT).integers(2**31)) for seed in seeds]
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
+        first = [reset_seed(entropy, seed, role) for seed in seeds]
         self.journals = [Journal(env, seed) for env, seed in zip(self.envs, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
 
     def step(self, actions: Any) -> Steps:
-        """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on."""
+        """Step every lane that has not failed, one after the other."""
         self.steps += 1
         chosen = np.asarray(actions).tolist()  # Python's own integers, as environments expect them
         lanes = len(self.envs)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ablations import settings
 from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
+from ablations.envs.gym import GymLanes
 from ablations.head import Head, Linear
 from ablations.learner import Learner, improve, learn
 from ablations.optimiser import error
@@ -358,6 +359,7 @@ def test_exploration_is_independent_of_the_environments_randomness() -> None:
     """One integer seed for both would correlate them: the same doubles would come up in both."""
     learner = untrained(DQN, seeds=range(20), env_id="tests/Walk-v0")
     coins = torch.stack([learner.exploration.next() for _ in range(50)]).flatten().tolist()
+    assert isinstance(learner.envs, GymLanes)
     theirs = [float(x) for env in learner.envs.envs for x in env.unwrapped.np_random.random(100)]
     assert not set(coins) & set(theirs)
     samples = torch.stack([learner.sampling.next() for _ in range(50)]).flatten().tolist()
