@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ablations.envs.gym import GymLanes
+from ablations.envs.choose import lanes_of
 from ablations.learner import Learner, learn
 from ablations.network import Network
 from ablations.replay.ring import Transition
@@ -56,7 +56,7 @@ def warm(name: str, lanes: int, family: str, **numbers: Any) -> Learner:
     torch.set_num_threads(1)
     shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
     settings = Settings(**{**shared, **numbers})
-    envs = GymLanes("CartPole-v1", {}, 0, range(lanes))
+    envs = lanes_of("CartPole-v1", {}, 0, range(lanes), fast=family != "reference")
     learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=family)
     nothing = torch.zeros(lanes)
     filler = Transition(torch.zeros(lanes, 4), nothing.long(), nothing, nothing, torch.zeros(lanes, 4))
