@@ -121,7 +121,7 @@ class EvaluationRecorder:
 
     def _q(self) -> Tensor:
         """Q of what is seen now: (N, A). The same shapes at each step, whoever still plays: the same bits."""
-        return self.learner.q(torch.from_numpy(self.obs).to(self.learner.dtype)).flatten(0, 1)
+        return self.learner.q(torch.from_numpy(self.obs).to(self.learner.online.flat)).flatten(0, 1).cpu()
 
     def _sound(self) -> npt.NDArray[np.bool_]:
         """Which episodes belong to a lane that has not failed: (N,)."""

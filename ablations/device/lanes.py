@@ -25,6 +25,7 @@ class DeviceLanes:
     meet the same starts. The first ``AHEAD`` starts from the episode ``base`` on are kept at hand.
     """
 
+    fast: ClassVar[bool] = True
     first_action: ClassVar[int] = 0
 
     def __init__(
