@@ -7,7 +7,7 @@ train the missing runs in cohorts.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -100,7 +100,7 @@ def run(
             task["job"]["events"] = means.tensorboard
         engine = make(means, folder)
         try:
-            _score_random_policies(study, folder, scores, unscored, engine)
+            _score_random_policies(study, folder, scores, unscored, engine, progress.note)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
             for note in families.notes(study.engine, {row.label: row.slots.head for row in study.rows}):
                 progress.note(note)
@@ -252,11 +252,11 @@ def _known_scores(study: Study, folder: Path, progress: Progress) -> Scores:
     except store.Damaged as damage:
         progress.note(f"{store.STUDY}: {damage}; moved to {quarantine(folder, store.STUDY)}")
         return {}
-    before = {env["env_id"]: env for env in stored["environments"]}
+    before = {env["env_id"]: env for env in stored.get("environments", [])}
     return {
-        env.env_id: before[env.env_id]["random_policy"]
+        env.env_id: before[env.env_id].get("random_policy")
         for env in study.environments
-        if env.env_id in before and before[env.env_id]["args"] == dict(env.args)
+        if env.env_id in before and before[env.env_id].get("args") == dict(env.args)
     }
 
 
@@ -265,7 +265,12 @@ def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
 
 
 def _score_random_policies(
-    study: Study, folder: Path, scores: Scores, needed: set[str], engine: Engine
+    study: Study,
+    folder: Path,
+    scores: Scores,
+    needed: set[str],
+    engine: Engine,
+    note: Callable[[str], None],
 ) -> None:
     """Complete the scores of the environments that need one, and store them."""
     needy = [
@@ -274,4 +279,6 @@ def _score_random_policies(
     tasks = [random_policy_task(study, env) for env in needy]
     for ended in engine.run(tasks, lambda steps: None):
         scores[ended.task["env_id"]] = ended.result
+        if not ended.done:
+            note(f"{ended.task['env_id']}: its random policy has no score: {ended.why}")
     store.write_study(folder, study.plain(_numbers(scores)))

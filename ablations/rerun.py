@@ -79,7 +79,7 @@ def repeat(
         found = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
         elsewhere = any(each.verdict == OTHER_PLATFORM for each in found)
         known_scores = [
-            env for env in environments if env["random_policy"] and _may_be_made(env["env_id"], known)
+            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], known)
         ]
         return found + _scores(study, known_scores, engine, elsewhere)
     finally:

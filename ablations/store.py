@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -298,9 +299,42 @@ def read_study(folder: Path) -> dict[str, Any]:
     study = upgrades.upgraded(stored, STUDY_VERSION, upgrades.STUDY)
     if study is None:
         raise Damaged(_unknown_schema(stored))
-    if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
-        raise Damaged("the file lists no runs or no rows")
+    problem = _study_problem(study)
+    if problem:
+        raise Damaged(problem)
     return study
+
+
+_ENTRIES: dict[str, dict[str, type]] = {
+    "runs": {"label": str, "env_id": str, "seed": int, "key": str, "path": str},
+    "rows": {"label": str},
+    "environments": {"env_id": str},
+}
+"""What every entry of study.json's lists has."""
+_SCORE = {"episodes", "mean_return", "std_return"}
+"""What the score of a random policy may hold."""
+
+
+def _study_problem(study: Mapping[str, Any]) -> str:
+    """Why a stored study can't be relied on, or an empty text."""
+    if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
+        return "the file lists no runs or no rows"
+    for part, needed in _ENTRIES.items():
+        for entry in study.get(part, ()):
+            if not isinstance(entry, dict) or not all(isinstance(entry.get(k), v) for k, v in needed.items()):
+                return f"an entry of '{part}' lacks one of {', '.join(needed)}"
+    scores = (env.get("random_policy") for env in study.get("environments", ()))
+    if not all(score is None or _is_score(score) for score in scores):
+        return "the score of a random policy is none"
+    return ""
+
+
+def _is_score(score: Any) -> bool:
+    return (
+        isinstance(score, dict)
+        and set(score) <= _SCORE
+        and all(isinstance(number, int | float) and math.isfinite(number) for number in score.values())
+    )
 
 
 def inspect(run_dir: Path, key: str | None = None) -> Standing:

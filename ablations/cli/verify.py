@@ -49,7 +49,7 @@ def main(arguments: Namespace) -> int:
         named = {failure["run"] for failure in failures}
         sound = {path: each for path, each in survey.states.items() if each.stands and path not in named}
         try:
-            again = _rerun(study, folder, stored["environments"], sound, numbers["rerun"], numbers)
+            again = _rerun(study, folder, stored.get("environments", []), sound, numbers["rerun"], numbers)
         except signals.Terminated:
             return signals.TERMINATED
     return NOT_WHOLE if failures or not again else WHOLE

@@ -318,6 +318,12 @@ def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
         '{"schema_version": 2, "runs": [], "rows": []}',
         '{"schema_version": 1}',
         '{"schema_version": true, "runs": [], "rows": []}',
+        '{"schema_version": 1, "runs": [3], "rows": []}',
+        '{"schema_version": 1, "runs": [{"label": "dqn"}], "rows": []}',
+        '{"schema_version": 1, "runs": [], "rows": [{"label": 3}]}',
+        '{"schema_version": 1, "runs": [], "rows": [], "environments": [{}]}',
+        '{"schema_version": 1, "runs": [], "rows": [], "environments": '
+        '[{"env_id": "E", "random_policy": {"meam_return": 1}}]}',
     ],
 )
 def test_a_study_file_that_cannot_be_trusted_raises_damaged(tmp_path: Path, text: str) -> None:

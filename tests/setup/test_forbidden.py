@@ -1,4 +1,4 @@
-"""What no file of ours may do: read or write pickles, run text as code, go through a shell."""
+"""What no file of ours may do: read or write pickles, run text as code, use a shell, import what a file names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "sh
 NAMES = {"eval", "exec", "__import__"}
 METHODS = {"to_pickle", "read_pickle", "unsafe_load"}
 CALLS = {"os.system", "os.popen", "joblib.dump", "joblib.load"}
+
+
+MAKERS = {"make", "make_vec", "spec"}
+MAKES_ENVIRONMENTS = {
+    "ablations/environments.py": "check_made, of ids that check_id has let through",
+    "ablations/envs/gym.py": "make, of ids that a study has, or that `play` and `verify` have checked",
+}
+"""Where an environment may be made by its id, which may import a module: nowhere else."""
+OWN_MODULES = ("'ablations.", "f'ablations.", "ENGINES[")
+"""How the names begin of what may be imported by name."""
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
@@ -42,6 +52,50 @@ def offences(tree: ast.Module, package: str) -> list[str]:
         ):
             found.append(f"line {call.lineno}: {ast.unparse(call)}")
     return found
+
+
+def imports_by_name(tree: ast.Module, path: str) -> list[str]:
+    """Calls that may import a module that a study or a stored file names, each with its line."""
+    found = []
+    for name, call in _calls(tree):
+        library, _, last = name.rpartition(".")
+        makes = library in {"gymnasium", "gym", "gymnasium.envs.registration"} and last in MAKERS
+        named = last in {"import_module", "run_module"} and bool(call.args)
+        own = named and ast.unparse(call.args[0]).startswith(OWN_MODULES)
+        if (makes and path not in MAKES_ENVIRONMENTS) or (named and not own):
+            found.append(f"line {call.lineno}: {ast.unparse(call)}")
+    return found
+
+
+def test_no_environment_is_made_and_no_module_imported_by_a_name_that_was_not_checked():
+    found = {path: imports_by_name(tree, path) for path, tree in modules("ablations", "analysis", "scripts")}
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "gymnasium.make(env_id)",
+        "gym.make_vec(env_id, 4)",
+        "gymnasium.spec(env_id)",
+        "import_module(name)",
+        "importlib.import_module(env_id.partition(':')[0])",
+    ],
+)
+def test_each_import_by_name_is_caught(source):
+    assert imports_by_name(ast.parse(source), "ablations/grid.py")
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("gymnasium.make(env_id)", "ablations/envs/gym.py"),
+        ("import_module(f'ablations.cli.{name}')", "ablations/cli/__init__.py"),
+        ("make(means, folder)", "ablations/grid.py"),
+    ],
+)
+def test_no_import_that_was_checked_is_caught(source, path):
+    assert not imports_by_name(ast.parse(source), path)
 
 
 def test_no_file_of_ours_does_any_of_it():
