@@ -11,7 +11,7 @@ import numpy as np
 from analysis.board import Board
 from analysis.intervals import Interval, generator
 from analysis.metrics import METRICS, Floats
-from analysis.sheets import Sheet, csv_text, document
+from analysis.sheets import Sheet, csv_text, document, latex
 from analysis.statistics.aggregates import (
     AGGREGATES,
     aggregate,
@@ -129,6 +129,11 @@ def as_csv(found: Sequence[Aggregated]) -> str:
 def as_markdown(name: str, found: Sequence[Aggregated], missing: Sequence[str]) -> str:
     """A table per metric."""
     return document(f"{name}: aggregates of normalised scores", sheets(found), [*notes(found), *missing])
+
+
+def as_latex(name: str, found: Sequence[Aggregated], facts: str) -> str:
+    """The same for a paper."""
+    return latex(f"Study {name}: aggregates. {facts} {' '.join(notes(found))}", sheets(found))
 
 
 def sheets(found: Sequence[Aggregated]) -> list[Sheet]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from analysis.board import Board
-from analysis.intervals import LEVEL
+from analysis.intervals import LEVEL, Interval
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.results import reference
-from analysis.sheets import Sheet, columns, csv_text, document
+from analysis.sheets import Sheet, booktabs, columns, csv_text, document
 from analysis.statistics.blocks import Places
 from analysis.statistics.paired import (
     EXACT_UP_TO,
@@ -43,6 +43,8 @@ HEADLINES = (
 """What the Markdown table holds, in this order, as far as the runs have it; the CSV holds every metric."""
 IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
 """The columns of the verdicts, which must fit beside each other."""
+WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "soft_divergence")
+"""Those where exact values are known."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Compared:
         if self.verdict == "undecided" and self.seeds is not None:
             return f"undecided: {self.seeds.text}"
         return self.verdict
+
+    @property
+    def is_same(self) -> bool:
+        """Whether row and baseline score the same in every run; answers (yes or no) are never known to."""
+        return self.metric.summary != "share" and self.comparison.difference == Interval(0, 0, 0)
 
     def record(self) -> dict[str, Any]:
         """The comparison as a line of the CSV."""
@@ -218,6 +225,51 @@ def sheet(title: str, found: Sequence[Compared]) -> Sheet:
     return Sheet(title, list(_cells(found[0])), body, {"variant", "verdict"})
 
 
+def as_latex(name: str, found: Sequence[Compared], facts: str) -> str:
+    """Differences from the baseline on the metrics that fit on a page, a part per environment."""
+    against = sorted({one.against for one in found})
+    than = against[0] if len(against) == 1 else "the baseline at the same point"
+    return differences(
+        f"Study {name}: each row minus {than}. {facts}", "Variant", found, lambda one: one.label
+    )
+
+
+def differences(caption: str, first: str, found: Sequence[Compared], named: Callable[[Compared], str]) -> str:
+    """Differences as LaTeX: a line per row, a column per metric of ``in_short``."""
+    metrics = in_short(found)
+    parts = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        lines: dict[str, dict[str, Compared]] = {}
+        for one in found:
+            if one.env_id == env_id:
+                lines.setdefault(one.label, {})[one.metric.name] = one
+        body = []
+        for here in lines.values():
+            ones = [here.get(metric) for metric in metrics]
+            some = next(iter(here.values()))
+            body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
+        parts.append((env_id, body))
+    marks = (
+        "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
+        "*: the interval excludes 0 and Holm p < .05; =: inside 5 % of the scale."
+    )
+    return booktabs(f"{caption} {marks}", [first, "n", *(METRICS[metric].title for metric in metrics)], parts)
+
+
+def in_short(found: Sequence[Compared]) -> list[str]:
+    """The few metrics that fit beside each other, as far as the runs have them and do not all score the same."""
+    has, told = ({one.metric.name for one in found if same or not one.is_same} for same in (True, False))
+    few = WITH_EXACT if "q_error" in told else IN_TERMINAL
+    return [metric for metric in few if metric in (told & set(few) or has)]
+
+
+def _difference(one: Compared | None) -> str:
+    if one is None:
+        return "n/a"
+    mark = {"differs": "*", "undecided": ""}.get(one.verdict, " =")
+    return numbers(one)["difference"] + mark
+
+
 def heading(one: Compared) -> str:
     """'final return (return per episode; bigger is better)'."""
     better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
@@ -304,9 +356,9 @@ def verdicts(name: str, found: Sequence[Compared], lagged: Sequence[Compared], m
 
 
 def _verdict_table(title: str, found: Sequence[Compared]) -> list[str]:
-    """A line per row, a column per metric of ``IN_TERMINAL`` that the runs have."""
+    """A line per row, a column per metric of ``in_short``."""
     here = {(one.label, one.metric.name): one for one in found}
-    shown = [metric for metric in IN_TERMINAL if any(key[1] == metric for key in here)]
+    shown = in_short(found)
     body = []
     for label in dict.fromkeys(label for label, _ in here):
         ones = [here[label, metric] for metric in shown]

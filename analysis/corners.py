@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ablations import store
 from analysis.board import Board
 from analysis.components import behaving, brief_text, elsewhere, piece_text, who
 from analysis.metrics import METRICS
 from analysis.results import swept_text
 from analysis.sheets import Sheet, booktabs, csv_text, document
 from analysis.summary import Line
-from analysis.tables import interval_text, lowered
+from analysis.tables import interval_text, lowered, number_text
 
 Who = tuple[str, str]
 """Which network selects the action and which evaluates it."""
@@ -56,6 +57,11 @@ class Corner:
         """Runs that diverged softly."""
         return int(np.nansum([run[DIVERGES] for run in self.line.of_runs]))
 
+    @property
+    def failed(self) -> int:
+        """Runs that were tried and don't stand."""
+        return sum(self.line.row.counts[state] for state in store.ATTEMPTS)
+
     def record(self) -> dict[str, Any]:
         """The corner as a line of the CSV."""
         record: dict[str, Any] = {
@@ -71,7 +77,7 @@ class Corner:
             number = self.line.numbers[name]
             record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
             record[f"{name}_n"] = self.known(DIVERGES if name == CROSSES else name)
-        record["diverged_softly"] = self.diverged
+        record |= {"diverged_softly": self.diverged, "failed": self.failed}
         record["steps_to_soft_divergence_note"] = self.line.waits_text[CROSSES]
         return record
 
@@ -160,12 +166,10 @@ def sheets(found: Sequence[Corner]) -> list[Sheet]:
     return made
 
 
-def as_latex(name: str, found: Sequence[Corner]) -> str:
+def as_latex(name: str, found: Sequence[Corner], facts: str) -> str:
     """A part per square."""
     names = _names(found)
-    counts = sorted({one.line.n for one in found})
-    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    caption = f"Study {name}: who selects and who evaluates the next action, n = {n} seeds per row. "
+    caption = f"Study {name}: who selects and who evaluates the next action. {facts} {' '.join(notes())}"
     parts = []
     for env_id, square in dict.fromkeys((one.env_id, one.square) for one in found):
         here = [one for one in found if (one.env_id, one.square) == (env_id, square)]
@@ -173,7 +177,7 @@ def as_latex(name: str, found: Sequence[Corner]) -> str:
         title = f"{env_id}: replay {replay}, target {target}, head {head}" + (f", {at}" if at else "")
         parts.append((title, [[CORNERS[one.who], *one.who, *one.cells(names)] for one in here]))
     columns = ["Corner", "Selects", "Evaluates", *map(_heading, names)]
-    return booktabs(caption + " ".join(notes()), columns, parts)
+    return booktabs(caption, columns, parts, columns[:3])
 
 
 def _names(found: Sequence[Corner]) -> list[str]:
@@ -192,7 +196,14 @@ def _cell(one: Corner, name: str) -> str:
     if np.isnan(number.point):
         return one.line.waits_text.get(name) or "n/a"
     text = interval_text(name, number)
-    return f"{one.diverged} of {one.known(name)}: {text}" if name == DIVERGES else text
+    if name != DIVERGES:
+        return text
+    told = f"{one.diverged} of {one.known(name)}: {text}"
+    if not one.failed:
+        return told
+    all_runs = one.known(name) + one.failed
+    least, most = (number_text(name, count / all_runs) for count in (one.diverged, one.diverged + one.failed))
+    return f"{told} ({most} to {least})"
 
 
 def notes() -> list[str]:
@@ -204,5 +215,5 @@ def notes() -> list[str]:
         "bootstrap interval. overestimation of V*: mean over states of max Q - V*, where V* is known.",
         "diverged softly: runs with a value more than 5 % of the bounds' width beyond them, as a share with the exact "
         "95 % interval of Clopper and Pearson. first crossing: environment step of the first probe with such a value, "
-        "Kaplan-Meier median with its log-log interval.",
+        "Kaplan-Meier median with its log-log interval. Round brackets: if every failed run had diverged, or none.",
     ]

@@ -13,11 +13,11 @@ from analysis.comparisons import HEADLINES
 from analysis.components import SLOTS
 from analysis.intervals import Interval, generator
 from analysis.metrics import METRICS, Floats, Metric
-from analysis.sheets import Sheet, csv_text, document
+from analysis.sheets import Sheet, csv_text, document, latex
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
 from analysis.statistics.paired import SIGNIFICANT, Verdict, holm, verdict
 from analysis.summary import Line
-from analysis.tables import interval_text
+from analysis.tables import interval_text, number_text
 
 OFF = {"replay": ("consecutive", "latest"), "target": ("none",), "bootstrap": ("max",), "head": ("linear",)}
 """The pieces that stand for a slot without its trick; of replay the first that the study has."""
@@ -28,6 +28,7 @@ ORDER = (
 """Kinds from plain to elaborate, so that differences read as what a trick adds."""
 
 
+ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "soft_divergence")
 TESTED = ("main", "interaction")
 """Kinds of effect that carry a test. Shapley values and their companions share out what these tell."""
 
@@ -50,6 +51,11 @@ class Sized:
     family: int
     """Effects that Holm's method corrects for: all of this kind on this metric in this environment."""
     verdict: Verdict
+    failed: int = 0
+    """Failed runs of its cells."""
+    at_worst: float = np.nan
+    """If every failed run had been the worst where its cell adds to the effect, the best where it takes away."""
+    at_best: float = np.nan
 
     @property
     def differs(self) -> bool:
@@ -76,6 +82,9 @@ class Sized:
             "effects": self.family,
             "p_holm": self.p_holm,
             "verdict": self.verdict if self.effect.kind in TESTED else "",
+            "failed": self.failed,
+            "estimate_at_worst": self.at_worst if self.failed else np.nan,
+            "estimate_at_best": self.at_best if self.failed else np.nan,
         }
 
 
@@ -164,13 +173,27 @@ def size_all(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Sized]:
         wanted = effects(design.factors, set(cells), design.aliases)
         lines = [design.places[cell] for cell in cells]
         for name in HEADLINES:
-            if any(board.lines[line].has(name) for line in lines):
-                found += _size(board, design.at, METRICS[name], wanted, cells, board.scores(name)[lines])
+            scores = board.scores(name)[lines]
+            if any(board.lines[line].has(name) for line in lines) and not _says_nothing(
+                METRICS[name], scores
+            ):
+                found += _size(board, design.at, METRICS[name], wanted, cells, scores, lines)
     return found
 
 
+def _says_nothing(metric: Metric, scores: Floats) -> bool:
+    """Whether every run of every cell scores the same; answers (yes or no) are never known to."""
+    return metric.summary != "share" and bool(np.nanmax(scores) == np.nanmin(scores))
+
+
 def _size(
-    board: Board, at: str, metric: Metric, wanted: Sequence[Effect], cells: Sequence[Cell], scores: Floats
+    board: Board,
+    at: str,
+    metric: Metric,
+    wanted: Sequence[Effect],
+    cells: Sequence[Cell],
+    scores: Floats,
+    lines: Sequence[int],
 ) -> Iterator[Sized]:
     """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
     known = dict(zip(cells, np.isfinite(scores).sum(axis=1).tolist(), strict=True))
@@ -183,6 +206,10 @@ def _size(
         for place, p, p_holm in zip(places, tested, holm(tested), strict=True):
             plain[place], adjusted[place] = p, p_holm
             family[place] = int(np.isfinite(tested).sum())
+    failed = dict(zip(cells, board.failed[lines].sum(axis=1).tolist(), strict=True))
+    worst, best = (
+        dict(zip(cells, _means(board.imputed(metric.name, end)[lines]), strict=True)) for end in (True, False)
+    )
     for place, (effect, number) in enumerate(zip(wanted, numbers, strict=True)):
         if metric.summary == "share" and number.low == number.high:
             number = Interval(
@@ -200,7 +227,20 @@ def _size(
             p_holm=p_holm,
             family=family[place],
             verdict=verdict(number, p_holm, board.scale(metric)),
+            failed=sum(failed[cell] for cell in effect.weights),
+            at_worst=_imputed(effect, worst, best),
+            at_best=_imputed(effect, best, worst),
         )
+
+
+def _means(scores: Floats) -> list[float]:
+    """The mean of each cell's runs that have a score; NaN where none has."""
+    return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in scores]
+
+
+def _imputed(effect: Effect, added: Mapping[Cell, float], taken: Mapping[Cell, float]) -> float:
+    """An effect of the means of cells, from one side where a cell adds to it and from another where it takes away."""
+    return sum(weight * (added if weight > 0 else taken)[cell] for cell, weight in effect.weights.items())
 
 
 # ---- as text -------------------------------------------------------------------------------------------------------
@@ -231,6 +271,12 @@ def sheets(found: Sequence[Sized]) -> list[Sheet]:
                 else:
                     made.append(_sheet(f"{where}: {title}", [one for one in here if one.effect.kind == kind]))
     return made
+
+
+def as_latex(name: str, found: Sequence[Sized], facts: str) -> str:
+    """Main effects, interactions and games on the metrics that fit on a page."""
+    shown = [one for one in found if one.metric in ON_PAPER]
+    return latex(f"Study {name}: which trick does what. {facts} {' '.join(notes())}", sheets(shown))
 
 
 def _sheet(title: str, found: Sequence[Sized]) -> Sheet:
@@ -271,7 +317,11 @@ def _range(counts: Sequence[int]) -> str:
 def _cell(one: Sized) -> str:
     if np.isnan(one.number.point):
         return "n/a"
-    return interval_text(one.metric, one.number) + (" *" if one.differs else "")
+    text = interval_text(one.metric, one.number) + (" *" if one.differs else "")
+    if not one.failed or np.isnan(one.at_worst):
+        return text
+    ends = (number_text(one.metric, end) for end in (one.at_worst, one.at_best))
+    return f"{text} ({' to '.join(ends)})"
 
 
 def notes() -> list[str]:
@@ -282,6 +332,7 @@ def notes() -> list[str]:
         f"*: the interval excludes 0 and Holm p < {SIGNIFICANT:g}: sign-flip test of the effect at each seed, "
         "corrected over all main effects (all interactions) on that metric in that environment; p values are in the "
         "CSV. Shapley values, alone and last carry no test: they share out among tricks what the effects tell.",
+        "Round brackets: if failed runs had scored the worst to the best of any run here.",
         "main: mean of the difference between two levels over all settings of the other slots at which both were run; "
         "contrasts says over how many. Without a target network the bootstrap has no effect: Double's effect is "
         "estimated over cells with a target network, the target's against none at the plain bootstrap.",

@@ -64,38 +64,41 @@ def gather(results: Results) -> Evidence:
     )
 
 
-def render(found: Evidence) -> dict[str, str]:
-    """The table files by name, as far as the stored runs carry them."""
+def render(found: Evidence, facts: str) -> dict[str, str]:
+    """The table files by name, as far as the stored runs carry them; ``facts`` is what every caption says."""
     name, lacks = found.name, found.lacks
     files = {
         "stability.csv": stability.as_csv(found.boards),
         "stability.md": stability.as_markdown(name, found.boards, lacks),
-        "stability.tex": stability.as_latex(name, found.boards),
+        "stability.tex": stability.as_latex(name, found.boards, facts),
     }
     if found.compared:
         files["comparisons.csv"] = comparisons.as_csv(found.compared)
         files["comparisons.md"] = comparisons.as_markdown(name, found.compared, lacks)
+        files["comparisons.tex"] = comparisons.as_latex(name, found.compared, facts)
     if found.corners:
         files["who-selects.csv"] = corners.as_csv(found.corners)
         files["who-selects.md"] = corners.as_markdown(name, found.corners)
-        files["who-selects.tex"] = corners.as_latex(name, found.corners)
+        files["who-selects.tex"] = corners.as_latex(name, found.corners, facts)
     if found.lagged:
         files["hard-against-soft.csv"] = lags.as_csv(found.lagged, found.rows)
         files["hard-against-soft.md"] = lags.as_markdown(name, found.lagged, found.rows)
-        files["hard-against-soft.tex"] = lags.as_latex(name, found.lagged, found.rows)
+        files["hard-against-soft.tex"] = lags.as_latex(name, found.lagged, found.rows, facts)
     if found.chosen:
         files["selection.csv"] = selection.as_csv(found.chosen)
         files["selection.md"] = selection.as_markdown(name, found.chosen)
-    if found.pooled:
-        files["aggregates.csv"] = aggregated.as_csv(found.pooled)
-        files["aggregates.md"] = aggregated.as_markdown(name, found.pooled, aggregated.left_out(found.boards))
+        files["selection.tex"] = selection.as_latex(name, found.chosen, facts)
     together = pool(found.results) if found.pooled else None
     if together is not None:
+        files["aggregates.csv"] = aggregated.as_csv(found.pooled)
+        files["aggregates.md"] = aggregated.as_markdown(name, found.pooled, aggregated.left_out(found.boards))
+        files["aggregates.tex"] = aggregated.as_latex(name, found.pooled, facts)
         files["profiles.csv"] = profiles(together).as_csv()
         files["sample-efficiency.csv"] = efficiency(together).as_csv()
     if found.sized:
         files["effects.csv"] = effects.as_csv(found.sized)
         files["effects.md"] = effects.as_markdown(name, found.sized, lacks)
+        files["effects.tex"] = effects.as_latex(name, found.sized, facts)
     nothing = f"{name}: nothing to compare, as no row has a baseline beside it."
     aside = [] if found.pooled else aggregated.left_out(found.boards)
     notes = [*([] if found.compared or found.lagged else [nothing]), *lacks, *aside]

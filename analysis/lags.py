@@ -15,6 +15,7 @@ from analysis.comparisons import (
     HEADLINES,
     Compared,
     compare_rows,
+    differences,
     heading,
     is_compared,
     numbers,
@@ -22,11 +23,10 @@ from analysis.comparisons import (
 from analysis.components import elsewhere
 from analysis.metrics import METRICS
 from analysis.results import Row, value_text
-from analysis.sheets import Sheet, booktabs, csv_text, document
+from analysis.sheets import Sheet, csv_text, document
 
 CLOSE = 0.01
 """Lags that differ by less than this share are the same: studies write tau with a few digits."""
-ON_PAPER = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
 
 
 def matched(rows: Sequence[Row]) -> list[tuple[int, int]]:
@@ -109,25 +109,15 @@ def sheets(found: Sequence[Compared], rows: Sequence[Row]) -> list[Sheet]:
     return made
 
 
-def as_latex(name: str, found: Sequence[Compared], rows: Sequence[Row]) -> str:
+def as_latex(name: str, found: Sequence[Compared], rows: Sequence[Row], facts: str) -> str:
     """Differences on the metrics that fit on a page, a part per environment."""
-    metrics = [name for name in ON_PAPER if any(one.metric.name == name for one in found)]
-    parts = []
-    for env_id in dict.fromkeys(one.env_id for one in found):
-        here = {(one.against, one.label, one.metric.name): one for one in found if one.env_id == env_id}
-        body = []
-        for hard, soft in dict.fromkeys(key[:2] for key in here):
-            ones = [here[hard, soft, metric] for metric in metrics]
-            period, tau = _numbers(ones[0], rows)
-            cells = [numbers(one)["difference"] + ("*" if one.direction else "") for one in ones]
-            counts = [one.comparison.n for one in ones]
-            body.append([f"C = {period}, tau = {value_text(tau)}", str(max(counts)), *cells])
-        parts.append((env_id, body))
-    caption = (
-        f"Study {name}: soft minus hard target of the same mean lag, tau = 2 / (C + 1), paired over n seeds. "
-    )
-    caption += "Brackets: 95 % percentile bootstrap intervals. *: the interval excludes 0 and Holm p < .05."
-    return booktabs(caption, ["Pair", "n", *(METRICS[metric].title for metric in metrics)], parts)
+
+    def pair(one: Compared) -> str:
+        period, tau = _numbers(one, rows)
+        return f"{_short(one.label)}: C = {period}, tau = {value_text(tau)}"
+
+    caption = f"Study {name}: soft minus hard target of the same mean lag, tau = 2 / (C + 1). {facts}"
+    return differences(caption, "Pair", found, pair)
 
 
 def _short(label: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.board import Board
 from analysis.comparisons import Compared, compare_rows, heading, sheet
 from analysis.metrics import METRICS, Floats
-from analysis.sheets import Sheet, csv_text, document
+from analysis.sheets import Sheet, csv_text, document, latex
 
 CHOOSING = 3
 """One in so many seeds, the first ones, choose; the others judge."""
@@ -84,6 +84,11 @@ def as_markdown(name: str, found: Sequence[Selected]) -> str:
     return document(f"{name}: each variant at its best", sheets(found), notes(found))
 
 
+def as_latex(name: str, found: Sequence[Selected], facts: str) -> str:
+    """The same for a paper."""
+    return latex(f"Study {name}: each variant at its best. {facts} {' '.join(notes(found))}", sheets(found))
+
+
 def sheets(found: Sequence[Selected]) -> list[Sheet]:
     """A sheet per environment and metric."""
     made = []
@@ -106,7 +111,8 @@ def notes(found: Sequence[Selected]) -> list[str]:
             f"metric; all numbers are of {_seeds(judging)} alone."
             for choosing, judging in sides
         ),
-        "Differences, intervals, p values, verdicts: as in the comparisons with the baseline; Holm over the variants.",
+        "Differences with 95 % intervals, p values and verdicts as in the comparisons with the baseline; Holm over the "
+        "variants.",
     ]
 
 

@@ -52,7 +52,11 @@ def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "th
         for name in ANSWERED:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
             here.sort(key=lambda one: ORDER.index(one.verdict))
-            if any(np.isfinite(one.comparison.difference.point) for one in here):
+            if here and all(one.is_same for one in here):
+                answer.append(
+                    Answer(env_id, heading(here[0].metric), f"every run scores as {than} does.", (), ())
+                )
+            elif any(np.isfinite(one.comparison.difference.point) for one in here):
                 said = [(one.verdict == "undecided", sentence(one, names)) for one in here]
                 known, unknown = (
                     tuple(text for is_open, text in said if is_open == side) for side in (False, True)

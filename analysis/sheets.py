@@ -91,14 +91,32 @@ def escaped(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
-def booktabs(caption: str, head: Sequence[str], parts: Sequence[tuple[str, Cells]]) -> str:
-    """A booktabs table with a caption, in titled parts; the texts are escaped here. Needs \\usepackage{booktabs}."""
+def latex(caption: str, sheets: Sequence[Sheet]) -> str:
+    """Tables for people as booktabs tables: sheets with the same columns are parts of one, under one caption."""
+    tables: dict[tuple[str, ...], list[Sheet]] = {}
+    for sheet in sheets:
+        tables.setdefault(tuple(sheet.head), []).append(sheet)
+    captions = [caption, *["Continued." for _ in tables][1:]]
+    return "\n".join(
+        booktabs(text, head, [(sheet.title, sheet.body) for sheet in found], found[0].left)
+        for text, (head, found) in zip(captions, tables.items(), strict=True)
+    )
+
+
+def booktabs(
+    caption: str, head: Sequence[str], parts: Sequence[tuple[str, Cells]], left: Collection[str] = ()
+) -> str:
+    """A booktabs table with a caption, in titled parts; the texts are escaped here. Needs \\usepackage{booktabs}.
+
+    The first column and those named are aligned to the left.
+    """
+    aligned = "".join("l" if not place or name in left else "r" for place, name in enumerate(head))
     text = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table*}",
         "  \\centering\\small",
         f"  \\caption{{{escaped(caption)}}}",
-        "  \\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
+        f"  \\begin{{tabular}}{{{aligned}}}",
         "    \\toprule",
         "    " + " & ".join(map(escaped, head)) + r" \\",
     ]

@@ -105,14 +105,12 @@ def _any(board: Board, name: str) -> bool:
     return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in board.lines)
 
 
-def as_latex(name: str, boards: Sequence[Board]) -> str:
+def as_latex(name: str, boards: Sequence[Board], facts: str) -> str:
     """The columns that fit on a page."""
     prefix = "" if any(board.has("evaluation_return") for board in boards) else "training_"
     names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
     names = [metric for metric in names if any(_any(board, metric) for board in boards)]
-    counts = sorted({line.n for board in boards for line in board.lines})
-    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    caption = f"Study {name}: stability, n = {n} seeds per row. " + " ".join(notes(boards))
+    caption = f"Study {name}: stability. {facts} {' '.join(notes(boards))}"
     parts = [
         (
             board.env_id,

@@ -34,7 +34,7 @@ def render(results: Results) -> dict[str, bytes]:
         "summary.csv": as_csv(found.lines),
         "summary.md": as_markdown(found.lines, results),
         "summary.tex": as_latex(found.lines, results),
-        **evidence.render(found),
+        **evidence.render(found, facts(found.lines, results)),
     }
     return {name: text.encode("utf-8") for name, text in files.items()}
 
@@ -172,13 +172,19 @@ def as_latex(lines: Sequence[Line], results: Results) -> str:
 
 
 def _caption(lines: Sequence[Line], results: Results) -> str:
+    intervals = (
+        f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
+        "shares; Kaplan-Meier medians with log-log intervals for steps to threshold)."
+    )
+    return f"Study {results.study['name']}: {facts(lines, results)} {intervals}"
+
+
+def facts(lines: Sequence[Line], results: Results) -> str:
+    """What every caption says: n, window, budget, and what doesn't stand."""
     counts = sorted({line.n for line in lines})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    name = results.study["name"]
     sentences = [
-        f"Study {name}: n = {n} seeds per row.",
-        f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
-        "shares; Kaplan-Meier medians with log-log intervals for steps to threshold).",
+        f"n = {n} seeds per row.",
         f"Window: {WINDOW} episodes; running variance over full windows (ddof 0), averaged over steps.",
         budget_text(lines),
     ]

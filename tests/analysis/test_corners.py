@@ -94,7 +94,7 @@ def test_csv_markdown_and_latex_hold_the_same_corners(tmp_path: Path):
     assert records[0]["steps_to_soft_divergence"] == "1600"
     text = as_markdown("study", square)
     assert all(one["corner"] in text for one in records)
-    tex = as_latex("study", square)
+    tex = as_latex("study", square, "n = 4 seeds per row.")
     assert tex.count("{") == tex.count("}")
     assert "n = 4 seeds per row" in tex
     assert "replay uniform, target hard 100, head linear" in tex

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def test_the_level_stands_beside_the_running_variance(made: dict[str, str]):
 def test_latex_of_the_stability_table_is_whole(made: dict[str, str]):
     text = made["stability.tex"]
     assert text.count("{") == text.count("}")
-    assert "\\caption{Study made-up: stability, n = 10 seeds per row." in text
+    assert "\\caption{Study made-up: stability. n = 10 seeds per row." in text
 
 
 def test_aggregates_are_normalised_and_the_baseline_has_no_probability_against_itself(made: dict[str, str]):
@@ -285,3 +286,85 @@ def test_two_environments_are_aggregated_together(tmp_path: Path):
     made = tables(make_study(tmp_path / "s", [row("dqn"), row("double")], envs=envs, facts=FACTS))
     found = find(records(made["aggregates.csv"]), metric="auc", aggregate="iqm", variant="double")
     assert (found["environments"], found["n"]) == ("2", "6")
+
+
+def test_every_table_of_people_has_a_latex_twin_whose_caption_says_n_window_interval_and_budget(
+    tmp_path: Path, made: dict[str, str]
+):
+    rows = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
+    swept = tables(make_study(tmp_path / "s", rows, seeds=6, facts=FACTS))
+    texts = {name: text for some in (made, swept) for name, text in some.items() if name.endswith(".tex")}
+    assert {name.removesuffix(".tex") for name in texts} == {
+        "summary", "stability", "comparisons", "aggregates", "who-selects", "selection",
+    }  # fmt: skip
+    for name, text in texts.items():
+        caption = text[text.index("\\caption{") : text.index("\\begin{tabular}")]
+        assert "seeds per row" in caption, name
+        assert "Window: 10 episodes" in caption, name
+        assert "4000 environment steps" in caption, name
+        assert "95" in caption, name
+        assert text.count("{") == text.count("}"), name
+        (width,) = {line.count("&") for line in text.splitlines() if line.endswith("\\\\") and "&" in line}
+        aligned = text[text.index("\\begin{tabular}{") + len("\\begin{tabular}{") :].split("}")[0]
+        assert len(aligned) == width + 1, name
+
+
+def test_differences_in_latex_are_marked(made: dict[str, str]):
+    (double,) = [line for line in made["comparisons.tex"].splitlines() if line.strip().startswith("double")]
+    assert re.search(r"& 10 & \d+\.\d \[\d+\.\d, \d+\.\d\]\* &", double)
+    (dueling,) = [line for line in made["comparisons.tex"].splitlines() if line.strip().startswith("dueling")]
+    assert "] =" in dueling
+
+
+def test_a_metric_on_which_all_runs_score_the_same_takes_no_room(tmp_path: Path):
+    def play(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
+        return [(steps * place // 40, 0.0) for place in range(1, 41)]
+
+    folder = make_study(tmp_path / "s", [row("dqn"), row("no-target")], play=play, look=see, facts=FACTS)
+    made = tables(folder)
+    (head,) = [line for line in made["verdicts.txt"].splitlines() if line.startswith("variant")]
+    assert "Final return" not in head
+    assert "Overestimation" in head
+    assert find(records(made["comparisons.csv"]), metric="final_return")["difference"] == "0"
+
+
+def test_a_waiting_time_that_nobody_saw_the_end_of_is_not_compared(tmp_path: Path):
+    made = tables(make_study(tmp_path / "s", [row("dqn"), row("double")], play=rise({}), facts=FACTS))
+    found = [line for line in records(made["comparisons.csv"]) if line["metric"] == "steps_to_threshold"]
+    assert found == []
+    play = rise({"double": 300.0})
+    rows = [row("dqn"), row("double"), row("dueling")]
+    made = tables(make_study(tmp_path / "t", rows, play=play, facts=FACTS))
+    double, dueling = (
+        find(records(made["comparisons.csv"]), metric="steps_to_threshold", variant=name)
+        for name in ("double", "dueling")
+    )
+    assert float(double["difference"]) < 0
+    assert (dueling["difference"], dueling["p"], dueling["verdict"]) == ("", "", "undecided")
+    assert double["comparisons"] == "1"
+
+
+def test_effects_and_corners_show_failed_runs_at_worst_and_at_best(tmp_path: Path):
+    rows = [
+        cell(*kinds)
+        for kinds in (
+            ("uniform", "hard", "max", "linear"),
+            ("uniform", "none", "max", "linear"),
+            ("consecutive", "hard", "max", "linear"),
+            ("consecutive", "none", "max", "linear"),
+        )
+    ]
+    states = {("uniform+hard+max+linear", 0): "failed"}
+    play = rise({"uniform+hard+max+linear": 50.0})
+    made = tables(make_study(tmp_path / "s", rows, seeds=4, play=play, look=see, states=states, facts=FACTS))
+    (target,) = [
+        line
+        for line in records(made["effects.csv"])
+        if (line["metric"], line["effect"]) == ("final_return", "target: hard - none")
+    ]
+    assert (target["failed"], target["n"]) == ("1", "3")
+    ends = float(target["estimate_at_worst"]), float(target["estimate_at_best"])
+    assert ends[0] < float(target["estimate"]) <= ends[1]
+    hard = find(records(made["who-selects.csv"]), variant="uniform+hard+max+linear")
+    assert (hard["failed"], hard["n"]) == ("1", "3")
+    assert "0 of 3: 0.00 [0.00, 0.71] (0.25 to 0.00)" in made["who-selects.md"]
