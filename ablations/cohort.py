@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ablations import checkpoints, store
-from ablations.envs.choose import lanes_of
+from ablations import checkpoints, families, store
+from ablations.device.episodes import DeviceEpisodeRecorder
+from ablations.device.evaluations import DeviceEvaluationRecorder
 from ablations.envs.gym import Failure, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.events import EventFiles
@@ -170,12 +171,16 @@ class Training:
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
         settings = settings_from_plain(config["settings"])
         variant = variant_from_plain(config["slots"])
-        fast = config["engine"] != "reference"  # which steps environments one by one, as Gymnasium does
-        self.envs = lanes_of(config["env_id"], config["env_args"], config["entropy"], seeds, fast)
+        family = families.of(config["engine"])
+        self.envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
         self.learner = Learner(
             variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
         )
-        self.episodes = EpisodeRecorder(len(seeds))
+        self.episodes = (
+            DeviceEpisodeRecorder(len(seeds), family.device())
+            if config["engine"] == "cuda"
+            else EpisodeRecorder(len(seeds))
+        )
         self.recorders = {"episodes": self.episodes, **_asked_recorders(config, self.learner)}
 
     def parts(self) -> dict[str, Part]:
@@ -274,16 +279,15 @@ def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, R
         if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
     if record["eval_every"]:
-        recorders["evaluations"] = EvaluationRecorder(
-            learner, env_id, args, record["eval_every"], record["eval_episodes"]
-        )
+        kind = DeviceEvaluationRecorder if config["engine"] == "cuda" else EvaluationRecorder
+        recorders["evaluations"] = kind(learner, env_id, args, record["eval_every"], record["eval_episodes"])
     return recorders
 
 
 def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
     """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
     parameters = learner.network.parameters(learner.online.layers)
-    arrays = {name: part[lane].detach().numpy() for name, part in parameters.items()}
+    arrays = {name: part[lane].detach().cpu().numpy() for name, part in parameters.items()}
     return {
         name: array[0].copy() if name.endswith(".bias") else np.ascontiguousarray(array)
         for name, array in arrays.items()

@@ -55,7 +55,7 @@ class EvaluationRecorder:
         """Evaluate if it is time to."""
         if moment.step % self.every == 0:
             with torch.no_grad():
-                played = self._play()
+                played = self.play()
             shape = self.start_seeds.shape
             columns = {
                 "global_step": np.full(shape, moment.step),
@@ -79,7 +79,7 @@ class EvaluationRecorder:
         """Go on from where ``state`` was taken."""
         self.rows = unstacked(state)
 
-    def _play(self) -> dict[str, npt.NDArray[Any]]:
+    def play(self) -> dict[str, npt.NDArray[Any]]:
         """One greedy episode per environment, all lanes together: columns (N,).
 
         A lane whose environment raises sits out, and its numbers mean nothing.

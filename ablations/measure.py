@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from ablations import store
-from ablations.envs.choose import lanes_of
+from ablations import families, store
 from ablations.learner import Learner, learn
 from ablations.settings import from_plain as settings_from_plain
 from ablations.study import Run
@@ -52,8 +51,8 @@ def _time(cohort: Sequence[Run]) -> float:
     config, seeds = cohort[0].config, [run.seed for run in cohort]
     settings = settings_from_plain(config["settings"])
     settings = replace(settings, learning_starts=settings.batch_size, total_timesteps=1_000_000)
-    fast = config["engine"] != "reference"
-    envs = lanes_of(config["env_id"], config["env_args"], config["entropy"], seeds, fast)
+    family = families.of(config["engine"])
+    envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
     learner = Learner(
         variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
     )

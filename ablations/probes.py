@@ -70,7 +70,7 @@ class ProbeRecorder:
         drawn, failures = probe_states(env_id, env_args, learner.entropy, learner.seeds, learner.envs.fast)
         for lane, failure in failures.items():  # fails this lane's run and no other
             learner.envs.failures.setdefault(lane, failure)
-        self.states = torch.from_numpy(drawn).to(learner.dtype)
+        self.states = torch.from_numpy(drawn).to(learner.online.flat)  # its type, its device
         self.every = every
         self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L,)
         self._greedy: Tensor | None = None  # (L, N): before the updates of the coming step
@@ -113,8 +113,9 @@ class ProbeRecorder:
         """Go on from where ``state`` was taken."""
         self.rows = unstacked({name[4:]: each for name, each in state.items() if name.startswith("row.")})
         self._latest, self._before = None, {name: state[f"latest.{name}"] for name in LATEST}
-        self._largest_q = torch.from_numpy(state["largest_q"])
-        self._greedy = torch.from_numpy(state["greedy"]) if "greedy" in state else None
+        device = self.states.device
+        self._largest_q = torch.from_numpy(state["largest_q"]).to(device)
+        self._greedy = torch.from_numpy(state["greedy"]).to(device) if "greedy" in state else None
 
     def _row(self, moment: Moment) -> dict[str, npt.NDArray[Any]]:
         a = self.learner
@@ -139,7 +140,7 @@ class ProbeRecorder:
             "batch_q_abs_max": self._largest_q,
             **self._of_latest(),
         }
-        return {name: np.broadcast_to(np.asarray(value), lanes) for name, value in row.items()}
+        return {name: np.broadcast_to(_on_host(value), lanes) for name, value in row.items()}
 
     def _churn(self, moment: Moment, after: Tensor) -> Tensor:
         """Share of probe states whose greedy action the updates of this step changed; NaN without an update."""
@@ -160,7 +161,11 @@ class ProbeRecorder:
         }
 
     def _nothing(self) -> Tensor:
-        return torch.full((len(self.states),), math.nan, dtype=self.states.dtype)
+        return self.states.new_full((len(self.states),), math.nan)
+
+
+def _on_host(value: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
+    return value.cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 def dormant_share(activations: list[Tensor]) -> Tensor:
@@ -183,7 +188,7 @@ def effective_rank(features: Tensor) -> Array:
     NaN where a feature is not finite.
     """
     ranks = np.full(len(features), math.nan)
-    for lane, matrix in enumerate(features.double().numpy()):
+    for lane, matrix in enumerate(features.double().cpu().numpy()):
         if np.isfinite(matrix).all():
             values = np.linalg.svd(matrix, compute_uv=False)  # descending
             ranks[lane] = 1 + np.searchsorted(np.cumsum(values), RANK_SHARE * values.sum())

@@ -19,6 +19,7 @@ from ablations.problems import few
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.envs.gym import Lanes
     from ablations.network import Network
     from ablations.optimiser import Trainable
     from ablations.replay.ring import Batch, Count, Transition
@@ -100,6 +101,11 @@ class Family(Protocol):
     @staticmethod
     def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
         """Where a role's random numbers come from."""
+        ...
+
+    @staticmethod
+    def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+        """An environment for each seed."""
         ...
 
     @staticmethod

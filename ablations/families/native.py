@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ablations.envs.choose import lanes_of
+from ablations.envs.gym import Lanes
 from ablations.families import Optimiser, Update, compiles, reference
 from ablations.head import Dueling
 from ablations.native import library
@@ -27,8 +29,13 @@ RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
 LOSSES = {"squared": 0, "huber": 1}
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
-device, draws, captured = reference.device, reference.draws, reference.captured
-counter, advance = reference.counter, reference.advance
+device, draws = reference.device, reference.draws
+captured, counter, advance = reference.captured, reference.counter, reference.advance
+
+
+def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+    """All at once where that is known to give Gymnasium's bits."""
+    return lanes_of(env_id, args, entropy, seeds, fast=True)
 
 
 def put(rows: Tensor, slot: int, transition: Transition) -> None:

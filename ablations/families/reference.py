@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ablations.envs.gym import GymLanes, Lanes
 from ablations.lanes import Draws
 from ablations.network import Network
 from ablations.optimiser import ReferenceOptimiser, Trainable
@@ -23,6 +24,11 @@ def device() -> str:
 
 def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
     return Draws(entropy, seeds, role, width)
+
+
+def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+    """One by one, as Gymnasium does."""
+    return GymLanes(env_id, args, entropy, seeds)
 
 
 def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
