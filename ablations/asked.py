@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 from argparse import Namespace
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ablations import store, studies, studyfile
+from ablations import families, store, studies
 from ablations.engines import ENGINES, Means
 from ablations.problems import BadInput, Problem, hint
 from ablations.study import Run, Study
@@ -22,6 +22,7 @@ from ablations.variants import NAMED
 
 WHERE = "command line"
 MOST_JOBS = 1024
+DEVICES = ("cpu", "cuda")
 Whole = int | str | None
 """A whole number as a program gives it or as a command line spells it; None where it was not given."""
 
@@ -47,6 +48,7 @@ def resolve(
     seeds: Whole = None,
     steps: Whole = None,
     engine: str | None = None,
+    device: str | None = None,
     timeout: float | str | None = None,
     memory: int | str | None = None,
     strict: bool = False,
@@ -65,10 +67,15 @@ def resolve(
     if tensorboard:
         problems += _missing("tensorboard", "--tensorboard")
     seconds, most_bytes = _seconds(timeout, problems), _bytes(memory, problems)
-    if study is not None and numbers["seeds"] is not None:
-        study = _changed(study, "--seeds", numbers["seeds"], problems)
-    if study is not None and numbers["steps"] is not None:
-        study = _changed(study, "--steps", numbers["steps"], problems)
+    problems += _device_problems(device)
+    changes: tuple[tuple[str, Any, Callable[[Study, Any], Study]], ...] = (
+        ("--device", device if device in DEVICES else None, studies.on_device),
+        ("--seeds", numbers["seeds"], studies.with_seeds),
+        ("--steps", numbers["steps"], studies.with_steps),
+    )
+    for key, value, change in changes:
+        if study is not None and value is not None:
+            study = _changed(study, key, value, change, problems)
     known_envs, known_variants = _choices(document, study)
     problems += _unknown(envs, known_envs, "--envs", "environment of this study")
     problems += _unknown(variants, known_variants, "--variants", "row or variant of this study")
@@ -79,9 +86,13 @@ def resolve(
     if problems:
         raise BadInput(problems)
     study = with_stored_engine(study, folder)
+    if device in DEVICES and (device == "cuda") != (study.engine == "cuda"):
+        message = f"the stored results come from the engine '{study.engine}'; choose another --results folder"
+        raise BadInput([Problem(WHERE, "--device", f"{message} to run anew")])
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
-    means = Means(numbers["jobs"] or usable_cores(), engine or "local", seconds, most_bytes, tensorboard)
+    most_jobs = 1 if study.engine == "cuda" else usable_cores()
+    means = Means(numbers["jobs"] or most_jobs, engine or "local", seconds, most_bytes, tensorboard)
     return Asked(study, folder, means, tuple(chosen), strict)
 
 
@@ -112,11 +123,18 @@ def refuse_unwritable(folder: Path) -> None:
         raise BadInput([Problem(WHERE, "--results", f"'{place}' cannot be written to")])
 
 
+def _device_problems(device: str | None) -> list[Problem]:
+    if device is None or device in DEVICES:
+        return []
+    message = f"expected {' or '.join(DEVICES)}, got '{device}'{hint(device, DEVICES)}"
+    return [Problem(WHERE, "--device", message)]
+
+
 def _engine_problems(engine: str | None) -> list[Problem]:
     """Why ``--engine`` names no way of carrying out cohorts."""
     if engine is None or engine in ENGINES:
         return []
-    if engine in ("auto", *studyfile.ENGINES):
+    if engine in ("auto", *families.ALL):
         message = f"'{engine}' is numerical code: the study file's key 'engine' chooses it. This option says how the"
         return [Problem(WHERE, "--engine", f"{message} work is carried out: {', '.join(ENGINES)}")]
     return [
@@ -141,7 +159,7 @@ def with_stored_engine(study: Study, folder: Path) -> Study:
         stored = store.read_study(folder).get("engine")
     except (FileNotFoundError, store.Damaged):
         return study
-    return studies.with_engine(study, stored if stored in studyfile.ENGINES else None)
+    return studies.with_engine(study, stored if stored in families.ALL else None)
 
 
 def usable_cores() -> int:
@@ -202,10 +220,12 @@ def _bytes(value: int | str | None, problems: list[Problem]) -> int | None:
     return None
 
 
-def _changed(study: Study, key: str, number: int, problems: list[Problem]) -> Study:
-    """The study with other seeds or steps; what is wrong then is told in the option's name."""
+def _changed(
+    study: Study, key: str, value: Any, change: Callable[[Study, Any], Study], problems: list[Problem]
+) -> Study:
+    """The study as an option changes it; what is wrong then is told in the option's name."""
     try:
-        return studies.with_seeds(study, number) if key == "--seeds" else studies.with_steps(study, number)
+        return change(study, value)
     except BadInput as bad:
         problems += [Problem(WHERE, key, f"{p.key}: {p.message}") for p in bad.problems]
         return study
@@ -241,6 +261,7 @@ def from_arguments(arguments: Namespace) -> Asked:
         seeds=arguments.seeds,
         steps=arguments.steps,
         engine=arguments.engine,
+        device=arguments.device,
         timeout=arguments.timeout,
         memory=arguments.memory,
         strict=arguments.strict,

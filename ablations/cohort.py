@@ -26,6 +26,7 @@ from ablations.envs.gym import Failure, failure_of
 from ablations.evaluations import EvaluationRecorder
 from ablations.events import EventFiles
 from ablations.exact_recorder import ExactRecorder, model_of
+from ablations.families import cuda
 from ablations.learner import Learner, Moment, learn
 from ablations.native import library
 from ablations.paths import relative, without_folders
@@ -130,6 +131,8 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     job = attempt.job
     try:
         outcomes, results = _train(attempt, report)
+    except torch.OutOfMemoryError:
+        raise  # of a GPU: the worker dies of it, and fewer runs together are tried
     except Exception as problem:
         outcomes = [_failed(failure_of(0, problem))] * len(job["lanes"])
         results = [NOTHING] * len(job["lanes"])
@@ -343,7 +346,13 @@ def platform_facts(engine: str) -> dict[str, Any]:
 
 def instruction_set(engine: str) -> str:
     """What an engine family's arithmetic uses here."""
-    return library.instruction_set() if engine == "native" else torch.backends.cpu.get_cpu_capability()
+    match engine:
+        case "native":
+            return library.instruction_set()
+        case "cuda":
+            return cuda.instruction_set()
+        case _:
+            return torch.backends.cpu.get_cpu_capability()
 
 
 def cpu_model() -> str:

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ablations import attempts, families, packed, provenance, store
+from ablations import attempts, device, families, packed, provenance, store
 from ablations.engines import Engine, Means, Task, make
 from ablations.lock import hold
 from ablations.store import Standing
@@ -95,7 +95,10 @@ def run(
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
-        tasks = [cohort_task(study, folder, group, states, git) for group in cohorts(missing, means.jobs)]
+        groups = (
+            cohorts(missing, 1, device.MOST_LANES) if study.engine == "cuda" else cohorts(missing, means.jobs)
+        )
+        tasks = [cohort_task(study, folder, group, states, git) for group in groups]
         for task in tasks:
             task["job"]["events"] = means.tensorboard
         engine = make(means, folder)
@@ -145,8 +148,10 @@ def strangers(listed: Collection[str], folder: Path) -> list[str]:
     return [path for path in store.stored_runs(folder) if path not in listed]
 
 
-def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
+def cohorts(runs: Sequence[Run], jobs: int, most: int = MOST_LANES) -> list[list[Run]]:
     """Runs grouped by environment and row, cut so that no job is idle while another has several cohorts left.
+
+    ``most`` is how many may train together.
 
     How runs are grouped never changes a result, only how long the grid takes.
     """
@@ -156,7 +161,7 @@ def cohorts(runs: Sequence[Run], jobs: int) -> list[list[Run]]:
     return [
         piece
         for group, count in zip(groups, parts, strict=True)
-        for piece in _cut(group, min(count, len(group)))
+        for piece in _cut(group, min(count, len(group)), most)
     ]
 
 
@@ -179,9 +184,9 @@ def _put_aside(folder: Path, path: str) -> str:
     return "trained again beside its pack"
 
 
-def _cut(group: list[Run], parts: int) -> Iterator[list[Run]]:
+def _cut(group: list[Run], parts: int, most: int) -> Iterator[list[Run]]:
     """``parts`` nearly equal pieces, more if a piece would have too many lanes."""
-    parts = max(parts, -(-len(group) // MOST_LANES))
+    parts = max(parts, -(-len(group) // most))
     size, longer = divmod(len(group), parts)
     start = 0
     for number in range(parts):

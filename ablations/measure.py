@@ -60,9 +60,11 @@ def _time(cohort: Sequence[Run]) -> float:
     for moment in learn(learner):
         if begun is None:
             if learner.updates >= UPDATES_OF_WARMING:
+                family.finish()
                 begun = time.perf_counter(), moment.step
         elif time.perf_counter() - begun[0] >= SECONDS:
             break
+    family.finish()
     envs.close()
     assert begun is not None  # a million steps hold more than ten updates
     return (time.perf_counter() - begun[0]) / (moment.step - begun[1]) / len(seeds)

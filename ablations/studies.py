@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations import environments, families, shipped, studyfile
+from ablations import device, environments, families, shipped, studyfile
 from ablations.problems import BadInput, Findings, Problem, hint
 from ablations.study import Study
 
@@ -23,6 +23,7 @@ __all__ = [
     "from_document",
     "is_file_name",
     "load",
+    "on_device",
     "read_document",
     "with_engine",
     "with_seeds",
@@ -80,13 +81,26 @@ def with_engine(study: Study, stored: str | None) -> Study:
     """Keep the engine that the study's first run chose and stored."""
     if stored is None or stored == study.engine:
         return study
-    if stored not in families.available():
+    if families.why_not(stored):
         message = (
             f"the stored results come from the engine '{stored}', which does not work here: "
             f"{families.why_not(stored)}; choose another --results folder to run anew"
         )
         raise BadInput([Problem(study.where, "engine", message)])
+    if stored == "cuda":
+        found = Findings(study.where)
+        for key, sentence in device.refusals({each.env_id: each.args for each in study.environments}):
+            found.add(key, sentence)
+        found.stop()
     return replace(study, engine=stored)
+
+
+def on_device(study: Study, name: str) -> Study:
+    """The same study, trained on a GPU ("cuda") or not ("cpu"). Raises ``BadInput`` where it says otherwise itself."""
+    said = study.document.get("engine", "auto")
+    if said != "auto" and (said == "cuda") != (name == "cuda"):
+        raise BadInput([Problem(study.where, "engine", f"the study itself says '{said}'")])
+    return from_document({**study.document, "engine": "cuda"}, study.where, True) if name == "cuda" else study
 
 
 def check_environments(study: Study, needed: Collection[str] = ()) -> Study:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablations import environments, families, fields, rows, settings, shipped, slots, study_rows
+from ablations import device, environments, families, fields, rows, settings, shipped, slots, study_rows
 from ablations.problems import Findings, hint, shown
 from ablations.settings import Settings
 from ablations.study import Environment, Record, Study
@@ -30,7 +30,6 @@ KEYS = (
     "factors",
     "record",
 )
-ENGINES = (*families.FAMILIES, "cuda")
 ENV_KEYS = ("args", "settings", "value_bounds", "reward_threshold")
 MOST_SEEDS = 100_000
 MOST_RUNS = 1_000_000
@@ -55,6 +54,9 @@ def read(document: Mapping[str, Any], where: str, ships: bool = False) -> Study:
     listed = _read_variants(document, own, found)
     cells = rows.read_factors(document["factors"], found) if "factors" in document else {}
     sweep = rows.read_sweep(document.get("sweep", {}), next(iter((*cells, *listed)), "dqn"), found)
+    if engine == "cuda":
+        for key, sentence in device.refusals({environment.env_id: environment.args for environment in envs}):
+            found.add(key, sentence)
     study_rows.check_overrides(envs, sweep, found)
     grid = study_rows.read_rows(document, own, listed, cells, sweep, shared, found)
     if not found.below("settings", "env", "sweep"):
@@ -170,10 +172,10 @@ def _read_entropy(value: Any, found: Findings) -> int:
 
 def _read_engine(value: Any, found: Findings) -> str:
     """The engine; ``auto`` is the best there is, unless the study's first run chose before."""
-    if not isinstance(value, str) or value not in ("auto", *ENGINES):
-        near = hint(value, ("auto", *ENGINES)) if isinstance(value, str) else ""
-        found.add("engine", f"expected one of auto, {', '.join(ENGINES)}, got {shown(value)}{near}")
-    elif value != "auto" and value not in families.available():
+    if not isinstance(value, str) or value not in ("auto", *families.ALL):
+        near = hint(value, ("auto", *families.ALL)) if isinstance(value, str) else ""
+        found.add("engine", f"expected one of auto, {', '.join(families.ALL)}, got {shown(value)}{near}")
+    elif value != "auto" and families.why_not(value):
         found.add(
             "engine", f"'{value}' does not work here: {families.why_not(value)}; use 'auto' or 'reference'"
         )

@@ -109,6 +109,7 @@ _GRID = {
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
     "--engine": ("NAME", "how the work is carried out: local (default), processes on this machine"),
+    "--device": ("NAME", 'where cohorts train: cuda, a GPU (a study\'s engine "cuda"), or cpu'),
     "--timeout": ("SECONDS", "end a cohort that makes no progress for so long (default: never)"),
     "--memory": ("SIZE", "end a worker that holds more memory, such as 4G or 500M (default: no limit)"),
     "--tensorboard": ("", "also write event files for TensorBoard, below .grid/tb of the results"),

@@ -64,7 +64,7 @@ class DeviceEvaluationRecorder(EvaluationRecorder):
 
 
 def _fetched(numbers: Tensor) -> npt.NDArray[Any]:
-    return np.array(numbers.cpu())
+    return numbers.cpu().numpy().copy()
 
 
 def _starts(env_id: str, args: Mapping[str, Any], seeds: npt.NDArray[np.int64]) -> Tensor:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ablations.streams import Role
 
 FAMILIES = ("native", "reference")
-"""Best first: ``engine = "auto"`` takes the first that works here."""
+"""Those of a processor, best first: ``engine = "auto"`` takes the first that works here."""
+
+ALL = (*FAMILIES, "cuda")
 
 COMPILED_HEADS = (Linear, BiasFree, Dueling)
 """Heads that the native family knows; it leaves networks with any other to the reference."""
@@ -96,6 +98,11 @@ class Family(Protocol):
     @staticmethod
     def device() -> str:
         """Where tensors live."""
+        ...
+
+    @staticmethod
+    def finish() -> None:
+        """Wait until all that was begun is done: for those who time it."""
         ...
 
     @staticmethod
@@ -175,9 +182,15 @@ def available() -> tuple[str, ...]:
 
 def why_not(name: str) -> str:
     """Why a family does not work here, or an empty text."""
-    if name not in FAMILIES:
-        return "this version does not have it"
-    return f"no compiled library: {library.missing()}" if name == "native" and library.missing() else ""
+    match name:
+        case "native":
+            return f"no compiled library: {library.missing()}" if library.missing() else ""
+        case "cuda":
+            return str(import_module("ablations.families.cuda").missing())
+        case "reference":
+            return ""
+        case _:
+            return "this version does not have it"
 
 
 def compiles(head: Head) -> bool:
@@ -187,10 +200,10 @@ def compiles(head: Head) -> bool:
 
 def notes(name: str, heads: Mapping[str, Head]) -> list[str]:
     """What is worth knowing of training these rows ({label: head}) with a family."""
-    if name != "native":
+    if name == "reference":
         reason = library.missing()
         return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
-    strange = [label for label, head in heads.items() if not compiles(head)]
+    strange = [] if name != "native" else [label for label, head in heads.items() if not compiles(head)]
     if not strange:
         return []
     return [

@@ -28,6 +28,32 @@ DEVICE = "cuda"
 take, tree_find, evaluator = reference.take, reference.tree_find, reference.evaluator
 
 
+torch.set_float32_matmul_precision("highest")  # no TF32, whatever the surroundings say
+
+
+def missing() -> str:
+    """Why there is no such device here, or an empty text."""
+    if DEVICE != "cuda" or torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None:
+        return f"PyTorch {torch.__version__} is built without CUDA"
+    return f"PyTorch {torch.__version__} sees no CUDA device"
+
+
+def instruction_set() -> str:
+    """The device in words, with what else may change a bit."""
+    if DEVICE != "cuda":
+        return f"on CPU tensors, {torch.backends.cpu.get_cpu_capability()}"
+    major, minor = torch.cuda.get_device_capability()
+    return f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}, CUDA {torch.version.cuda}"
+
+
+def finish() -> None:
+    """Wait until the device has done all that it was told."""
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
 def device() -> str:
     return DEVICE
 

@@ -29,7 +29,7 @@ RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
 LOSSES = {"squared": 0, "huber": 1}
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
-device, draws = reference.device, reference.draws
+device, finish, draws = reference.device, reference.finish, reference.draws
 captured, counter, advance = reference.captured, reference.counter, reference.advance
 
 

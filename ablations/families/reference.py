@@ -22,6 +22,10 @@ def device() -> str:
     return "cpu"
 
 
+def finish() -> None:
+    """Nothing is under way once a call has returned."""
+
+
 def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
     return Draws(entropy, seeds, role, width)
 
