@@ -32,6 +32,7 @@ def run(
     memory: int | str | None = None,
     strict: bool = False,
     tensorboard: bool = False,
+    scheduler: str | None = None,
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
@@ -57,6 +58,7 @@ def run(
         memory=memory,
         strict=strict,
         tensorboard=tensorboard,
+        scheduler=scheduler,
     )
     asked.refuse_unwritable(wanted.folder)
     outcome = grid.run(

@@ -53,6 +53,7 @@ def resolve(
     memory: int | str | None = None,
     strict: bool = False,
     tensorboard: bool = False,
+    scheduler: str | None = None,
 ) -> Asked:
     """The study with its environments tried, its stored engine kept, and the chosen runs. Raises ``BadInput``."""
     problems: list[Problem] = []
@@ -63,7 +64,11 @@ def resolve(
     }
     if (numbers["jobs"] or 0) > MOST_JOBS:
         problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
-    problems += [*_results_problems(results), *_engine_problems(engine)]
+    problems += [
+        *_results_problems(results),
+        *_engine_problems(engine),
+        *_scheduler_problems(scheduler, engine),
+    ]
     if tensorboard:
         problems += _missing("tensorboard", "--tensorboard")
     seconds, most_bytes = _seconds(timeout, problems), _bytes(memory, problems)
@@ -91,8 +96,14 @@ def resolve(
         raise BadInput([Problem(WHERE, "--device", f"{message} to run anew")])
     study = studies.check_environments(study, envs)
     chosen = study.select(envs, variants)
-    most_jobs = 1 if study.engine == "cuda" else usable_cores()
-    means = Means(numbers["jobs"] or most_jobs, engine or "local", seconds, most_bytes, tensorboard)
+    means = Means(
+        numbers["jobs"] or _most_jobs(study.engine, engine, scheduler),
+        engine or "local",
+        seconds,
+        most_bytes,
+        tensorboard,
+        scheduler,
+    )
     return Asked(study, folder, means, tuple(chosen), strict)
 
 
@@ -140,6 +151,26 @@ def _engine_problems(engine: str | None) -> list[Problem]:
     return [
         Problem(WHERE, "--engine", f"'{engine}' is no engine of: {', '.join(ENGINES)}{hint(engine, ENGINES)}")
     ]
+
+
+def _most_jobs(family: str, engine: str | None, scheduler: str | None) -> int:
+    """How many tasks are carried out at a time where nobody says it; 0 for as many as a cluster can."""
+    if engine == "slurm" or scheduler is not None:
+        return 0
+    return 1 if family == "cuda" else usable_cores()
+
+
+def _scheduler_problems(scheduler: str | None, engine: str | None) -> list[Problem]:
+    """Why ``--scheduler`` can't be meant, or Dask can't be used."""
+    problems = _missing("distributed", "--engine dask") if engine == "dask" else []
+    if scheduler is None:
+        return problems
+    if engine != "dask":
+        problems.append(Problem(WHERE, "--scheduler", "is for --engine dask alone"))
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}", scheduler):
+        message = f"expected an address such as tcp://10.0.0.1:8786, got '{scheduler}'"
+        problems.append(Problem(WHERE, "--scheduler", message))
+    return problems
 
 
 def _missing(package: str, option: str) -> list[Problem]:
@@ -266,4 +297,5 @@ def from_arguments(arguments: Namespace) -> Asked:
         memory=arguments.memory,
         strict=arguments.strict,
         tensorboard=arguments.tensorboard,
+        scheduler=arguments.scheduler,
     )

@@ -95,14 +95,13 @@ def run(
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
-        groups = (
-            cohorts(missing, 1, device.MOST_LANES) if study.engine == "cuda" else cohorts(missing, means.jobs)
-        )
-        tasks = [cohort_task(study, folder, group, states, git) for group in groups]
-        for task in tasks:
-            task["job"]["events"] = means.tensorboard
-        engine = make(means, folder)
+        engine = make(means, folder, progress.note)
         try:
+            on_device = study.engine == "cuda"
+            groups = cohorts(missing, 1, device.MOST_LANES) if on_device else cohorts(missing, engine.jobs)
+            tasks = [cohort_task(study, folder, group, states, git) for group in groups]
+            for task in tasks:
+                task["job"]["events"] = means.tensorboard
             _score_random_policies(study, folder, scores, unscored, engine, progress.note)
             progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
             for note in families.notes(study.engine, {row.label: row.slots.head for row in study.rows}):

@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "pack": ("pack", "move a study's finished runs into a few large files; everything reads them as before"),
     "unpack": ("pack", "give every packed run a folder of its own again"),
+    "cohort": ("cohort", "carry out one task of a Slurm array; `run --engine slurm` submits it"),
     "where": ("where", "print the folder of a study's results"),
     "play": ("play", "play greedy episodes with a stored run's final weights; --gif records them"),
 }
@@ -108,13 +109,18 @@ _GRID = {
     "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
-    "--engine": ("NAME", "how the work is carried out: local (default), processes on this machine"),
+    "--engine": ("NAME", "how the work is carried out: local (default), on this machine; dask; slurm"),
+    "--scheduler": (
+        "ADDRESS",
+        "with --engine dask: a cluster that is there, tcp://host:port (default: our own)",
+    ),
     "--device": ("NAME", 'where cohorts train: cuda, a GPU (a study\'s engine "cuda"), or cpu'),
     "--timeout": ("SECONDS", "end a cohort that makes no progress for so long (default: never)"),
     "--memory": ("SIZE", "end a worker that holds more memory, such as 4G or 500M (default: no limit)"),
     "--tensorboard": ("", "also write event files for TensorBoard, below .grid/tb of the results"),
     "--strict": ("", "refuse to add to runs that other code made (commit, changes, algorithm version)"),
 }
+_COHORT = {"--index": ("I", "which of the file's tasks, from 0")}
 _STATUS = {"--watch": ("", "keep looking until the study is done; from another terminal, or through a pipe")}
 _VERIFY = {
     "--rerun": ("N", "repeat N runs that stand, drawn at random, and compare them bit for bit"),
@@ -131,14 +137,15 @@ _PLAY = {
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
 }
-_EVERY = _RESULTS | _GRID | _STATUS | _VERIFY | _PLAY
+_EVERY = _RESULTS | _GRID | _STATUS | _VERIFY | _COHORT | _PLAY
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
     """{option: (placeholder, help)} of a command; an option without a placeholder takes no value."""
-    return _RESULTS | {"run": _GRID, "plan": _GRID, "status": _STATUS, "verify": _VERIFY, "play": _PLAY}.get(
-        name, {}
-    )
+    if name == "cohort":
+        return _COHORT
+    own = {"run": _GRID, "plan": _GRID, "status": _STATUS, "verify": _VERIFY, "play": _PLAY}
+    return _RESULTS | own.get(name, {})
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -159,6 +166,8 @@ def _parser(name: str) -> Parser:
     )
     if name == "new":
         parser.add_argument("file", metavar="FILE", help="the file to write; it must not exist yet")
+    elif name == "cohort":
+        parser.add_argument("file", metavar="FILE", help="the tasks, as `run --engine slurm` wrote them")
     elif name == "play":
         parser.add_argument("run", metavar="RUN", help="a run's folder: as it is, or below --results")
     elif name != "list":

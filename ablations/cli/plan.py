@@ -97,14 +97,12 @@ def _too_few_seeds(study: Study) -> list[str]:
 def _estimate(wanted: Asked, to_do: list[Run]) -> str:
     from ablations.measure import seconds_per_lane_step  # the only part of planning that needs torch
 
-    cost = seconds_per_lane_step(to_do)
+    cost, jobs = seconds_per_lane_step(to_do), wanted.means.jobs or 1
     steps = [run.config["settings"]["total_timesteps"] for run in to_do]
-    seconds = (
-        sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / wanted.means.jobs
-    )
+    seconds = sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / jobs
     disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
     return (
-        f"{_duration(seconds)} with {wanted.means.jobs} job{'s' if wanted.means.jobs > 1 else ''} "
+        f"{_duration(seconds)} with {jobs} job{'s' if jobs > 1 else ''} "
         f"(from a short measurement on this machine), {_size(disk)} on disk"
     )
 

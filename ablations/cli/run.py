@@ -55,6 +55,9 @@ def _run(wanted: Asked) -> int:
             told = f"{problem.filename}: {problem.strerror}" if problem.filename else told
         warn(f"{told}: results could not be stored; {KEPT}; once they can be, the same command runs the rest")
         return SOME_DO_NOT
+    except engines.Left as problem:
+        warn(f"{problem}; once it has ended, the same command runs what is missing still")
+        return SOME_DO_NOT
     except engines.Lost as problem:
         warn(f"{problem}; {KEPT}; the same command runs the rest")
         return SOME_DO_NOT

@@ -12,11 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-ENGINES = {"local": "ablations.engines.local"}
-"""Name -> the module whose ``engine(means, folder)`` makes it; imported only when it is asked for."""
+ENGINES = {name: f"ablations.engines.{name}" for name in ("local", "dask", "slurm")}
+"""Name -> the module whose ``engine(means, folder, note)`` makes it; imported only when it is asked for."""
 
 Status = Literal["done", "died", "timeout", "memory", "unwritten"]
 
+Note = Callable[[str], None]
 Task = dict[str, Any]
 """Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy", ...}``."""
 
@@ -25,11 +26,14 @@ Task = dict[str, Any]
 class Means:
     """How cohorts are carried out: what the command line's options of that kind say."""
 
-    jobs: int = 1  # tasks at a time
+    jobs: int = 1  # tasks at a time; 0: as many as the engine can
     engine: str = "local"
     timeout: float | None = None  # seconds that a task may go without progress; None: for ever
     memory: int | None = None  # bytes that a worker may hold resident; None: no limit
     tensorboard: bool = False  # whether workers also write event files
+    scheduler: str | None = (
+        None  # the address of a Dask scheduler; None: a cluster of this machine's own processes
+    )
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Ended:
 class Engine(Protocol):
     """Carries out tasks. It doesn't try again and doesn't split: the grid does, for all engines."""
 
+    jobs: int
+    """How many tasks it carries out at a time: what cohorts are cut for."""
+
     def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[Ended]:
         """Start tasks in this order, a few at a time, and yield each when it has ended, in any order.
 
@@ -81,11 +88,15 @@ class Engine(Protocol):
         ...
 
 
+class Left(Exception):
+    """The work was prepared and is left to the user to start. The text says how."""
+
+
 class Lost(Exception):
     """The engine itself is gone (its scheduler, say), not one of its workers. The text is for people."""
 
 
-def make(means: Means, folder: Path) -> Engine:
-    """The engine that is asked for, for a study whose results lie in ``folder``."""
-    made: Engine = import_module(ENGINES[means.engine]).engine(means, folder)
+def make(means: Means, folder: Path, note: Note = lambda text: None) -> Engine:
+    """The engine that is asked for, for a study whose results lie in ``folder``. ``note`` tells people."""
+    made: Engine = import_module(ENGINES[means.engine]).engine(means, folder, note)
     return made

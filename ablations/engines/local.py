@@ -26,7 +26,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ablations.engines import Ended, Means, Status, Task
+from ablations.engines import Ended, Means, Note, Status, Task
 from ablations.engines.worker import main
 from ablations.store import env_folder
 
@@ -40,7 +40,7 @@ LONGEST_TICK = 1.0
 LOG_BYTES = 8_000
 
 
-def engine(means: Means, folder: Path) -> LocalEngine:
+def engine(means: Means, folder: Path, note: Note) -> LocalEngine:
     """The engine that ``--engine local`` asks for."""
     return LocalEngine(means, folder / ".grid" / "logs")
 
@@ -50,6 +50,7 @@ class LocalEngine:
 
     def __init__(self, means: Means, logs: Path) -> None:
         self.means = means
+        self.jobs = means.jobs
         self.logs = logs
         self.stopping = threading.Event()
         self.feeder: threading.Thread | None = None
@@ -63,7 +64,7 @@ class LocalEngine:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        with _deaf_to_ctrl_c(), _hidden_main():
+        with _deaf_to_ctrl_c(), hidden_main():
             forkserver.ensure_running()
         results: SimpleQueue[Ended | BaseException | None] = SimpleQueue()
         self.feeder = threading.Thread(target=self._feed, args=(tasks, advance, results), daemon=True)
@@ -84,7 +85,7 @@ class LocalEngine:
         """Supervise all tasks, in a thread of its own: Ctrl-C must not meet joblib's own clean-up, which waits."""
         try:
             pool = Parallel(
-                n_jobs=self.means.jobs,
+                n_jobs=self.jobs,
                 backend="threading",
                 return_as="generator_unordered",
                 pre_dispatch="n_jobs",
@@ -109,7 +110,7 @@ class LocalEngine:
         receiver, sender = self.context.Pipe(duplex=False)
         process = self.context.Process(target=main, args=(json.dumps(task), sender, str(log)), daemon=True)
         try:
-            with self.start_lock, _hidden_main():
+            with self.start_lock, hidden_main():
                 process.start()
         except (
             OSError,
@@ -176,7 +177,7 @@ class _Watch:
         size = resident_bytes(self.process.pid) if memory is not None else 0
         if memory is not None and size > memory:
             self.status = "memory"
-            self.cause = f"resident size {size / 2**20:,.0f} MiB, over the limit of {memory / 2**20:,.0f} MiB"
+            self.cause = over_limit(size, memory)
             return False
         return True
 
@@ -198,7 +199,7 @@ class _Watch:
             exit_code=code if code >= 0 else None,
             signal=signal_name(-code) if code < 0 else "",
             cause=self.cause,
-            log=_take_log(log),
+            log=take_log(log),
         )
 
 
@@ -223,6 +224,11 @@ def resident_bytes(pid: int | None) -> int:
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout
     return int(said or 0) * 1024
+
+
+def over_limit(size: int, limit: int) -> str:
+    """How a worker that holds too many bytes is told of."""
+    return f"resident size {size / 2**20:,.0f} MiB, over the limit of {limit / 2**20:,.0f} MiB"
 
 
 def log_name(task: Task) -> str:
@@ -250,7 +256,7 @@ def _end(process: BaseProcess) -> None:
         process.join()
 
 
-def _take_log(log: Path) -> str:
+def take_log(log: Path) -> str:
     """The end of a log; an empty log is removed."""
     try:
         with open(log, "rb") as file:
@@ -265,7 +271,7 @@ def _take_log(log: Path) -> str:
 
 
 @contextmanager
-def _hidden_main() -> Iterator[None]:
+def hidden_main() -> Iterator[None]:
     """Keep multiprocessing from running the caller's script again in each worker (``ablations.run`` in a script)."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -34,7 +34,7 @@ def main(task_json: str, connection: Connection, log: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_driver()
-    _redirect_output(log)
+    redirect_output(log)
     connection.send(carry_out(json.loads(task_json), _speaker(connection)))
     connection.close()
 
@@ -103,7 +103,7 @@ def _wait_for_the_drivers_end() -> None:
         os._exit(1)
 
 
-def _redirect_output(log: str) -> None:
+def redirect_output(log: str) -> None:
     """Whatever environments and libraries print goes to the log, so that the terminal stays readable.
 
     A crash in compiled code leaves its traceback there, and SIGUSR1 asks where the process is.

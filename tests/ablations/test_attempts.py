@@ -17,6 +17,8 @@ ENV = "CartPole-v1"
 class Deadly:
     """An engine without processes, whose work ends in a given way whenever a guilty seed is part of it."""
 
+    jobs = 1
+
     def __init__(self, folder: Path, guilty: set[int], how: dict[str, Any], times: int = 99) -> None:
         self.folder, self.guilty, self.how, self.times = folder, guilty, how, times
         self.tried: list[list[int]] = []  # the seeds of each attempt, in order

@@ -1,0 +1,45 @@
+"""``cohort``: one task of a Slurm array. Not for people: ``run --engine slurm`` writes the file that it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import Namespace
+from pathlib import Path
+
+from ablations.cli.speech import say, warn
+from ablations.problems import BadInput, Problem
+
+DONE, NOT_DONE = 0, 1
+WHERE = "command line"
+
+
+def main(arguments: Namespace) -> int:
+    """Carry out the task; results go where the file says."""
+    tasks, index = _asked(arguments)
+    from ablations.engines.slurm import carry_out
+
+    status, why = carry_out(tasks, index)
+    if status != "done":
+        warn(f"{tasks}: task {index}: {why}")
+        return NOT_DONE
+    say(f"{tasks}: task {index}: done")
+    return DONE
+
+
+def _asked(arguments: Namespace) -> tuple[Path, int]:
+    problems = list(arguments.problems)
+    count = None
+    try:
+        count = len(json.loads(Path(arguments.file).read_bytes()))
+    except (OSError, ValueError, TypeError) as problem:
+        problems.append(Problem(arguments.file or WHERE, "FILE", f"holds no tasks ({problem})"))
+    index = arguments.index
+    if index is None:
+        problems.append(Problem(WHERE, "--index", "missing: which of the file's tasks, from 0"))
+    elif not re.fullmatch(r"[0-9]{1,9}", index) or (count is not None and int(index) >= count):
+        most = "" if count is None else f" to {count - 1}"
+        problems.append(Problem(WHERE, "--index", f"expected a whole number, 0{most}, got '{index}'"))
+    if problems:
+        raise BadInput(problems)
+    return Path(arguments.file).resolve(), int(index)
