@@ -47,6 +47,8 @@ def _after(
     """The tasks to carry out next because of how one ended: none, the same again, or its halves."""
     job = ended.task["job"]
     lanes = job["lanes"]
+    for text in ended.result or []:
+        note(text)
     lost = [lane for lane in lanes if not _recorded(folder, lane, note)]
     if not lost:
         return []

@@ -13,7 +13,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,13 @@ def sweep(folder: Path, complete: Collection[str]) -> None:
     """Remove the checkpoints all of whose runs are complete. Under the lock."""
     for path, header in index(folder).headers.items():
         if set(header.keys) <= set(complete):
-            path.unlink(missing_ok=True)
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint that has served its purpose. One that can't be removed costs nothing but its place."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _check_maker(theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:

@@ -162,7 +162,7 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
         }
         store.write_run(Path(job["folder"]), lane["path"], manifest, *stored)
     if attempt.saver is not None:
-        attempt.saver.path.unlink(missing_ok=True)
+        checkpoints.remove(attempt.saver.path)
         attempt.notes += attempt.saver.problems
 
 

@@ -7,15 +7,16 @@ train the missing runs in cohorts.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ablations import attempts, device, families, packed, provenance, store
+from ablations import attempts, checkpoints, device, families, packed, provenance, resumable, store
 from ablations.engines import Engine, Means, Task, make
 from ablations.lock import hold
+from ablations.resumable import Resumable
 from ablations.store import Standing
 from ablations.study import Run, Study
 
@@ -93,17 +94,19 @@ def run(
                 progress.note(f"{each.path}: {states[each.path].reason}; {_put_aside(folder, each.path)}")
         unscored = {each.env_id for each in chosen} - set(scores)
         unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
+        _sweep(study, folder, chosen, states)
         if not missing and not unscored:
             return Outcome(len(chosen), 0, states)
+        begun = resumable.find(study, folder, missing, quarantine, progress.note)
         engine = make(means, folder, progress.note)
         try:
-            on_device = study.engine == "cuda"
-            groups = cohorts(missing, 1, device.MOST_LANES) if on_device else cohorts(missing, engine.jobs)
+            _ask_environments(study, folder, scores, unscored, missing, begun, engine, progress)
+            jobs, most = (1, device.MOST_LANES) if study.engine == "cuda" else (engine.jobs, MOST_LANES)
+            groups = cohorts(missing, jobs, most, begun.places)
             tasks = [cohort_task(study, folder, group, states, git) for group in groups]
             for task in tasks:
-                task["job"]["events"] = means.tensorboard
-            _score_random_policies(study, folder, scores, unscored, engine, progress.note)
-            progress.start(sum(each.config["settings"]["total_timesteps"] for each in missing), study.name)
+                task["job"] |= {"events": means.tensorboard, **begun.job(task["job"]["lanes"])}
+            progress.start(sum(begun.ahead(each) for each in missing), study.name)
             for note in families.notes(study.engine, {row.label: row.slots.head for row in study.rows}):
                 progress.note(note)
             attempts.carry_out(engine, tasks, folder, progress.advance, progress.note)
@@ -111,6 +114,7 @@ def run(
             engine.stop()
             progress.finish()
         states |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
+        _sweep(study, folder, chosen, states)
         return Outcome(len(chosen), len(missing), states)
 
 
@@ -147,14 +151,21 @@ def strangers(listed: Collection[str], folder: Path) -> list[str]:
     return [path for path in store.stored_runs(folder) if path not in listed]
 
 
-def cohorts(runs: Sequence[Run], jobs: int, most: int = MOST_LANES) -> list[list[Run]]:
+def cohorts(
+    runs: Sequence[Run], jobs: int, most: int = MOST_LANES, places: Mapping[str, Path] | None = None
+) -> list[list[Run]]:
     """Runs grouped by environment and row, cut so that no job is idle while another has several cohorts left.
 
-    ``most`` is how many may train together.
-
-    How runs are grouped never changes a result, only how long the grid takes.
+    ``most`` is how many may train together. ``places`` gives the checkpoint of some, by key: those that go on from the
+    same one are grouped. How runs are grouped never changes a result, only how long the grid takes.
     """
-    groups = [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
+    at = places or {}
+    rows = [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
+    groups = [
+        [run for run in row if at.get(run.key) == place]
+        for row in rows
+        for place in dict.fromkeys(at.get(run.key) for run in row)
+    ]
     whole = len(groups) - len(groups) % jobs
     parts = [1] * whole + [jobs] * (len(groups) - whole)
     return [
@@ -268,21 +279,32 @@ def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
     return {env_id: score for env_id, score in scores.items() if score is not None}
 
 
-def _score_random_policies(
+def _ask_environments(
     study: Study,
     folder: Path,
     scores: Scores,
-    needed: set[str],
+    unscored: set[str],
+    missing: Sequence[Run],
+    begun: Resumable,
     engine: Engine,
-    note: Callable[[str], None],
+    progress: Progress,
 ) -> None:
-    """Complete the scores of the environments that need one, and store them."""
+    """Complete the scores of the environments that need one, and store them; see which allow checkpoints."""
     needy = [
-        {"env_id": env.env_id, "args": dict(env.args)} for env in study.environments if env.env_id in needed
+        {"env_id": env.env_id, "args": dict(env.args)} for env in study.environments if env.env_id in unscored
     ]
-    tasks = [random_policy_task(study, env) for env in needy]
+    tasks = [random_policy_task(study, env) for env in needy] + resumable.self_tests(study, missing)
     for ended in engine.run(tasks, lambda steps: None):
+        if ended.task["kind"] == "self_test":
+            begun.learn(ended, progress.note)
+            continue
         scores[ended.task["env_id"]] = ended.result
         if not ended.done:
-            note(f"{ended.task['env_id']}: its random policy has no score: {ended.why}")
+            progress.note(f"{ended.task['env_id']}: its random policy has no score: {ended.why}")
     store.write_study(folder, study.plain(_numbers(scores)))
+
+
+def _sweep(study: Study, folder: Path, chosen: Sequence[Run], states: Mapping[str, Standing]) -> None:
+    """Remove the checkpoints of what is complete."""
+    complete = {run.key for run in chosen if _complete(states[run.path], study.record.weights)}
+    checkpoints.sweep(folder, complete)

@@ -21,7 +21,7 @@ class Record:
     probe_every: Annotated[int, Ge(0)] = 1_000
     eval_every: Annotated[int, Ge(0)] | None = None  # none: a fiftieth of the run's steps
     eval_episodes: Annotated[int, Ge(1)] = 5
-    checkpoint_minutes: Annotated[int, Ge(0)] = 10
+    checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
     weights: bool = False
 
     def of_run(self, total_timesteps: int) -> dict[str, int]:

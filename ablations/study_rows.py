@@ -152,8 +152,4 @@ def notes(study: Study, sweep: rows.Sweep, own: Mapping[str, Any], listed: list[
     for name in own:
         if name not in listed and name not in bases:
             found.append(f"variant.{name} is defined but not listed in variants")
-    if "checkpoint_minutes" in study.document.get("record", {}):
-        found.append(
-            "this version writes no checkpoints: a run that is cut off starts over, to the same bits"
-        )
     return found

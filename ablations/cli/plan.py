@@ -6,11 +6,12 @@ from argparse import Namespace
 from collections.abc import Mapping
 from itertools import groupby
 
-from ablations import asked, families, grid
+from ablations import asked, families, grid, resumable
 from ablations.asked import Asked
 from ablations.cli.speech import say, table, together
 from ablations.matrix import COLUMNS, by_environment, caveats, component_matrix
 from ablations.problems import few
+from ablations.resumable import Resumable
 from ablations.store import Standing
 from ablations.study import Run, Study
 
@@ -46,8 +47,11 @@ def main(arguments: Namespace) -> int:
     )
     to_do = [run for run in wanted.chosen if not states[run.path].stands]
     say()
-    say(f"{len(wanted.chosen)} runs asked for: {len(wanted.chosen) - len(to_do)} done, {len(to_do)} to do")
-    say(f"estimate: {_estimate(wanted, to_do) if to_do else '0 seconds, 0 kB on disk'}")
+    begun, _ = resumable.look(study, wanted.folder, to_do)
+    resumed = f", {len(begun.steps)} of them from checkpoints" if begun.steps else ""
+    done = len(wanted.chosen) - len(to_do)
+    say(f"{len(wanted.chosen)} runs asked for: {done} done, {len(to_do)} to do{resumed}")
+    say(f"estimate: {_estimate(wanted, to_do, begun) if to_do else '0 seconds, 0 kB on disk'}")
     return 0
 
 
@@ -94,13 +98,13 @@ def _too_few_seeds(study: Study) -> list[str]:
     ]
 
 
-def _estimate(wanted: Asked, to_do: list[Run]) -> str:
+def _estimate(wanted: Asked, to_do: list[Run], begun: Resumable) -> str:
     from ablations.measure import seconds_per_lane_step  # the only part of planning that needs torch
 
     cost, jobs = seconds_per_lane_step(to_do), wanted.means.jobs or 1
-    steps = [run.config["settings"]["total_timesteps"] for run in to_do]
-    seconds = sum(n * cost[run.env_id, run.label] for n, run in zip(steps, to_do, strict=True)) / jobs
-    disk = sum(BYTES_PER_RUN + BYTES_PER_STEP * n for n in steps)
+    steps = sum(run.config["settings"]["total_timesteps"] for run in to_do)
+    seconds = sum(begun.ahead(run) * cost[run.env_id, run.label] for run in to_do) / jobs
+    disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps
     return (
         f"{_duration(seconds)} with {jobs} job{'s' if jobs > 1 else ''} "
         f"(from a short measurement on this machine), {_size(disk)} on disk"

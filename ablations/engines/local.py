@@ -234,7 +234,7 @@ def over_limit(size: int, limit: int) -> str:
 def log_name(task: Task) -> str:
     """A file's name for what a task's worker prints; of two tasks at work, each has its own."""
     if task["kind"] != "cohort":
-        return f"random-policy-{env_folder(task['env_id'])[:100]}.log"
+        return f"{task['kind']}-{env_folder(task['env_id'])[:100]}.log"
     lanes = task["job"]["lanes"]
     env_id = env_folder(lanes[0]["config"]["env_id"])
     return f"{env_id[:60]}-{task['job']['label'][:100]}-{lanes[0]['key']}-{len(lanes)}.log"

@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(task_json: str, connection: Connection, log: str) -> None:
-    """Carry out a task: ``{"kind": "cohort" | "random_policy", ...}``.
+    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test", ...}``.
 
     Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
     could not be written).
@@ -44,6 +44,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     import torch
 
     from ablations.cohort import train
+    from ablations.envs.gym import why_not_kept
     from ablations.random_policy import random_policy
 
     torch.set_num_threads(1)
@@ -51,6 +52,8 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
         if task["kind"] == "random_policy":
             beat = every(BEAT_SECONDS, lambda: report(0))
             return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], beat)
+        if task["kind"] == "self_test":
+            return "done", why_not_kept(task["env_id"], task["env_args"])
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)

@@ -82,8 +82,8 @@ def _generator_state(env: Env) -> Mapping[str, Any]:
 def why_not(used: Env, fresh: Env, actions: int, first: int) -> str:
     """Why journals would not bring back environments of this kind, or an empty text. Both are new, of one kind.
 
-    One is played for a while, then the other is brought to where it is; from there both must give equal bits, through
-    a reset too, and must hold equal numbers at the end.
+    One is played for a while, then the other is brought to where it is. There both must hold equal numbers, and from
+    there on they must give equal bits, through a reset too.
     """
     draws = np.random.default_rng(0)
     chosen = (first + draws.integers(actions, size=WARMING + 3 * STEPS)).tolist()
@@ -95,13 +95,15 @@ def why_not(used: Env, fresh: Env, actions: int, first: int) -> str:
         one.reset()
         _played(one, chosen[WARMING : WARMING + STEPS])
         other.bring(one.generator(), one.actions)
+        outlives = difference(used, fresh)
+        if outlives:
+            return f"its '{_own(outlives)}' outlives a reset"
         rest = chosen[WARMING + STEPS : WARMING + 2 * STEPS], chosen[WARMING + 2 * STEPS :]
         if _goes_on(one, *rest) != _goes_on(other, *rest):
             return "brought back to where it was, it goes on in another way"
-        where = difference(used, fresh)
     except Exception as problem:
         return f"trying to bring it back raised {type(problem).__name__}: {problem}"
-    return f"its '{_own(where)}' outlives a reset" if where else ""
+    return ""
 
 
 def _own(attribute: str) -> str:

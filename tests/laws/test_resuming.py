@@ -3,126 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ablations import checkpoints, store, studies
-from ablations.cohort import CohortJob, LaneJob, Training, maker
-from ablations.learner import learn
+from ablations import checkpoints
+from ablations.cohort import CohortJob, Training
 from ablations.variants import NAMED
 
-from . import toys, worlds
+from . import toys
+from .cut import TOTAL, cohort, go_on, resumed, saved, whole
 
-TOTAL = 130
-SETTINGS: dict[str, Any] = {
-    "total_timesteps": TOTAL,
-    "learning_starts": 30,
-    "batch_size": 8,
-    "buffer_size": 60,  # full before the end
-    "hidden": [16],
-    "learning_rate": 3e-3,
-}
-RECORD = {"probe_every": 20, "eval_every": 30, "eval_episodes": 2}
 ENVIRONMENTS = ("CartPole-v1", "ablations/Grid-v0", "tests/Walk-v0")
-
-
-def cohort(
-    folder: Path,
-    variant: str = "dqn",
-    env_id: str = "CartPole-v1",
-    seeds: Sequence[int] = (0, 1, 2),
-    env_args: dict[str, Any] | None = None,
-    record: dict[str, int] | None = None,
-    **settings: Any,
-) -> CohortJob:
-    """The job of one cohort."""
-    study = studies.from_document(
-        {
-            "name": "resumed",
-            "engine": worlds.FAMILY,
-            "envs": [env_id],
-            "seeds": list(seeds),
-            "baseline": variant,
-            "variants": [variant],
-            "settings": {**SETTINGS, **settings},
-            "record": RECORD if record is None else record,
-            "env": {env_id: {"args": env_args or {}}},
-        }
-    )
-    lanes: list[LaneJob] = [
-        {"path": r.path, "key": r.key, "config": dict(r.config), "attempts": 1} for r in study.runs()
-    ]
-    return {"folder": str(folder), "label": variant, "weights": True, "lanes": lanes, "git": {}}
-
-
-def go_on(training: Training, start: int, stop: int = TOTAL) -> Training:
-    """Train from one step to another, with everyone looking on."""
-    for moment in learn(training.learner, start):
-        for recorder in training.recorders.values():
-            recorder.observe(moment)
-        if moment.step == stop:
-            break
-    return training
-
-
-def saved(job: CohortJob, training: Training, step: int, out: Sequence[int] = ()) -> Path:
-    """The checkpoint of a training at a step."""
-    configs = [lane["config"] for lane in job["lanes"]]
-    path = checkpoints.path_of(Path(job["folder"]), [lane["key"] for lane in job["lanes"]])
-    lanes = [i for i in range(len(configs)) if i not in out]
-    checkpoints.write(
-        path, configs, lanes, step, training.parts(), maker(job["lanes"][0]["config"]["engine"])
-    )
-    return path
-
-
-def resumed(job: CohortJob, path: Path) -> tuple[Training, int]:
-    """A new training at the step of a checkpoint."""
-    training = Training(job)
-    header = checkpoints.resume(
-        path,
-        [lane["key"] for lane in job["lanes"]],
-        training.parts(),
-        maker(job["lanes"][0]["config"]["engine"]),
-    )
-    return training, header.step
-
-
-def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
-    """All that a lane leaves and holds, for comparison to the bit."""
-    config, a = job["lanes"][lane]["config"], training.learner
-    tables = {
-        name: store.parquet_bytes(each.table(lane, config["env_id"], job["label"], config["seed"]))
-        for name, each in training.recorders.items()
-    }
-    tensors = {
-        "online": a.online.flat,
-        "minus": a.minus,
-        "first": a.optimiser.first,
-        "second": a.optimiser.second,
-        "rows": a.memory.rows,
-    }
-    return {
-        **tables,
-        **{name: each[lane].numpy().tobytes() for name, each in tensors.items()},
-        "unfinished": training.episodes.unfinished(lane),
-        "obs": training.envs.obs[lane].tobytes(),
-        "diverged_at": a.diverged_at.get(lane),
-        "counters": (a.updates, a.envs.steps, a.memory.position, a.memory.size),
-    }
-
-
-def whole(job: CohortJob, training: Training) -> list[dict[str, Any]]:
-    """Everything of every lane, and what it would draw next."""
-    draws = [each.next().tolist() for each in (training.learner.sampling, training.learner.exploration)]
-    return [
-        {**everything(job, training, lane), "draws": [each[lane] for each in draws]}
-        for lane in range(len(job["lanes"]))
-    ]
 
 
 @pytest.fixture(autouse=True)
