@@ -17,7 +17,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -64,6 +64,7 @@ class LocalEngine:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
+        resource_tracker.ensure_running()  # before, as it unblocks what is blocked
         with _deaf_to_ctrl_c(), hidden_main():
             forkserver.ensure_running()
         results: SimpleQueue[Ended | BaseException | None] = SimpleQueue()
