@@ -127,9 +127,13 @@ class Compared:
 
 
 def compare_all(board: Board, baseline: str) -> list[Compared]:
-    """Every metric in turn, and in it every row that has a baseline to be compared with."""
+    """Every metric in turn, and in it every row of which a run was made and that has a baseline to be compared with."""
     rows = [line.row for line in board.lines]
-    pairs = [(place, of) for place, row in enumerate(rows) if (of := reference(rows, row, baseline))]
+    pairs = [
+        (place, of)
+        for place, row in enumerate(rows)
+        if row.is_tried and (of := reference(rows, row, baseline))
+    ]
     against = np.array([rows.index(of) for _, of in pairs], dtype=np.intp)
     places = np.array([place for place, _ in pairs], dtype=np.intp)
     return [
@@ -204,7 +208,7 @@ def as_csv(found: Sequence[Compared]) -> str:
 
 def as_markdown(name: str, found: Sequence[Compared], missing: Sequence[str]) -> str:
     """The headlines, a table per environment and metric."""
-    how = [*notes(), *too_few(found), *missing]
+    how = [*notes(), *left_out(found), *too_few(found), *missing]
     return document(f"{name}: each row against the baseline", sheets(found), how)
 
 
@@ -213,10 +217,29 @@ def sheets(found: Sequence[Compared]) -> list[Sheet]:
     made = []
     for env_id in dict.fromkeys(one.env_id for one in found):
         for metric in HEADLINES:
-            here = [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
-            if here:
+            here = _of(found, env_id, metric)
+            if not all(one.is_same for one in here):
                 made.append(sheet(f"{env_id}: {heading(here[0])}", here))
     return made
+
+
+def left_out(found: Sequence[Compared]) -> list[str]:
+    """A note on the headlines that have no table, since all runs score the same."""
+    texts = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        same = [
+            name
+            for name in HEADLINES
+            if (here := _of(found, env_id, name)) and all(one.is_same for one in here)
+        ]
+        if same:
+            titles = ", ".join(lowered(METRICS[name].title) for name in same)
+            texts.append(f"{env_id}: no table, as every run compared scores the same: {titles}.")
+    return texts
+
+
+def _of(found: Sequence[Compared], env_id: str, metric: str) -> list[Compared]:
+    return [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
 
 
 def sheet(title: str, found: Sequence[Compared]) -> Sheet:

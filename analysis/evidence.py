@@ -12,6 +12,8 @@ from analysis.results import Results, Row
 from analysis.summary import Line, summarise
 
 VERDICTS = "verdicts.txt"
+MOST_NAMED = 4
+"""Rows that are named where no run of theirs was made; others are counted."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def gather(results: Results) -> Evidence:
         chosen=[one for board in found for one in selection.select_all(board, baseline)],
         pooled=aggregated.aggregate_all(found, baseline),
         sized=[one for board in found for one in effects.size_all(board, aliases)],
-        lacks=[*idle(results, found), *missing(found)],
+        lacks=[*idle(results, found), *untried(found), *missing(found)],
     )
 
 
@@ -111,6 +113,18 @@ def idle(results: Results, found: Sequence[Board]) -> list[str]:
     here = {board.env_id for board in found}
     env_ids = [str(environment["env_id"]) for environment in results.environments]
     return [f"{env_id}: no run stands, so it is in no table." for env_id in env_ids if env_id not in here]
+
+
+def untried(found: Sequence[Board]) -> list[str]:
+    """The rows of which no run was made, in environments in which others were."""
+    texts = []
+    for board in found:
+        labels = [line.row.label for line in board.lines if not line.row.is_tried]
+        if labels:
+            more = len(labels) - MOST_NAMED
+            rest = f" and {more} more" if more > 0 else ""
+            texts.append(f"{board.env_id}: no run was made yet of {', '.join(labels[:MOST_NAMED])}{rest}.")
+    return texts
 
 
 def missing(found: Sequence[Board]) -> list[str]:

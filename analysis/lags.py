@@ -92,7 +92,7 @@ def sheets(found: Sequence[Compared], rows: Sequence[Row]) -> list[Sheet]:
     for env_id in dict.fromkeys(one.env_id for one in found):
         for metric in HEADLINES:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
-            if not here:
+            if all(one.is_same for one in here):
                 continue
             body = []
             for one in here:

@@ -126,6 +126,11 @@ class Row:
         return ", ".join([self.title, *(swept_text(key, value) for key, value in self.swept.items())])
 
     @property
+    def is_tried(self) -> bool:
+        """Whether any of its runs was made, be it that none stands."""
+        return any(run.state != "missing" for run in self.runs)
+
+    @property
     def counts(self) -> Counter[str]:
         """How many runs are in each state."""
         return Counter(run.state for run in self.runs)

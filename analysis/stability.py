@@ -16,7 +16,7 @@ from analysis.metrics.values import MARGIN
 from analysis.sheets import Sheet, booktabs, csv_text, document
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
 from analysis.summary import MEASURED, Line, column
-from analysis.tables import interval_text
+from analysis.tables import interval_text, lowered
 
 STEADY = ("auc", "running_variance", "running_variance_growing", "running_variance_trend")
 """The curve's level stands beside its variance, which shrinks at a floor or a ceiling."""
@@ -88,17 +88,39 @@ def sheets(boards: Sequence[Board], wanted: Callable[[str], bool] = lambda title
 
 def families(board: Board) -> list[tuple[str, list[str]]]:
     """The tables of an environment: what no run has is left out; reliability of evaluations where there are any."""
-    prefix = "" if board.has("evaluation_return") else "training_"
-    of = "greedy evaluations" if not prefix else "the training curve: no evaluations are stored"
+    of = "greedy evaluations" if not _prefix(board) else "the training curve: no evaluations are stored"
+    still = nothing(board)
     found = [
         ("running variance beside the level of the curve", list(STEADY)),
-        (f"reliability of {of}", [prefix + name for name in RELIABLE]),
+        (f"reliability of {of}", [_prefix(board) + name for name in RELIABLE]),
         ("collapse and divergence", list(BREAKS)),
         (DIAGNOSTICS, list(VALUES)),
     ]
-    return [
-        (title, kept) for title, names in found if (kept := [name for name in names if _any(board, name)])
+    kept = [
+        (title, [name for name in names if _any(board, name) and name not in still]) for title, names in found
     ]
+    return [(title, names) for title, names in kept if names]
+
+
+def nothing(board: Board) -> list[str]:
+    """The measures of steadiness that are 0 in every run, as where nothing is ever paid."""
+    names = [*STEADY, *(_prefix(board) + name for name in RELIABLE)]
+    return [
+        name
+        for name in names
+        if _any(board, name)
+        and all(
+            (ends := line.numbers[name]).point == ends.low == ends.high == 0
+            for line in board.lines
+            if line.n > 1
+        )
+        and any(line.n > 1 for line in board.lines)
+    ]
+
+
+def _prefix(board: Board) -> str:
+    """Of the names of the reliability measures: of evaluations, or where there are none of training."""
+    return "" if board.has("evaluation_return") else "training_"
 
 
 def _any(board: Board, name: str) -> bool:
@@ -144,6 +166,12 @@ def notes(boards: Sequence[Board]) -> list[str]:
         ),
         "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
         _tolerance_note(boards),
+        *(
+            f"{board.env_id}: 0 in every run, and left out: "
+            f"{', '.join(lowered(METRICS[name].title) for name in nothing(board))}."
+            for board in boards
+            if nothing(board)
+        ),
     ]
     if few:
         found.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")

@@ -70,7 +70,7 @@ def draw(
         tops[-1] + heads[-1] + TALL + 0.34,
         parts.title(scene, what),
         parts.counts_text(scene),
-        " ".join(text for text in (*caption, plan.note) if text),
+        " ".join(text for text in (*caption, plan.note, parts.untried_text(scene)) if text),
     )
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]

@@ -39,7 +39,7 @@ def draw(scene: Scene) -> Page:
         tops[-1] + heads[-1] + tall + 0.1 + low + foot,
         parts.title(scene, "learning curves and running variance"),
         parts.counts_text(scene),
-        parts.caption(scene, parts.variance_sentence(), plan.note),
+        parts.caption(scene, parts.variance_sentence(), plan.note, parts.untried_text(scene)),
     )
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference), columns=5)
     limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)

@@ -93,7 +93,7 @@ def draw(scene: Scene, recorded: Mapping[str, Recorded]) -> Page:
             for bound in bounds:
                 axes.axhline(bound, color=ALERT, linewidth=0.7, dashes=(1, 2), zorder=1)
         if quantity in VALUES and max(-low, high) > BEYOND * size:
-            columns.set_powers(axes, low, high, 10.0 ** round(np.log10(size)))
+            columns.set_powers(axes, low, high, 10.0 ** (round(np.log10(size)) - 1))
         else:
             columns.set_linear(axes, low, high)
 

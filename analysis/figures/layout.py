@@ -52,12 +52,26 @@ class Sheet:
 
 
 def sheet(scene: Scene) -> Sheet:
-    """The layout of a scene."""
+    """The layout of a scene. Panels of rows of which no run was made yet are left out."""
     if scene.is_swept:
-        return _swept(scene)
+        return _tried(_swept(scene))
     if is_factorial(scene):
-        return _factorial(scene)
-    return _families(scene)
+        return _tried(_factorial(scene), in_place=True)
+    return _tried(_families(scene))
+
+
+def _tried(found: Sheet, in_place: bool = False) -> Sheet:
+    """The panels in which a row was tried, all where none was; ``in_place``: the others leave empty places."""
+    panels = [
+        panel if panel and any(member.drawn.row.is_tried for member in panel.members) else None
+        for panel in found.panels
+    ]
+    if not any(panels):
+        return found
+    if not in_place:
+        panels = [panel for panel in panels if panel is not None]
+    columns = found.columns if in_place or len(panels) == len(found.panels) else columns_for(len(panels))
+    return replace(found, panels=tuple(panels), columns=columns)
 
 
 def base_slots(scene: Scene) -> Mapping[str, Mapping[str, Any]]:

@@ -23,7 +23,8 @@ def draw(scene: Scene) -> Page:
     """A grid of small panels in the study's order, with common axes."""
     base = base_slots(scene)
     shown = [drawn for drawn in scene.drawn if scene.is_swept or drawn.row.variant != scene.baseline]
-    pairs = [(drawn, scene.reference(drawn.row)) for drawn in shown or scene.drawn]
+    tried = [drawn for drawn in shown or scene.drawn if drawn.row.is_tried]
+    pairs = [(drawn, scene.reference(drawn.row)) for drawn in tried or shown]
     columns = columns_for(len(pairs))
     width = (WIDTH - LEFT - 0.1 - GAP * (columns - 1)) / columns
     tall = min(0.72 * width, 1.6)
@@ -36,7 +37,7 @@ def draw(scene: Scene) -> Page:
         tops[-1] + heads[-1] + tall + FOOT,
         parts.title(scene, "each against the baseline" if reference else "each alone"),
         parts.counts_text(scene),
-        parts.caption(scene, _note(scene, reference)),
+        parts.caption(scene, _note(scene, reference), parts.untried_text(scene)),
     )
     page.key(LEFT, -0.19, *parts.general_key(scene, reference), columns=5)
     limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)

@@ -23,6 +23,8 @@ PERCENT = f"{LEVEL * 100:g} %"
 THRESHOLD = "#6b6b6b"
 LETTER = 0.054
 """Inches per letter of small text, on the safe side."""
+MOST_NAMED = 6
+"""Rows that are left out and named."""
 KEY_HANDLE = 0.3
 """Inches of a key's line sample."""
 
@@ -213,8 +215,8 @@ def title(scene: Scene, what: str) -> str:
 
 
 def n_text(drawn: Sequence[Drawn]) -> str:
-    """'n = 10', or 'n = 3 to 10'."""
-    counts = sorted({one.n for one in drawn})
+    """'n = 10', or 'n = 3 to 10' of the rows of which any run was made."""
+    counts = sorted({one.n for one in drawn if one.row.is_tried}) or [0]
     return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
 
 
@@ -222,6 +224,17 @@ def counts_text(scene: Scene) -> str:
     """The study and how many of its runs in this environment are drawn."""
     name = scene.results.study["name"]
     return f"Study {name}, {scene.results.standing_text(scene.env_id)}"
+
+
+def untried_text(scene: Scene) -> str:
+    """The rows of which no run was made, which have no panel; '' where there are none."""
+    names = [drawn.row.name for drawn in scene.drawn if not drawn.row.is_tried]
+    if not names:
+        return ""
+    some = "; ".join(names[:MOST_NAMED]) + (
+        f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    )
+    return f"No run was made yet of: {some}."
 
 
 def missing_text(drawn: Drawn) -> str:

@@ -73,6 +73,7 @@ def _swept(scene: Scene) -> Matrix:
         texts = [swept_text(key, value) for key, value in drawn.row.swept.items()] or ["not swept"]
         down = "\n".join(([drawn.row.title] if several else []) + texts[:-1])
         lines.setdefault(down, {})[texts[-1]] = drawn
+    lines = {down: line for down, line in lines.items() if any(drawn.row.is_tried for drawn in line.values())}
     keys = dict.fromkeys(key_text(key) for drawn in scene.drawn for key in drawn.row.swept)
     return _wrapped(
         Matrix(
@@ -150,6 +151,7 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
             scene,
             "Grey: the means of the same variant's other points.",
             "Black: the baseline at the same point." if reference else "",
+            parts.untried_text(scene),
         ),
     )
     page.key(LEFT, -0.19, *parts.general_key(scene, reference), columns=5)

@@ -108,7 +108,7 @@ def _draw(
         f"{what[:1].upper()}{what[1:]} ({n} runs per row)",
         f"Study {scene.results.study['name']}, {scene.results.standing_text()}; {worlds}: {', '.join(pool.env_ids)}",
         f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
-        f"Normalised: 0 is the random policy, 1 the threshold. {plan.note}",
+        f"Normalised: 0 is the random policy, 1 the threshold. {plan.note} {parts.untried_text(scene)}",
     )
     page.key(
         LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False, of=of), columns=5

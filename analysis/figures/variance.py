@@ -41,6 +41,7 @@ def draw(scene: Scene) -> Page:
             "Full: none before the tenth episode. Around the trend: mean squared residual of the window's "
             "least-squares line, times 10/8; a climb alone doesn't raise it.",
             plan.note,
+            parts.untried_text(scene),
         ),
     )
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False), columns=5)

@@ -56,7 +56,7 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
             "comparisons",
             "Each row against the baseline",
             comparisons.sheets(found.compared),
-            comparisons.notes(),
+            [*comparisons.notes(), *comparisons.left_out(found.compared)],
         ),
         Section(
             "who-selects",
@@ -68,7 +68,7 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
             "lags",
             "Hard against soft target at the same lag",
             lags.sheets(found.lagged, found.rows),
-            lags.notes(),
+            [*lags.notes(), *comparisons.left_out(found.lagged)],
             sentences.answers(found.lagged, names, "the hard target of the same lag"),
         ),
         Section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from ablations.variants import NAMED
 from analysis.figures import curves, draw, drawable, pages, parts
 from analysis.figures.data import scene
+from analysis.figures.layout import sheet
 from analysis.figures.page import WIDTH, drawing
 from analysis.metrics import curve
 from analysis.results import read
@@ -180,3 +182,25 @@ def test_a_threshold_far_from_all_curves_does_not_squash_them(tmp_path: Path):
     assert parts.return_limits(found.drawn, 475.0, seeds=True)[1] < 20
     assert "solved: 475 (beyond the axis)" in parts.general_key(found, None)[1]
     assert parts.return_limits(found.drawn, 18.0, seeds=True)[1] > 18
+
+
+def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path):
+    rows = [
+        row(name, {"learning_rate": rate}) for name in ("dqn", "double", "dueling") for rate in (0.1, 0.2)
+    ]
+    missing = {
+        (one["label"], seed): "missing" for one in rows if one["variant"] == "dueling" for seed in range(2)
+    }
+    failed = {("double@learning_rate=0.1", seed): "failed" for seed in range(2)}
+    folder = make_study(tmp_path / "s", rows, seeds=2, states={**missing, **failed})
+    shown = scene(read(folder), "CartPole-v1")
+    assert [panel.title for panel in sheet(shown).panels if panel] == ["DQN", "Double"]
+    assert parts.untried_text(shown) == (
+        "No run was made yet of: Dueling, learning rate 0.1; Dueling, learning rate 0.2."
+    )
+    assert parts.n_text(shown.drawn) == "n = 0 to 2"
+    with drawing():
+        for kind, page, _ in pages(shown):
+            text = " ".join(re.findall(r"<!-- (.*?) -->", page.save(["svg"])["svg"].decode()))
+            assert "No run was made yet of: Dueling, learning rate 0.1;" in text, kind
+            assert "0 of 2" in text, kind
