@@ -1,0 +1,116 @@
+"""How fast cohorts of thousands of lanes train on a GPU: speed, memory per lane and ratio to a core, by lanes.
+
+The work is that of ``scripts/timed_cohort.py``: CartPole-v1, two hidden layers of 64, batch 64, one update per
+environment step, Adam, hard target every 100 updates, draws from a full buffer of 10,000. Here the buffer is filled by
+play, and seconds are the clock's, from an idle device to an idle device. Episodes are recorded as a study records them;
+probes and evaluations are off. ``--device cpu`` runs the same program on CPU tensors, to see that it runs: its speeds
+are no GPU's, and memory is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from ablations import families
+from ablations.device.episodes import DeviceEpisodeRecorder
+from ablations.families import cuda
+from ablations.learner import Learner, learn
+from ablations.settings import Settings
+from ablations.variants import NAMED
+from scripts.timed_cohort import BUFFER, cohort
+
+LANES = (64, 256, 1_024, 4_096, 16_384)
+CORE_LANES = (16, 32, 64)
+WARM_UPDATES = 50
+ALIKE, ALIKE_STEPS = (1, 3, 64), 600
+"""Lanes and steps of the check that a run's bits don't depend on its neighbours."""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="default cuda")
+    parser.add_argument("--lanes", type=int, nargs="+", default=LANES, help="default 64 ... 16384")
+    parser.add_argument("--variants", nargs="+", default=("dqn", "per"), choices=NAMED, metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=3.0, help="per turn (default 3)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
+    parser.add_argument("--buffer", type=int, default=BUFFER, help=f"transitions (default {BUFFER})")
+    asked = parser.parse_args()
+    cuda.DEVICE = asked.device
+    if cuda.missing():
+        parser.exit(2, f"{cuda.missing()}; --device cpu shows that the program runs\n")
+    print(f"{cuda.instruction_set()}; torch {torch.__version__}; medians of {asked.repeats} turns\n")
+    for name in asked.variants:
+        print(f"{name}: a run's bits among {', '.join(map(str, ALIKE))} lanes: {alike(name)}")
+    core = one_core()
+    print(f"\n{'':10}{'lanes':>8}{'lane-steps/s':>15}{'x a core':>10}{'us/step':>10}{'kB/lane':>9}")
+    for name in asked.variants:
+        for lanes in asked.lanes:
+            try:
+                speed, memory = measured(name, lanes, asked.buffer, asked.seconds, asked.repeats)
+            except torch.OutOfMemoryError:
+                print(f"{name:10}{lanes:8,}  does not fit into the device's memory")
+                continue
+            row = f"{name:10}{lanes:8,}{speed:15,.0f}{speed / core:10.1f}{1e6 * lanes / speed:10.0f}"
+            print(f"{row}{memory / 1e3:9,.0f}", flush=True)
+
+
+def one_core() -> float:
+    """Lane-steps per second of ``dqn`` on one core, with the best engine and its best number of lanes."""
+    family = families.available()[0]
+    speeds = {lanes: cohort("dqn", lanes, family).turn() for lanes in CORE_LANES}
+    best = max(speeds, key=speeds.__getitem__)
+    print(f"\none core: engine {family}, {best} lanes, {speeds[best]:,.0f} lane-steps/s")
+    return speeds[best]
+
+
+def measured(name: str, lanes: int, buffer: int, seconds: float, repeats: int) -> tuple[float, float]:
+    """(median lane-steps per second, most bytes of the device per lane) of a cohort with a full buffer."""
+    if cuda.DEVICE == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    settings = Settings(total_timesteps=10_000_000, learning_starts=buffer, buffer_size=buffer)
+    learner = made(name, lanes, settings)
+    recorder, moments = DeviceEpisodeRecorder(lanes, cuda.DEVICE), learn(learner)
+    while learner.updates < WARM_UPDATES:
+        recorder.observe(next(moments))
+    speeds = []
+    for _ in range(repeats):
+        cuda.finish()
+        started, steps, elapsed = time.perf_counter(), 0, 0.0
+        while elapsed < seconds:
+            for _ in range(32):
+                recorder.observe(next(moments))
+            steps += 32
+            elapsed = time.perf_counter() - started
+        cuda.finish()
+        speeds.append(steps * lanes / (time.perf_counter() - started))
+    most = torch.cuda.max_memory_allocated() if cuda.DEVICE == "cuda" else 0
+    return statistics.median(speeds), most / lanes
+
+
+def alike(name: str) -> str:
+    """Whether the first seed's network is the same bits whatever stands beside it."""
+    settings = Settings(total_timesteps=ALIKE_STEPS, learning_starts=64)
+    networks = []
+    for lanes in ALIKE:
+        learner = made(name, lanes, settings)
+        for _ in learn(learner):
+            pass
+        networks.append(learner.online.flat[0].cpu())
+    return "the same" if all(torch.equal(networks[0], each) for each in networks) else "DIFFERENT"
+
+
+def made(name: str, lanes: int, settings: Settings) -> Learner:
+    """A learner on the device under the seeds 0 to ``lanes`` - 1."""
+    seeds = range(lanes)
+    learner_lanes = families.of("cuda").lanes("CartPole-v1", {}, 0, seeds)
+    return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, family="cuda")
+
+
+if __name__ == "__main__":
+    main()
