@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ablations.engines import Ended, Means, Task
+from ablations.engines import Ended, Means, Note, Task
 from ablations.engines.worker import carry_out
 
 
@@ -22,5 +22,5 @@ class Here:
         """Nothing is under way."""
 
 
-def engine(means: Means, folder: Path) -> Here:
+def engine(means: Means, folder: Path, note: Note) -> Here:
     return Here()
