@@ -12,6 +12,8 @@ from ablations.engines.worker import carry_out
 class Here:
     """One task after the other."""
 
+    jobs = 1
+
     def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[Ended]:
         for task in tasks:
             status, result = carry_out(task, advance)
