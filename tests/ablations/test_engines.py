@@ -196,6 +196,7 @@ def test_a_worker_that_dies_costs_its_own_task_and_the_engine_goes_on(means: Mea
     assert ended["calm"].steps == 600
 
 
+@pytest.mark.slow
 def test_a_task_that_hangs_is_ended_over_its_limit(means: Means, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     limited = Means(means.jobs, means.engine, timeout=4.0, scheduler=means.scheduler)
@@ -250,6 +251,7 @@ def _busy(executing: int) -> bool:
     return executing > 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_once_costs_nothing_and_one_that_always_dies_only_its_run(
     means: Means, tmp_path: Path
 ) -> None:

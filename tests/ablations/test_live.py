@@ -130,6 +130,7 @@ def test_watching_a_finished_study_ends_at_once_and_an_unfinished_one_with_ctrl_
         ended(watching)
 
 
+@pytest.mark.slow
 def test_watching_ends_when_the_runner_leaves_with_work_undone(tmp_path: Path) -> None:
     write_study(tmp_path, {"seeds": 1}, LONG)
     running = begun("run", "tiny.toml", "--jobs", "1", cwd=tmp_path)

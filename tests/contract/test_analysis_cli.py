@@ -65,6 +65,7 @@ def test_figures_have_the_contracts_names_the_same_bytes_twice_and_need_no_torch
     assert digests(moved / "figures") == first
 
 
+@pytest.mark.slow
 def test_a_sweep_is_drawn_under_its_name(swept: Path, tmp_path: Path) -> None:
     shutil.copytree(swept / "results", tmp_path / "results")
     assert_answered(analysis("figures", "results/tiny", cwd=tmp_path), 0)

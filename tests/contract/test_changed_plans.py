@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .outside import (
     REPO,
     Answer,
@@ -22,6 +24,7 @@ from .outside import (
 )
 
 
+@pytest.mark.slow
 def test_settings_changed_after_half_of_the_grid_make_new_runs_and_leave_the_old_ones_out_of_figures(
     tmp_path: Path,
 ) -> None:
@@ -70,6 +73,7 @@ def git(checkout: Path, *words: str) -> None:
     subprocess.run(["git", *name, *words], cwd=checkout, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_code_that_changed_is_told_by_status_and_refused_by_a_strict_run(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(REPO / "ablations", checkout / "ablations", ignore=shutil.ignore_patterns("__pycache__"))

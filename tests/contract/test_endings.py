@@ -104,6 +104,7 @@ def session(leader: int) -> list[int]:
     return [int(pid) for pid, sid, stat in rows if int(sid) == leader and not stat.startswith("Z")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["sleep", "keep the interpreter"])
 def test_workers_are_gone_within_two_seconds_of_a_killed_driver(how: str, tmp_path: Path) -> None:
     with stuck_run(tmp_path, how) as process:
@@ -119,6 +120,7 @@ def test_workers_are_gone_within_two_seconds_of_a_killed_driver(how: str, tmp_pa
     assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
@@ -149,6 +151,7 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
         assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_a_cohort_that_hangs_loses_only_the_runs_that_hang_and_the_next_run_tries_them_again(
     tmp_path: Path,
 ) -> None:
