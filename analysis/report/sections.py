@@ -19,6 +19,7 @@ from analysis import (
 )
 from analysis.evidence import Evidence
 from analysis.report.drawings import Figure
+from analysis.results import key_text
 from analysis.sheets import Sheet
 from analysis.tables import number_text
 
@@ -73,7 +74,7 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         ),
         Section(
             "best",
-            "Each variant at its best",
+            f"Each variant at its best {best_of(found)}",
             selection.sheets(found.chosen),
             selection.notes(found.chosen),
         ),
@@ -91,6 +92,11 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         ),
     ]
     return [section for section in made if section.sheets or section.figures]
+
+
+def best_of(found: Evidence) -> str:
+    """What was swept, for the heading: 'learning rate'."""
+    return ", ".join(dict.fromkeys(key_text(key) for row in found.rows for key in row.swept))
 
 
 def growth(folder: Path, figure: Figure) -> Sheet | None:

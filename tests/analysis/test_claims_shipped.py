@@ -10,8 +10,9 @@ import pytest
 
 from analysis.board import boards
 from analysis.claims import Judged, judge, read
+from analysis.metrics import scores
 from analysis.results import read as read_results
-from analysis.summary import summarise
+from analysis.summary import Line
 from tests.analysis.made_up import Columns, make_study, row, see
 from tests.analysis.test_evidence import FACTS, rise
 
@@ -44,7 +45,12 @@ def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], 
     play = rise(dict.fromkeys(more, 100.0))
     made = make_study(folder, [row(one) for one in rows], seeds=seeds, play=play, look=look, facts=FACTS)
     results = read_results(made)
-    (board,) = boards(results, summarise(results))
+    (environment,) = results.environments
+    lines = []
+    for one in results.rows(environment["env_id"]):  # a line without intervals, which claims don't ask for
+        tracks = tuple(run.track(environment) for run in one.standing)
+        lines.append(Line(one, environment["reward_threshold"], tracks, tuple(map(scores, tracks)), {}, {}))
+    (board,) = boards(results, lines)
     return judge(board, CLAIMS[name])
 
 

@@ -16,6 +16,8 @@ import pytest
 from analysis.__main__ import main
 from analysis.report import digest
 from tests.analysis.made_up import make_study, row, see
+from tests.analysis.test_figures_exact import LARGE, SMALL
+from tests.analysis.test_figures_exact import study as worlds
 from tests.analysis.test_report import FACTS, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -76,19 +78,39 @@ FRAME = """<!doctype html><pre id="said"></pre>
 """Windows have a least width, frames have not."""
 
 
-needs_a_browser = pytest.mark.skipif(
-    BROWSER is None, reason="not seen in a browser: none of " + ", ".join(NAMES) + " is installed"
-)
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small factorial with a soft target of the hard one's lag, so that most sections of the page are there."""
+    base = row("dqn")["slots"]
+    targets = {"hard": base["target"], "none": {"kind": "none"}, "soft": {"kind": "soft", "tau": 0.0198}}
+    cells = [("uniform", "hard", "max"), ("uniform", "none", "max"), ("uniform", "hard", "double")]
+    cells += [("uniform", "soft", "max"), ("consecutive", "hard", "max"), ("consecutive", "none", "max")]
+    rows = [
+        row(
+            f"{replay}+{target}+{bootstrap}+linear",
+            replay={"kind": replay},
+            target=targets[target],
+            bootstrap={"kind": bootstrap},
+            head=base["head"],
+        )
+        for replay, target, bootstrap in cells
+    ]
     folder = tmp_path_factory.mktemp("browser") / "study"
-    soft = row("soft-target", target={"kind": "soft", "tau": 0.0198})
-    rows = [row(name) for name in ("dqn", "per", "no-target", "double")]
-    make_study(folder, [*rows, soft], seeds=2, look=see, facts=FACTS)
+    make_study(folder, rows, seeds=2, look=see, facts=FACTS)
     assert main(["report", str(folder)]) == 0
     return folder / "report.html"
+
+
+Seen = tuple[int, dict[str, Any], str]
+"""The width, what the page looks like, and what the console says."""
+
+
+@pytest.fixture(scope="module", params=[1100, 390])
+def seen(page: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Seen:
+    """The page in a browser, at the width of a desk and of a phone."""
+    if BROWSER is None:
+        pytest.skip(f"not seen in a browser: none of {', '.join(NAMES)} is installed")
+    return request.param, *open_page(page, tmp_path_factory.mktemp("profile"), request.param)
 
 
 def open_page(page: Path, profile: Path, wide: int) -> tuple[dict[str, Any], str]:
@@ -112,50 +134,71 @@ def open_page(page: Path, profile: Path, wide: int) -> tuple[dict[str, Any], str
     return found, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-@needs_a_browser
-@pytest.mark.parametrize("wide", [1100, 390])
-def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
-    page: Path, tmp_path: Path, wide: int
-):
-    found, console = open_page(page, tmp_path / "profile", wide)
+def check(found: dict[str, Any], console: str, wide: int) -> None:
+    """What holds of every page: quiet, whole, asking for nothing, and no wider than its window."""
     assert console == ""
     assert found["asked"] == []
     assert found["wide"] == wide
     assert found["needs"] <= wide
-    assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
     for size in found["sizes"]:
         assert size["wide"] > 300
         assert size["tall"] > 100
         assert size["seen"]
         assert size["card"] == "rgb(255, 255, 255)"
-    assert found["rising"] == sorted(found["before"])
-    assert found["falling"] == sorted(found["before"], reverse=True)
-    assert found["sort"] == "descending"
-    assert {"aggregates", "comparisons", "who-selects", "lags", "stability", "diagnostics"} <= set(
-        found["headings"]
-    )
     assert found["letters"] > 500
     assert found["broken"] == 0
 
 
-@needs_a_browser
-@pytest.mark.parametrize("wide", [1100, 390])
-def test_a_browser_tells_the_numbers_under_the_pointer_and_stays_inside_the_window(
-    page: Path, tmp_path: Path, wide: int
-):
-    pointed = open_page(page, tmp_path / "profile", wide)[0]["pointed"]
-    assert len(pointed) == 6
-    for one in pointed:
+def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(page: Path, seen: Seen):
+    wide, found, console = seen
+    check(found, console, wide)
+    assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
+    sections = {"aggregates", "comparisons", "who-selects", "lags", "stability", "effects", "diagnostics"}
+    assert sections <= set(found["headings"])
+
+
+def test_a_click_on_a_head_sorts_and_another_one_turns_the_order(seen: Seen):
+    _, found, _ = seen
+    assert found["rising"] == sorted(found["before"])
+    assert found["falling"] == sorted(found["before"], reverse=True)
+    assert found["sort"] == "descending"
+
+
+def test_a_browser_tells_the_numbers_under_the_pointer_and_stays_inside_the_window(page: Path, seen: Seen):
+    wide, found, _ = seen
+    assert len(found["pointed"]) == 6
+    for one in found["pointed"]:
         assert one["shown"]
         assert one["gone"]
         assert one["left"] >= 0
         assert one["right"] <= wide
-        assert "DQN" in one["text"]
-    curves = next(one for one in pointed if "learning curves" in one["figure"])
+        assert "+max+linear" in one["text"]
+    curves = next(one for one in found["pointed"] if "learning curves" in one["figure"])
     with open(page.parent / "figures" / "CartPole-v1-curves.csv", encoding="utf-8", newline="") as file:
-        lines = [one for one in csv.DictReader(file) if (one["variant"], one["quantity"]) == ("dqn", "curve")]
+        numbers = {
+            one["variant"]: float(one["mean"])
+            for one in csv.DictReader(file)
+            if (one["quantity"], one["step"]) == ("curve", "4000")
+        }
     assert "environment step 4,000: return" in curves["text"]
-    assert f"{float(lines[-1]['mean']):.4g}".rstrip("0").rstrip(".") in curves["text"]
+    last = numbers["uniform+hard+max+linear"]
+    assert f"{last:.4g}".rstrip("0").rstrip(".") in curves["text"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wide", [1100, 390])
+def test_a_browser_shows_worlds_that_grow_and_variants_at_their_best(tmp_path: Path, wide: int):
+    if BROWSER is None:
+        pytest.skip(f"not seen in a browser: none of {', '.join(NAMES)} is installed")
+    regret = {"dqn": [1.0, 0.2, 0.01, 0.0], "double": [1.0, 1.0, 1.0, 1.0]}
+    growing = worlds(tmp_path, {SMALL: 8, LARGE: 24}, regret)
+    rates = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
+    swept = make_study(tmp_path / "swept", rows=rates, seeds=3, facts=FACTS)
+    for folder, section in ((growing, "growth"), (swept, "best")):
+        assert main(["report", str(folder)]) == 0
+        found, console = open_page(folder / "report.html", tmp_path / "profile", wide)
+        check(found, console, wide)
+        assert section in found["headings"]
 
 
 def test_the_page_parses_whether_or_not_there_is_a_browser(page: Path):
