@@ -74,6 +74,7 @@ def test_only_weights_are_learned_and_stored() -> None:
     assert list(_weights(learner, 0)) == ["trunk_0.weight", "trunk_0.bias", "advantage.weight"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no-replay", "per", "no-target", "soft-target", "double", "inverse-double"])
 @pytest.mark.parametrize("hidden", [(), (16,)])
 def test_it_trains_with_every_piece_of_the_other_slots(name: str, hidden: tuple[int, ...]) -> None:

@@ -156,7 +156,14 @@ STUDIES = [
 ]
 
 
-@pytest.mark.parametrize("bad", STUDIES, ids=lambda bad: bad.what)
+# Each kind is a process: the quick tests take every third, and all kinds without one (test_studies_bad.py).
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(bad, id=bad.what, marks=[pytest.mark.slow] if n % 3 else [])
+        for n, bad in enumerate(STUDIES)
+    ],
+)
 def test_a_bad_study_is_refused_with_its_file_and_key_and_nothing_is_made(bad: Bad, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(bad.text, encoding="utf-8")
     assert_refused(ablations("run", "tiny.toml", cwd=tmp_path), "tiny.toml", *bad.mentions)
