@@ -43,6 +43,7 @@ def resolve(
     results: str | os.PathLike[str] = "results",
     *,
     jobs: Whole = None,
+    lanes: Whole = None,
     envs: Sequence[str] = (),
     variants: Sequence[str] = (),
     seeds: Whole = None,
@@ -60,7 +61,7 @@ def resolve(
     document, study = _study(source, problems)
     numbers = {
         key: whole(value, f"--{key}", problems)
-        for key, value in (("jobs", jobs), ("seeds", seeds), ("steps", steps))
+        for key, value in (("jobs", jobs), ("lanes", lanes), ("seeds", seeds), ("steps", steps))
     }
     if (numbers["jobs"] or 0) > MOST_JOBS:
         problems.append(Problem(WHERE, "--jobs", f"expected {MOST_JOBS} at most, got '{jobs}'"))
@@ -103,6 +104,7 @@ def resolve(
         most_bytes,
         tensorboard,
         scheduler,
+        numbers["lanes"],
     )
     return Asked(study, folder, means, tuple(chosen), strict)
 
@@ -287,6 +289,7 @@ def from_arguments(arguments: Namespace) -> Asked:
         arguments.study,
         arguments.results or "results",
         jobs=arguments.jobs,
+        lanes=arguments.lanes,
         envs=arguments.envs or (),
         variants=arguments.variants or (),
         seeds=arguments.seeds,

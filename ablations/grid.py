@@ -102,7 +102,7 @@ def run(
         try:
             _ask_environments(study, folder, scores, unscored, missing, begun, engine, progress)
             jobs, most = (1, device.MOST_LANES) if study.engine == "cuda" else (engine.jobs, MOST_LANES)
-            groups = cohorts(missing, jobs, most, begun.places)
+            groups = cohorts(missing, jobs, means.lanes or most, begun.places)
             tasks = [cohort_task(study, folder, group, states, git) for group in groups]
             for task in tasks:
                 task["job"] |= {"events": means.tensorboard, **begun.job(task["job"]["lanes"])}

@@ -125,9 +125,7 @@ def learn(a: Learner, done: int = 0) -> Iterator[Moment]:
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(improve(a, step) for _ in range(rounds))
         yield Moment(step, epsilon, steps, updates)
-    if a.optimiser.frozen_at is not None:
-        frozen = enumerate(a.optimiser.frozen_at.tolist())
-        a.diverged_at = {lane: step_of(s, update) for lane, update in frozen if update}
+    look_back(a)
 
 
 def interact(a: Learner, u: Tensor, epsilon: Number) -> Steps:
@@ -181,6 +179,17 @@ def correct(a: Learner, u: Tensor, progress: Number) -> Update:
     update = a.optimiser.descend(batch, y)
     v.replay.feedback(a.memory, batch, update.delta)
     return update
+
+
+def look_back(a: Learner) -> None:
+    """Name at the end the lanes that diverged and that no update has told of."""
+    if a.optimiser.frozen_at is not None:
+        frozen = enumerate(a.optimiser.frozen_at.tolist())
+        a.diverged_at = {lane: step_of(a.settings, update) for lane, update in frozen if update}
+    # parameters that an update takes out of range show in the next one's loss; after the last there is none
+    for lane, finite in enumerate(a.online.flat.isfinite().all(-1).tolist()):
+        if not finite:
+            a.diverged_at.setdefault(lane, step_of(a.settings, a.updates))
 
 
 def step_of(s: Settings, update: int) -> int:

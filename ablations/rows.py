@@ -202,19 +202,19 @@ def _wrong_key(key: str) -> str:
 
 
 def _check_values(key: str, values: Sequence[Any], annotation: Any, example: str, found: Findings) -> None:
-    seen: list[Any] = []
+    seen: dict[Any, str] = {}  # value -> its row, as the value was first spelled
     for value in values:
         checked, mistake = fields.check(annotation, value)
+        row = f"{example}@{key}={value_label(value)}"
         if mistake:
             found.add(f"sweep.{key}", mistake)
         elif checked in seen:
-            row = f"{example}@{key}={value_label(value)}"
             found.add(
                 f"sweep.{key}",
-                f"the value {shown(value)} stands there twice: two rows '{row}' would be equal",
+                f"the value {shown(value)} stands there twice: the rows '{seen[checked]}' and '{row}' would be equal",
             )
         else:
-            seen.append(checked)
+            seen[checked] = row
 
 
 def _read_levels(slot: str, values: Any, found: Findings) -> list[Any]:

@@ -98,8 +98,8 @@ def report(folder: Path, force: bool) -> int:
     return 0
 
 
-def export(folder: Path, kind: str | None, out: Path | None) -> int:
-    """Write the standing runs in another tool's format: rliable, sb3, cleanrl, csv or parquet."""
+def export(folder: Path, kind: str, out: Path | None) -> int:
+    """Write the standing runs in another tool's format: csv, parquet, cleanrl, sb3 or rliable."""
     from analysis.export import FORMATS, write
 
     mistakes = [f"--format: {mistake}" for mistake in _format_mistakes(kind, FORMATS)]
@@ -108,7 +108,7 @@ def export(folder: Path, kind: str | None, out: Path | None) -> int:
         read_study(folder)
     except BadFolder as problem:
         mistakes.append(str(problem))
-    if mistakes or kind is None:
+    if mistakes:
         for mistake in mistakes:
             print(f"error: {mistake}", file=sys.stderr)
         return 2
@@ -150,10 +150,8 @@ def _inputs(folder: Path) -> str:
     return stamp.of_inputs(folder, study, strangers(folder, study))
 
 
-def _format_mistakes(kind: str | None, formats: Collection[str]) -> list[str]:
+def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
     """What is wrong with the name of a format."""
-    if kind is None:
-        return [f"missing; one of {', '.join(formats)}"]
     if kind in formats:
         return []
     near = get_close_matches(kind.lower()[:200], formats, n=1, cutoff=0.5)
@@ -227,7 +225,9 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(make=lambda asked, make=make: make(Path(asked.folder), asked.force))
     one = commands.add_parser("export", help=(export.__doc__ or "").rstrip("."))
     one.add_argument("folder", metavar="DIR", help="results/<study>")
-    one.add_argument("--format", metavar="NAME", help="rliable, sb3, cleanrl, csv or parquet")
+    one.add_argument(
+        "--format", metavar="NAME", default="csv", help="csv (default), parquet, cleanrl, sb3 or rliable"
+    )
     one.add_argument("--out", metavar="FOLDER", type=Path, help="where to (default: DIR/export/NAME)")
     one.set_defaults(make=lambda asked: export(Path(asked.folder), asked.format, asked.out))
     return parser

@@ -206,8 +206,9 @@ def swept_text(key: str, value: Any) -> str:
 
 
 def key_text(key: str) -> str:
-    """A swept key for people: 'target.period' is 'period'."""
-    return key.rpartition(".")[2].replace("_", " ")
+    """A swept key for people: 'target.period' is 'period', but 'head.hidden' is 'head hidden', not the setting."""
+    slot, _, number = key.rpartition(".")
+    return f"{slot} {number}".lstrip() if number == "hidden" else number.replace("_", " ")
 
 
 def value_text(value: Any) -> str:

@@ -105,6 +105,7 @@ _NO_VALUE = object()
 _RESULTS = {"--results": ("DIR", "where results lie, one folder per study (default: ./results)")}
 _GRID = {
     "--jobs": ("N", "how many processes train at once (default: usable cores)"),
+    "--lanes": ("N", "how many seeds of a row train together, at most; changes no result"),
     "--envs": ("ENV ...", "only these environments now; the study stays whole"),
     "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from ablations import asked, lock, packing, store
-from ablations.cli.speech import printable, say, together, warn
+from ablations import asked, lock, packing
+from ablations.cli.speech import printable, say, stored_study, together, warn
 
 DONE, NOT_DONE, HELD = 0, 1, 3
 MOST_NAMED = 10
@@ -18,14 +18,10 @@ def main(arguments: Namespace) -> int:
     _, folder = together(
         arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
     )
-    try:
-        order = [run["path"] for run in store.read_study(folder)["runs"]]
-    except FileNotFoundError:
-        say(f"{folder}: never run; there is nothing to {'pack' if pack else 'unpack'}")
+    stored = stored_study(folder, f"there is nothing to {'pack' if pack else 'unpack'}")
+    if stored is None:
         return NOT_DONE
-    except store.Damaged as damage:
-        say(f"{folder / store.STUDY}: damaged: {damage}; `run` writes it anew")
-        return NOT_DONE
+    order = [run["path"] for run in stored["runs"]]
     try:
         with lock.hold(folder):
             moved = packing.pack(folder, order) if pack else packing.unpack(folder)

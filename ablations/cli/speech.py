@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from ablations.problems import BadInput, Problem, few
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ablations.store import Standing
 
 Result = TypeVar("Result")
@@ -49,6 +51,19 @@ def table(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """The text without control codes, which a file's keys and an environment's errors may hold."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def stored_study(folder: Path, never_run: str) -> dict[str, Any] | None:
+    """The study as the last ``run`` stored it; None, and the reason is said, where there is none that can be read."""
+    from ablations import store
+
+    try:
+        return store.read_study(folder)
+    except FileNotFoundError:
+        say(f"{folder}: never run; {never_run}")
+    except store.Damaged as damage:
+        say(f"{folder / store.STUDY}: damaged: {damage}; the next run writes it anew")
+    return None
 
 
 def reason_of(standing: Standing) -> str:

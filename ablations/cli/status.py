@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import asked, grid, packed, store
-from ablations.cli.speech import kept, reason_of, say, table, together
+from ablations.cli.speech import kept, reason_of, say, stored_study, table, together
 from ablations.cli.watch import watch
 from ablations.store import Standing
 
@@ -23,13 +23,8 @@ def main(arguments: Namespace) -> int:
     )
     if arguments.watch:
         return watch(folder, overview)
-    try:
-        stored = store.read_study(folder)
-    except FileNotFoundError:
-        say(f"{folder}: never run; all {len(study.runs())} runs of {study.name} are to do")
-        return SOME_DO_NOT
-    except store.Damaged as damage:
-        say(f"{folder / store.STUDY}: damaged: {damage}; the next run writes it anew")
+    stored = stored_study(folder, f"all {len(study.runs())} runs of {study.name} are to do")
+    if stored is None:
         return SOME_DO_NOT
     survey = grid.survey(stored, folder)
     say(overview(stored, survey.states))

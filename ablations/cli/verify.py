@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ablations import asked, grid, packed, store
 from ablations.cli import signals
-from ablations.cli.speech import printable, reason_of, say, table, together
+from ablations.cli.speech import printable, reason_of, say, stored_study, table, together
 from ablations.problems import Problem
 from ablations.store import Standing
 from ablations.study import Study
@@ -23,13 +23,8 @@ WHOLE, NOT_WHOLE = 0, 1
 def main(arguments: Namespace) -> int:
     """Check every stored run; print what fails in a table, and what ``--rerun`` repeats in another."""
     study, folder, numbers = together(arguments.problems, lambda: _asked(arguments))
-    try:
-        stored = store.read_study(folder)
-    except FileNotFoundError:
-        say(f"{folder}: never run; there is nothing to verify")
-        return NOT_WHOLE
-    except store.Damaged as damage:
-        say(f"{folder / store.STUDY}: damaged: {damage}")
+    stored = stored_study(folder, "there is nothing to verify")
+    if stored is None:
         return NOT_WHOLE
     survey = grid.survey(stored, folder)
     failures = [{"run": name, "failure": reason} for name, reason in packed.unreadable(folder).items()]

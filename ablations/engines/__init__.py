@@ -34,6 +34,7 @@ class Means:
     scheduler: str | None = (
         None  # the address of a Dask scheduler; None: a cluster of this machine's own processes
     )
+    lanes: int | None = None  # runs that may train together as one cohort; None: as many as is quick
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def as_csv(found: Iterable[Line]) -> str:
 
 def _look(scene: Scene, drawn: Drawn, kind: str) -> Look:
     """The row's own colour; a table's line is dashed."""
-    look = style.look(drawn.row.slots, base_slots(scene))
+    look = style.look(drawn.row.slots, base_slots(scene, drawn.row))
     return Look(look.colour, style.DASHED if kind == "table" else style.SOLID)
 
 

@@ -15,7 +15,7 @@ from analysis.components import brief_text
 from analysis.figures import style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.style import SLOTS, Look
-from analysis.results import key_text, swept_text, value_text
+from analysis.results import Row, key_text, swept_text, value_text
 
 MOST_LINES = 4
 """Lines in a panel besides the baseline's."""
@@ -74,8 +74,15 @@ def _tried(found: Sheet, in_place: bool = False) -> Sheet:
     return replace(found, panels=tuple(panels), columns=columns)
 
 
-def base_slots(scene: Scene) -> Mapping[str, Mapping[str, Any]]:
-    """The baseline's pieces; those of the first row where the study has no row of the baseline."""
+def base_slots(scene: Scene, row: Row | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """The baseline's pieces, at a row's point of a sweep if one is given; the first row's where there is no baseline.
+
+    A sweep may go through the baseline's pieces themselves: a row has changed what it doesn't share with the baseline
+    at the same point.
+    """
+    beside = scene.reference(row) if row is not None else None
+    if beside is not None:
+        return beside.row.slots
     rows = [drawn.row for drawn in scene.drawn]
     return next((row.slots for row in rows if row.variant == scene.baseline), rows[0].slots)
 
@@ -199,10 +206,10 @@ def _swept(scene: Scene) -> Sheet:
     for drawn in scene.drawn:
         fixed = list(drawn.row.swept.items())[:-1]
         groups.setdefault((drawn.row.variant, str(fixed)), []).append(drawn)
-    base = base_slots(scene)
     panels: list[Panel | None] = []
     for found in groups.values():
         row = found[0].row
+        base = base_slots(scene, row)
         texts = [swept_text(key, value) for key, value in list(row.swept.items())[:-1]]
         title = ", ".join([row.title, *texts])
         colour = style.BLACK if row.variant == scene.baseline else style.look(row.slots, base).colour

@@ -21,7 +21,6 @@ PLAIN = "#444444"
 
 def draw(scene: Scene) -> Page:
     """A grid of small panels in the study's order, with common axes."""
-    base = base_slots(scene)
     shown = [drawn for drawn in scene.drawn if scene.is_swept or drawn.row.variant != scene.baseline]
     tried = [drawn for drawn in shown or scene.drawn if drawn.row.is_tried]
     pairs = [(drawn, scene.reference(drawn.row)) for drawn in tried or shown]
@@ -44,7 +43,7 @@ def draw(scene: Scene) -> Page:
     for place, (drawn, beside) in enumerate(pairs):
         row, column = divmod(place, columns)
         left, top = LEFT + column * (width + GAP), tops[row] + heads[row]
-        look = _look(scene, drawn, base)
+        look = _look(scene, drawn)
         for line, (text, bold, colour) in enumerate(reversed(titles[place])):
             page.text(
                 left,
@@ -109,8 +108,8 @@ def _note(scene: Scene, reference: Drawn | None) -> str:
     return "Black: the baseline at the same point of the sweep." if scene.is_swept else ""
 
 
-def _look(scene: Scene, drawn: Drawn, base: style.Pieces) -> Look:
+def _look(scene: Scene, drawn: Drawn) -> Look:
     """Solid, as a line alone in its panel needs no dash; the baseline's own rows have the settings' colour."""
     if drawn.row.variant == scene.baseline:
         return Look(style.SETTINGS)
-    return Look(style.look(drawn.row.slots, base).colour)
+    return Look(style.look(drawn.row.slots, base_slots(scene, drawn.row)).colour)

@@ -265,8 +265,8 @@ def caption(scene: Scene, *sentences: str) -> str:
     if not _has_intervals(scene):
         interval = f"{n}: a single seed has no interval."
     general = (
-        f"{interval} Return: mean of the last {WINDOW} finished training episodes, on a grid of {len(scene.at)} "
-        f"steps. Budget: {scene.budget} environment steps per run."
+        f"{interval} Return: mean of the last {WINDOW} finished training episodes, at {len(scene.at)} evenly "
+        f"spaced steps. Budget: {scene.budget} environment steps per run."
     )
     return " ".join([general, *sentences])
 

@@ -209,5 +209,5 @@ def _look(scene: Scene, drawn: Drawn) -> Look:
     """The colour of the slot that the variant replaces; of the settings for the baseline's own rows."""
     if drawn.row.variant == scene.baseline:
         return Look(style.SETTINGS)
-    name = style.family(drawn.row.slots, base_slots(scene))
+    name = style.family(drawn.row.slots, base_slots(scene, drawn.row))
     return Look(style.FAMILIES.get(name, style.SETTINGS))

@@ -296,7 +296,7 @@ GRIDS = [
     ),
     bad("an empty sweep", "sweep.gamma", "empty", sweep={"gamma": []}),
     bad("a sweep without a list", "sweep.gamma", "expected a list", sweep={"gamma": 0.9}),
-    bad("a swept value twice", "sweep.gamma", "dqn@gamma=1.0", sweep={"gamma": [1, 1.0]}),
+    bad("a swept value twice", "sweep.gamma", "'dqn@gamma=1' and 'dqn@gamma=1.0'", sweep={"gamma": [1, 1.0]}),
     bad(
         "a swept number twice", "sweep.target.period", "dqn@target.period=5", sweep={"target.period": [5, 5]}
     ),

@@ -158,8 +158,12 @@ def test_every_mistake_is_told_with_the_nearest_format(tmp_path: Path, capsys: C
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_missing_or_strange_format_is_answered_with_all_of_them(whole: Path, capsys: Captured):
-    assert main(["export", str(whole)]) == 2
+def test_without_a_format_the_tidy_table_is_written_as_csv(whole: Path):
+    assert main(["export", str(whole)]) == 0
+    assert (whole / "export" / "csv" / "episodes.csv").exists()
+
+
+def test_a_strange_format_is_answered_with_all_of_them(whole: Path, capsys: Captured):
     assert export(whole, "zzz") == 2
     for line in capsys.readouterr().err.splitlines():
         assert "rliable, sb3, cleanrl, csv, parquet" in line

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ablations.variants import NAMED, plain
-from analysis.figures import layout, style
+from analysis.figures import layout, multiples, style, sweep
 from analysis.figures.data import Scene, scene
 from analysis.results import read
 from tests.analysis.made_up import make_study, row
@@ -121,6 +122,35 @@ def test_a_sweep_has_a_panel_per_variant_and_all_keys_but_the_last(tmp_path: Pat
     found = scene_of(make_study(tmp_path / "sweep", rows, seeds=1))
     assert [panel.title for panel in panels(found)] == ["DQN, buffer size 1000", "DQN, buffer size 5000"]
     assert [member.name for member in panels(found)[0].members] == ["period 10", "period 50", "period 200"]
+
+
+def test_two_swept_keys_of_one_name_are_told_apart(tmp_path: Path):
+    rows = [
+        row("dueling", {"hidden": [8], "head.hidden": hidden, "target.period": 10})
+        for hidden in ([], [64, 64])
+    ]
+    found = scene_of(make_study(tmp_path / "widths", rows, seeds=1))
+    names = [drawn.row.name for drawn in found.drawn]
+    assert names == [
+        "Dueling, hidden 8, head hidden none, period 10",
+        "Dueling, hidden 8, head hidden 64x64, period 10",
+    ]
+
+
+@pytest.mark.parametrize("keys", [("hidden", "target.period"), ("target.period", "hidden")])
+def test_a_sweep_through_the_baselines_pieces_leaves_a_variant_its_slots_colour(
+    keys: tuple[str, str], tmp_path: Path
+):
+    values: dict[str, list[Any]] = {"hidden": [[8], [16]], "target.period": [10, 50]}
+    points = list(product(*(values[key] for key in keys)))
+    rows = [row(name, dict(zip(keys, point, strict=True))) for name in ("dqn", "double") for point in points]
+    found = scene_of(make_study(tmp_path / "periods", rows, seeds=1))
+    double = [drawn for drawn in found.drawn if drawn.row.variant == "double"]
+    assert len(double) == 4
+    green = {style.FAMILIES["bootstrap"]}
+    assert {multiples._look(found, drawn).colour for drawn in double} == green
+    assert {sweep._look(found, drawn).colour for drawn in double} == green
+    assert {panel.colour for panel in panels(found) if panel.title.startswith("Double")} == green
 
 
 def test_a_swept_row_is_compared_with_the_baseline_at_the_same_point(tmp_path: Path):

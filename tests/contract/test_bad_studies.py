@@ -215,6 +215,7 @@ COMMAND_LINES = [
     (["run", "tiny.toml", "--jobs", "0"], ["--jobs"]),
     (["run", "tiny.toml", "--jobs", "-1"], ["--jobs"]),
     (["run", "tiny.toml", "--jobs", "9999999999"], ["--jobs"]),
+    (["run", "tiny.toml", "--lanes", "0"], ["--lanes"]),
     (["run", "tiny.toml", "--variants", "dnq"], ["--variants", "dnq", "dqn"]),
     (["plan", "tiny.toml", "--variants", "dnq"], ["--variants", "dnq", "dqn"]),
     (["run", "tiny.toml", "--envs", "CartPol-v1"], ["--envs", "CartPol-v1", "CartPole-v1"]),

@@ -425,6 +425,16 @@ def test_series_are_the_same_bits_with_other_jobs_rows_reversed_and_fewer_seeds(
     assert {run: again[run] for run in shared} == {run: wide[run] for run in shared}
 
 
+def test_lanes_says_how_many_seeds_train_together_and_changes_no_bit(finished: Path, tmp_path: Path) -> None:
+    write_study(tmp_path, {"seeds": 3})
+    assert_answered(ablations("plan", "tiny.toml", "--lanes", "2", cwd=tmp_path), 0)
+    assert_answered(ablations("run", "tiny.toml", "--lanes", "2", "--jobs", "1", cwd=tmp_path), 0)
+    results = tmp_path / "results" / "tiny"
+    assert sorted(manifest_of(results, run)["lanes"] for run in runs_in(results)) == [1, 2, 2]
+    wide, series = episodes_bytes(finished / "results" / "tiny"), episodes_bytes(results)
+    assert series == {run: wide[run] for run in series}
+
+
 def test_how_often_to_checkpoint_is_no_part_of_the_key(copied: Path) -> None:
     results = copied / "results" / "tiny"
     before = fingerprint(results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -194,6 +195,18 @@ def test_runs_that_diverge_act_to_the_end_of_their_budget_and_stand(tmp_path: Pa
     lines = (results / "tables" / "summary.csv").read_text(encoding="utf-8").splitlines()
     column = lines[0].split(",").index("diverged")
     assert [line.split(",")[column] for line in lines[1:]] == ["2", "2"]
+
+
+def test_a_run_whose_last_update_takes_its_parameters_out_of_range_has_diverged(tmp_path: Path) -> None:
+    settings = {"learning_rate": 1e39, "learning_starts": 300, "total_timesteps": 300}
+    write_study(tmp_path, {"seeds": 1}, settings, tables="[record]\nweights = true\n")
+    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path), 0)
+    results = tmp_path / "results" / "tiny"
+    (run,) = runs_in(results)
+    with np.load(results / run["path"] / "weights.npz", allow_pickle=False) as weights:
+        assert not all(np.isfinite(weights[name]).all() for name in weights)
+    manifest = manifest_of(results, run)
+    assert (manifest["status"], manifest["diverged_at"]) == ("diverged", 300)
 
 
 @pytest.mark.parametrize("env_id", ["brokenenv:NoReward-v0", "brokenenv:LateNoReward-v0"])
