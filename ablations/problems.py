@@ -86,3 +86,8 @@ def few(names: Iterable[str], most: int = 4) -> str:
     if len(distinct) <= most:
         return ", ".join(distinct)
     return f"{', '.join(distinct[: most - 1])} and {len(distinct) - most + 1} more"
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 run``, ``1,200 runs``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -10,7 +10,7 @@ from ablations import asked, families, grid, resumable
 from ablations.asked import Asked
 from ablations.cli.speech import say, table, together
 from ablations.matrix import COLUMNS, by_environment, caveats, component_matrix
-from ablations.problems import few
+from ablations.problems import counted, few
 from ablations.resumable import Resumable
 from ablations.store import Standing
 from ablations.study import Run, Study
@@ -50,7 +50,7 @@ def main(arguments: Namespace) -> int:
     begun, _ = resumable.look(study, wanted.folder, to_do)
     resumed = f", {len(begun.steps)} of them from checkpoints" if begun.steps else ""
     done = len(wanted.chosen) - len(to_do)
-    say(f"{len(wanted.chosen)} runs asked for: {done} done, {len(to_do)} to do{resumed}")
+    say(f"{counted(len(wanted.chosen), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
     say(f"estimate: {_estimate(wanted, to_do, begun) if to_do else '0 seconds, 0 kB on disk'}")
     return 0
 
@@ -93,7 +93,7 @@ def _too_few_seeds(study: Study) -> list[str]:
         return []
     enough = next(n for n in range(seeds, 64) if smallest_holm_p(comparisons, n) < ALPHA)
     return [
-        f"with {seeds} seeds and {comparisons} comparisons the smallest Holm-corrected p is "
+        f"with {counted(seeds, 'seed')} and {counted(comparisons, 'comparison')} the smallest Holm-corrected p is "
         f"{smallest_holm_p(comparisons, seeds):.2g}: nothing can be called different below {enough} seeds"
     ]
 
@@ -106,14 +106,14 @@ def _estimate(wanted: Asked, to_do: list[Run], begun: Resumable) -> str:
     seconds = sum(begun.ahead(run) * cost[run.env_id, run.label] for run in to_do) / jobs
     disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps
     return (
-        f"{_duration(seconds)} with {jobs} job{'s' if jobs > 1 else ''} "
+        f"{_duration(seconds)} with {counted(jobs, 'job')} "
         f"(from a short measurement on this machine), {_size(disk)} on disk"
     )
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"about {max(1, round(seconds))} seconds"
+        return f"about {counted(max(1, round(seconds)), 'second')}"
     if seconds < 5400:
         return f"about {round(seconds / 60)} minutes"
     return f"about {seconds / 3600:.1f} hours ({round(seconds / 60)} minutes)"
