@@ -1,7 +1,7 @@
 """Every law holds for every engine family that works here.
 
-Where there are several, the quick tests hold the best one to all laws and the others to the oracle and to equal bits;
-the slower suite holds the others to all of them.
+Where there are several, the quick tests hold the best one to all laws and the others to equal bits and, for each named
+variant, to the oracle; the slower suite holds the others to all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ablations import families
 
 from . import worlds
 
-ALWAYS = ("test_oracle", "test_bit_identity")
+ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook")
 
 
 @pytest.fixture(autouse=True, params=families.available())
@@ -28,5 +28,6 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     best = families.available()[0]
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if parameters.get("family", best) != best and item.path.stem not in ALWAYS:
+        always = any(name in item.nodeid for name in ALWAYS)
+        if parameters.get("family", best) != best and not always:
             item.add_marker(pytest.mark.slow)
