@@ -22,7 +22,7 @@ def main() -> None:
         for family in FAMILIES:
             run_undisturbed(place / family, family)
         whole = {family: undisturbed(place / family, family) for family in FAMILIES}
-        storm = Storm(place, whole, asked.kills, asked.seed, lambda text: print(text, flush=True))
+        storm = Storm(place, whole, asked.kills, asked.seed, lambda text: print(text, flush=True), damages=3)
         counts = storm.rage()
     print(f"seed {asked.seed}, {time.monotonic() - started:.0f} seconds")
     print("\n".join(counts.lines()))

@@ -20,7 +20,10 @@ from pathlib import Path
 
 from tests.contract.outside import ablations, assert_answered, manifest_of
 
+from .damage import damage
 from .grounds import (
+    FINAL,
+    RUN,
     Undisturbed,
     assert_complete,
     assert_sound,
@@ -106,8 +109,10 @@ class Storm:
         kills: int,
         seed: int,
         say: Callable[[str], None] = lambda text: None,
+        damages: int = 0,  # files to damage in each study that has come to its end
     ) -> None:
         self.place, self.whole, self.kills, self.seed, self.say = place, whole, kills, seed, say
+        self.damages = damages
         self.dice = random.Random(seed)
         self.deck: list[str] = []  # whom to strike; one who could not be struck stays
         self.counts = Counts()
@@ -157,6 +162,22 @@ class Storm:
         self.counts.seen["studies that ended as undisturbed"] += 1
         resumed = [manifest_of(results, run)["checkpoints"]["resumed_at"] > 0 for run in whole.runs]
         self.counts.seen["results that come from a checkpoint"] += sum(resumed)
+        if self.damages:
+            self._damage(folder, results, whole)
+
+    def _damage(self, folder: Path, results: Path, whole: Undisturbed) -> None:
+        """Damage files of a finished study, each of another run, and see that they are found and made good."""
+        told = {}
+        for run in self.dice.sample(whole.runs, self.damages):
+            path = results / run["path"] / self.dice.choice(sorted(FINAL))
+            told[run["path"]] = damage(path, self.dice)
+        told["study.json"] = damage(results / "study.json", self.dice)
+        answer = ablations(*RUN, cwd=folder)
+        assert_answered(answer, 0)
+        for path, how in told.items():
+            assert f"{path}: " in answer.stderr, how
+        assert_complete(results, whole)
+        self.counts.seen["files damaged, found and made again"] += len(told)
 
     def _one_driver(self, folder: Path, results: Path, output: Path) -> bool:
         """One call of the command line and what strikes it; whether the study is complete."""
