@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +53,19 @@ def _read(pid: int) -> tuple[int, Member] | None:
 
 def server_of(driver: int) -> int | None:
     """The fork server that a driver has started, if it has."""
-    for member in members(driver):
-        if member.parent == driver and b"forkserver" in _command(member.pid):
-            return member.pid
-    return None
+    return _server_among(members(driver), driver)
+
+
+def _server_among(living: Sequence[Member], driver: int) -> int | None:
+    served = (each.pid for each in living if each.parent == driver and b"forkserver" in _command(each.pid))
+    return next(served, None)
 
 
 def workers_of(driver: int) -> list[int]:
     """The workers that a driver's fork server has started."""
-    server = server_of(driver)
-    return [] if server is None else [member.pid for member in members(driver) if member.parent == server]
+    living = members(driver)
+    server = _server_among(living, driver)
+    return [] if server is None else [member.pid for member in living if member.parent == server]
 
 
 def _command(pid: int) -> bytes:

@@ -7,6 +7,7 @@ end is compared with the undisturbed one, and the next is begun.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -45,7 +46,8 @@ from .session import (
 
 PATIENCE_SECONDS = 240.0
 """How long a phase may be waited for on a busy machine before it counts as a hang."""
-POLL_SECONDS = 0.001
+POLL_SECONDS = {"starting": 0.02, "training": 0.02, "saving": 0.001, "committing": 0.003}
+"""Between two looks: who waits must not take the time of those it waits for."""
 MOST_DRIVERS = 60
 """Of one study: kills are bounded, so are its drivers."""
 
@@ -257,7 +259,7 @@ def reached(process: subprocess.Popen[bytes], results: Path, moment: Moment) -> 
         if at_work is not None:
             break
         assert time.monotonic() < deadline, f"waited in vain for: {moment}"
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS[moment.phase])
     time.sleep(moment.delay)
     if moment.victim == "driver":
         return process.pid
@@ -286,5 +288,6 @@ def _at_work(driver: int, results: Path, moment: Moment) -> int | None:
 
 def _writer_in(folder: Path, driver: int) -> int | None:
     """Who of a driver's session writes a file below this folder now; a temporary name ends in its writer."""
-    writers = (int(path.name.split(".")[-2]) for path in folder.rglob(".*.part"))
+    names = (name for _, _, files in os.walk(folder) for name in files if name.endswith(".part"))
+    writers = (int(name.split(".")[-2]) for name in names)
     return next((pid for pid in writers if lives(pid, driver)), None)

@@ -116,7 +116,7 @@ def test_a_signal_ends_workers_that_refuse_within_five_seconds(
         assert process.returncode == code
         assert f"{word}: what is finished is kept" in said(tmp_path)
         assert "Traceback" not in said(tmp_path)
-        assert members(process.pid) == []
+        assert_none_left(process.pid)
     assert committed(tmp_path / "results" / "tiny") == set()
 
 

@@ -16,7 +16,7 @@ from tests.contract.outside import (
 )
 
 from .grounds import ended_by, start
-from .session import members
+from .session import assert_none_left
 
 # Until the file `mended` lies beside it, its step 1500 goes wrong: later than the random policy and the self-test come.
 ODD = """
@@ -89,7 +89,7 @@ def test_workers_that_go_wrong_cost_their_own_run_and_the_next_call_gives_what_w
     process = start(tmp_path, tmp_path / "output", words)
     try:
         assert process.wait(240) == 1, (tmp_path / "output").read_text()
-        assert members(process.pid) == []
+        assert_none_left(process.pid)
     finally:
         ended_by(process)
     assert "Traceback" not in (tmp_path / "output").read_text(encoding="utf-8")
