@@ -28,15 +28,14 @@ def assert_told(answer: Answer, results: Path) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("seed", [0, 1])
 def test_a_disk_that_is_full_after_any_number_of_files_costs_nothing_that_is_finished(
-    seed: int, whole: Whole, tmp_path: Path
+    whole: Whole, tmp_path: Path
 ) -> None:
-    dice = random.Random(seed)
+    dice = random.Random(0)
     results = lay_out(tmp_path, "auto")
     inject(tmp_path, FULL_DISK)
     # Study.json and the lock take the driver's first; a run takes ten, a file and its folder each.
-    for left in (0, 2, *sorted(dice.sample(range(3, 20), 3))):
+    for left in (0, 2, *sorted(dice.sample(range(3, 20), 2))):
         answer = ablations(*RUN, cwd=tmp_path, DISK_LEFT=str(left))
         assert_told(answer, results)
         assert_sound(results, whole("auto"))
@@ -76,7 +75,7 @@ def test_a_small_disk_takes_what_it_can_and_a_bigger_one_the_rest(
     dice = random.Random(0)
     results = lay_out(tmp_path, "auto")
     refused = 0
-    for size in sorted(dice.sample(range(40, 200, 4), 4)):
+    for size in sorted(dice.sample(range(40, 160, 4), 2)):
         small_disk(f"{size}k")
         answer = ablations(*RUN, cwd=tmp_path)
         assert answer.returncode in (0, 1)
