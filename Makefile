@@ -10,6 +10,8 @@ SEEDS ?=
 STEPS ?=
 PUREJAXRL ?=
 JSON ?=
+KILLS ?= 200
+STORM ?= 0
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q --numprocesses auto --maxprocesses 8
@@ -19,7 +21,7 @@ FIND_FOLDER = folder=$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help ablate smoke figures report test check lint slow sanitize bench bench-peers clean setup
+.PHONY: help ablate smoke figures report test check lint slow faults soak sanitize bench bench-peers clean setup
 
 help: ## this list
 	@echo 'Targets:'
@@ -31,6 +33,7 @@ help: ## this list
 	@echo '  JOBS=$(JOBS)  processes at a time; empty: as many as there are cores'
 	@echo '  SEEDS=$(SEEDS)  STEPS=$(STEPS)  seeds (0 to N-1) and environment steps per run; empty: as the study says'
 	@echo '  PUREJAXRL=$(PUREJAXRL)  JSON=$(JSON)  for bench-peers: a checkout of PureJaxRL, and a file for the numbers'
+	@echo '  KILLS=$(KILLS)  STORM=$(STORM)  for soak: how many kills, and the seed of their moments'
 	@echo '  PYTHON=$(PYTHON)  the Python to build .venv with, 3.11 or newer'
 	@echo '  TORCH_INDEX=$(TORCH_INDEX)  asked for torch first, for five seconds'
 
@@ -58,7 +61,7 @@ report: setup ## write the report of a study that has been run
 test: setup ## the tests, in under five minutes
 	@$(PYTEST) -m 'not slow and not faults'
 
-check: lint test slow sanitize ## what CI runs: lint, format, types, the tests, the slower tests
+check: lint test slow faults sanitize ## what CI runs: lint, format, types, the tests, the slower tests, faults
 
 lint: setup ## ruff and mypy alone
 	@.venv/bin/ruff check .
@@ -67,6 +70,12 @@ lint: setup ## ruff and mypy alone
 
 slow: setup ## the slower tests alone
 	@$(PYTEST) -m 'slow and not faults' || [ $$? -eq 5 ] # 5: no test carries the mark
+
+faults: setup ## kills, signals, full disks, damaged files: the tests that break things on purpose
+	@$(PYTEST) -m faults
+
+soak: setup ## the long storm: KILLS=200 kills of drivers, workers and fork servers, and their counts
+	@$(PY) -m tests.faults.soak --kills '$(KILLS)' --seed '$(STORM)'
 
 sanitize: setup ## the compiled engine's tests under address and undefined-behaviour sanitisers
 	@sh scripts/sanitize.sh $(PY)

@@ -32,7 +32,8 @@ class Told:
         self.inner, self.path = inner, folder / ".grid" / FILE
         self.lock = threading.Lock()
         self.total = self.done = 0
-        self.started = self.due = 0.0
+        self.started = 0.0
+        self.due = 0.0  # by a clock that nobody sets
 
     def start(self, total_steps: int, text: str) -> None:
         with self.lock:
@@ -57,11 +58,11 @@ class Told:
     def _write(self) -> None:
         """Now and then; whoever calls meanwhile goes on."""
         with self.lock:
-            now = time.time()
+            now = time.monotonic()
             if now < self.due:
                 return
             self.due = now + WRITE_SECONDS
-            facts = {"total": self.total, "done": self.done, "started": self.started, "at": now}
+            facts = {"total": self.total, "done": self.done, "started": self.started, "at": time.time()}
         with suppress(OSError):  # it is for looking only
             store.write_atomic(self.path, json.dumps(facts).encode("ascii"))
 

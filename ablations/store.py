@@ -30,10 +30,10 @@ from ablations.digests import series_sha256 as series_sha256
 
 SCHEMA_VERSION = 2
 """Of manifests. What earlier versions wrote is read through ``ablations.upgrades``."""
-STUDY_VERSION = 1
+STUDY_VERSION = 2
 """Of study.json."""
 SIGNED_SINCE = 2
-"""The first version of manifests that carry their own digest."""
+"""The first version of manifests, and of study.json, that carries its own digest."""
 ALGORITHM_VERSION = 1
 """Raised whenever the same configuration would give other numbers than before; it is part of every key."""
 
@@ -43,6 +43,7 @@ MANIFEST = "manifest.json"
 WEIGHTS = "weights.npz"
 STUDY = "study.json"
 SIGNATURE = "manifest_sha256"
+STUDY_SIGNATURE = "study_sha256"
 
 Array = npt.NDArray[Any]
 
@@ -215,7 +216,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 def write_study(folder: Path, study: Mapping[str, Any]) -> None:
     """Store the resolved study; an equal file is left untouched."""
-    data = _indented(study)
+    data = _with_digest(study, STUDY_SIGNATURE)
     path = folder / STUDY
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)
@@ -258,9 +259,14 @@ def commit(run_dir: Path, contents: Mapping[str, bytes], manifest: bytes) -> Non
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     """The text of a manifest, which ends in the sha256 of the text that it would be without that entry."""
-    unsigned = {name: value for name, value in manifest.items() if name != SIGNATURE}
+    return _with_digest(manifest, SIGNATURE)
+
+
+def _with_digest(document: Mapping[str, Any], entry: str) -> bytes:
+    """The text of a document whose last entry is the sha256 of the text without it."""
+    unsigned = {name: value for name, value in document.items() if name != entry}
     digest = hashlib.sha256(_indented(unsigned)).hexdigest()
-    return _indented({**unsigned, SIGNATURE: digest})
+    return _indented({**unsigned, entry: digest})
 
 
 def _indented(document: Mapping[str, Any]) -> bytes:
@@ -295,14 +301,16 @@ def tabulate(
 
 def read_study(folder: Path) -> dict[str, Any]:
     """The resolved study of a results folder. Raises FileNotFoundError or Damaged."""
-    stored, _ = _read_json(folder / STUDY)
+    stored, data = _read_json(folder / STUDY)
     study = upgrades.upgraded(stored, STUDY_VERSION, upgrades.STUDY)
     if study is None:
         raise Damaged(_unknown_schema(stored))
+    if stored["schema_version"] >= SIGNED_SINCE and not _signed(stored, data, STUDY_SIGNATURE):
+        raise Damaged("the file does not match its own digest")
     problem = _study_problem(study)
     if problem:
         raise Damaged(problem)
-    return study
+    return {name: value for name, value in study.items() if name != STUDY_SIGNATURE}
 
 
 _ENTRIES: dict[str, dict[str, type]] = {
@@ -420,7 +428,7 @@ def _standing(
     manifest = upgrades.upgraded(stored, SCHEMA_VERSION, upgrades.MANIFEST)
     if manifest is None:
         return Standing("damaged", _unknown_schema(stored))
-    if stored["schema_version"] >= SIGNED_SINCE and not _signed(stored, data):
+    if stored["schema_version"] >= SIGNED_SINCE and not _signed(stored, data, SIGNATURE):
         return Standing("damaged", "the manifest does not match its own digest", manifest)
     reason = _why_not(manifest, key, file_problem)
     if reason:
@@ -475,10 +483,10 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _signed(manifest: Mapping[str, Any], data: bytes) -> bool:
+def _signed(document: Mapping[str, Any], data: bytes, entry: str) -> bool:
     """Is this text, to the byte, what its entries would be written as, their digest included?"""
     try:
-        return data == manifest_bytes(manifest)
+        return data == _with_digest(document, entry)
     except (ValueError, RecursionError):
         return False
 

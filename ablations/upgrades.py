@@ -17,8 +17,13 @@ def manifest_1_to_2(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "schema_version": 2}
 
 
+def study_1_to_2(study: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 added ``study_sha256``, by which study.json vouches for itself; one of version 1 can't."""
+    return {**study, "schema_version": 2}
+
+
 MANIFEST: Upgrades = {1: manifest_1_to_2}
-STUDY: Upgrades = {}
+STUDY: Upgrades = {1: study_1_to_2}
 
 
 def upgraded(document: dict[str, Any], version: int, upgrades: Upgrades) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ablations.engines import Ended, Means, Note, Status, Task
+from ablations.engines import Ended, Means, Note, Status, Task, lifeline
 from ablations.engines.worker import main
 from ablations.store import env_folder
 
@@ -64,6 +64,7 @@ class LocalEngine:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
+        os.environ[lifeline.DRIVER] = str(os.getpid())
         resource_tracker.ensure_running()  # before, as it unblocks what is blocked
         with _deaf_to_ctrl_c(), hidden_main():
             forkserver.ensure_running()

@@ -6,11 +6,17 @@ import atexit
 import gc
 import os
 
-import pandas  # noqa: F401  (pyarrow imports it when it makes its first table)
+from ablations.engines import lifeline
 
-import ablations.cohort
-import ablations.engines.worker
-import ablations.random_policy  # noqa: F401
+# Until all is imported, which takes seconds, the server does not look whether its driver lives. The thread that has
+# started it waits for it meanwhile, and may end later.
+lifeline.hold(lifeline.driver())
+
+import pandas  # noqa: E402, F401  (pyarrow imports it when it makes its first table)
+
+import ablations.cohort  # noqa: E402
+import ablations.engines.worker  # noqa: E402
+import ablations.random_policy  # noqa: E402
 
 # The server ends when the driver has gone, and its workers end with it: no time may be lost in taking torch apart.
 atexit.register(os._exit, 0)
@@ -18,3 +24,5 @@ atexit.register(os._exit, 0)
 # What is imported stays: the workers' garbage collectors need not look through it again and again.
 gc.collect()
 gc.freeze()
+ablations.engines.worker.server = os.getpid()
+lifeline.let_go()

@@ -5,7 +5,6 @@ Imports no torch by itself: the driver names this module, too. The fork server h
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import json
 import os
@@ -18,10 +17,12 @@ from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
+from ablations.engines import lifeline
 from ablations.store import Unwritten
 
 BEAT_SECONDS = 0.3
-PR_SET_PDEATHSIG = 1
+server: int | None = None
+"""The process id of our fork server, which sets it; a worker inherits it."""
 
 
 def main(task_json: str, connection: Connection, log: str) -> None:
@@ -92,8 +93,7 @@ def _end_with_driver() -> None:
     that has not let go of it.
     """
     threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    lifeline.hold(server)
     served = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_alive_fd", None)
     if served is not None:
         os.close(served)

@@ -284,10 +284,11 @@ def finished(trained, here):
     return here / "results" / "mine"
 
 
-def edit_json(path: Path, change) -> None:
-    stored = json.loads(path.read_text())
+def edit_study(folder: Path, change) -> None:
+    """Change study.json and have it vouch for the change."""
+    stored = store.read_study(folder)
     change(stored)
-    path.write_text(json.dumps(stored))
+    store.write_study(folder, stored)
 
 
 def edit_manifest(run_dir: Path, change) -> None:
@@ -343,7 +344,7 @@ def test_a_study_never_run_and_a_damaged_study_file_are_told_and_exit_1(said, he
 
 
 def test_verify_finds_a_configuration_that_study_json_does_not_have(said, finished):
-    edit_json(finished / "study.json", lambda stored: stored["rows"][0]["settings"].update(gamma=0.5))
+    edit_study(finished, lambda stored: stored["rows"][0]["settings"].update(gamma=0.5))
     code, out, _ = said("verify", "mine.toml")
     assert code == 1
     assert "differ in settings.gamma" in out
@@ -359,7 +360,7 @@ def test_verify_finds_a_series_that_is_not_the_manifests(said, finished):
 
 
 def test_verify_finds_an_edited_key_of_study_json(said, finished):
-    edit_json(finished / "study.json", lambda stored: stored["runs"][0].update(key="0" * 12))
+    edit_study(finished, lambda stored: stored["runs"][0].update(key="0" * 12))
     code, out, _ = said("verify", "mine.toml")
     assert code == 1
     assert "has the key" in out
@@ -379,8 +380,8 @@ def test_verify_counts_a_failed_attempt_and_says_why(said, finished):
 
 
 def test_runs_not_made_yet_do_not_fail_verification(said, finished):
-    edit_json(
-        finished / "study.json",
+    edit_study(
+        finished,
         lambda stored: stored["runs"].append({**stored["runs"][0], "path": "runs/x/y/z"}),
     )
     code, out, _ = said("verify", "mine.toml")
@@ -389,7 +390,7 @@ def test_runs_not_made_yet_do_not_fail_verification(said, finished):
 
 
 def test_a_stored_engine_that_this_version_lacks_is_bad_input(said, finished):
-    edit_json(finished / "study.json", lambda stored: stored.update(engine="cuda"))
+    edit_study(finished, lambda stored: stored.update(engine="cuda"))
     assert "engine 'cuda'" in refused(said, "run", "mine.toml")[0]
 
 

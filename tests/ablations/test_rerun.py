@@ -131,7 +131,7 @@ def test_a_run_of_another_algorithm_version_is_not_repeated_and_told(said: Said,
     run["path"] = store.run_path(run["env_id"], run["label"], run["seed"], run["key"])
     old.rename(stored / run["path"])
     committed_anew(stored / run["path"], config=config, key=run["key"])
-    (stored / "study.json").write_text(json.dumps(study))
+    store.write_study(stored, study)
     code, out = said("verify", "again.toml", "--rerun", "4")
     assert code == 0
     (line,) = [line for line in out.splitlines() if run["key"] in line]
@@ -142,7 +142,7 @@ def test_a_run_of_another_algorithm_version_is_not_repeated_and_told(said: Said,
 def test_an_edited_score_of_the_random_policy_fails(said: Said, stored: Path) -> None:
     study = json.loads((stored / "study.json").read_text())
     study["environments"][0]["random_policy"]["mean_return"] += 1
-    (stored / "study.json").write_text(json.dumps(study))
+    store.write_study(stored, study)
     code, out = said("verify", "again.toml", "--rerun", "1")
     assert code == 1
     assert "random policy of CartPole-v1" in next(line for line in out.splitlines() if "FAILS" in line)
@@ -160,7 +160,7 @@ def test_a_stored_module_that_the_study_does_not_name_is_never_imported(said: Sa
     old.rename(stored / run["path"])
     committed_anew(stored / run["path"], config=config, key=run["key"])
     study["environments"].append({**study["environments"][0], "env_id": "evil:World-v0"})
-    (stored / "study.json").write_text(json.dumps(study))
+    store.write_study(stored, study)
     said("verify", "again.toml", "--rerun", "4")
     assert not Path("imported").exists()
 

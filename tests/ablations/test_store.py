@@ -301,12 +301,33 @@ def test_only_temporary_files_of_ours_count_as_leftovers(tmp_path: Path) -> None
 
 
 def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
-    study = {"schema_version": 1, "rows": [], "runs": []}
+    study = {"schema_version": store.STUDY_VERSION, "rows": [], "runs": []}
     store.write_study(tmp_path, study)
     before = (tmp_path / "study.json").stat().st_mtime_ns
     store.write_study(tmp_path, study)
     assert (tmp_path / "study.json").stat().st_mtime_ns == before
     assert store.read_study(tmp_path) == study
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_any_one_flipped_bit_of_a_study_file_is_damage(tmp_path: Path, bit: int) -> None:
+    score = {"episodes": 100, "mean_return": 22.16, "std_return": 11.5}
+    environments = [{"env_id": "E-v0", "args": {}, "random_policy": score}]
+    study = {"schema_version": store.STUDY_VERSION, "rows": [], "runs": [], "environments": environments}
+    store.write_study(tmp_path, study)
+    assert store.read_study(tmp_path) == study
+    data = (tmp_path / "study.json").read_bytes()
+    for place in range(len(data)):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << bit
+        (tmp_path / "study.json").write_bytes(flipped)
+        with pytest.raises(store.Damaged):
+            store.read_study(tmp_path)
+
+
+def test_a_study_file_of_the_version_that_had_no_digest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text('{"schema_version": 1, "runs": [], "rows": []}')
+    assert store.read_study(tmp_path)["schema_version"] == store.STUDY_VERSION
 
 
 @pytest.mark.parametrize(
@@ -316,6 +337,7 @@ def test_an_equal_study_file_is_left_untouched(tmp_path: Path) -> None:
         "{}",
         "[]",
         '{"schema_version": 2, "runs": [], "rows": []}',
+        '{"schema_version": 3, "runs": [], "rows": []}',
         '{"schema_version": 1}',
         '{"schema_version": true, "runs": [], "rows": []}',
         '{"schema_version": 1, "runs": [3], "rows": []}',

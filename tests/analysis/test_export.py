@@ -40,7 +40,7 @@ def edit_study(folder: Path, **by_env: dict[str, Any]) -> None:
     study = json.loads((folder / "study.json").read_text())
     for environment in study["environments"]:
         environment.update(by_env.get(environment["env_id"][:3], {}))
-    (folder / "study.json").write_text(json.dumps(study))
+    store.write_study(folder, study)
 
 
 def record(folder: Path, kind: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_a_smaller_export_leaves_no_old_run_behind_and_keeps_what_was_changed(pa
     (out / "mine.txt").write_text("mine")
     study = json.loads((partly / "study.json").read_text())
     study["runs"] = [run for run in study["runs"] if run["label"] == "dqn"]
-    (partly / "study.json").write_text(json.dumps(study))
+    store.write_study(partly, study)
     assert export(partly, "sb3") == 0
     left = {name for name in content(out) if "double" in name or name == "mine.txt"}
     assert left == {changed.relative_to(out).as_posix(), "mine.txt"}

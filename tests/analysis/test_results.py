@@ -60,7 +60,7 @@ def test_a_flipped_byte_makes_a_run_damaged_and_leaves_it_out(small_study: Path)
 def test_runs_that_the_study_does_not_list_are_named_and_not_read(small_study: Path):
     study = json.loads((small_study / "study.json").read_text())
     gone = study["runs"].pop()
-    (small_study / "study.json").write_text(json.dumps(study))
+    store.write_study(small_study, study)
     results = read(small_study)
     assert results.strangers == (gone["path"],)
     assert gone["path"] not in {run.path for run in results.runs}

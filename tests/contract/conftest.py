@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from .once import once
 from .outside import SLOW_SOFT, ablations, assert_answered, write_study
 
 SWEPT = '[sweep]\nhidden = [[8], [8, 8]]\n"target.period" = [5, 50]\n'
@@ -20,20 +18,6 @@ target = ["none", "hard"]
 bootstrap = ["max", "double"]
 head = ["linear"]
 """
-
-
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that `make` filled: by the first process that asks, for all of them."""
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder = base / f"contract-{name}"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "made").exists():
-            folder.mkdir(exist_ok=True)
-            make(folder)
-            (folder / "made").touch()
-    return folder
 
 
 def train(folder: Path) -> None:

@@ -63,6 +63,8 @@ def test_help_names_every_variable_and_its_value():
         "RESULTS=results",
         "PUREJAXRL=",
         "JSON=",
+        "KILLS=200",
+        "STORM=0",
         "PYTHON=",
         "TORCH_INDEX=http",
     ):

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from .outside import (
+from tests.contract.outside import (
     ablations,
     assert_answered,
     assert_refused,
     committed,
     manifest_of,
     runs_in,
-    surroundings,
     write_study,
 )
+
+from .grounds import ended_by, start
+from .session import assert_none_left, members
 
 # Once the file `stuck` lies beside it, a step never ends; the interpreter is let go or kept.
 STUCK = """
@@ -69,58 +68,40 @@ def stuck_study(folder: Path, how: str, seeds: int = 1) -> None:
 
 
 @contextmanager
-def stuck_run(folder: Path, how: str) -> Iterator[subprocess.Popen[str]]:
+def stuck_run(folder: Path, how: str) -> Iterator[subprocess.Popen[bytes]]:
     """A `run` whose only worker is stuck and deaf to SIGTERM, in a session of its own."""
     stuck_study(folder, how)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ablations", "run", "tiny.toml", "--jobs", "1"],
-        cwd=folder,
-        env=surroundings(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
+    process = start(folder, folder / "output", ("run", "tiny.toml", "--jobs", "1"))
     try:
         deadline = time.monotonic() + 90
         while not (folder / "reached").exists():
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, said(folder)
             assert time.monotonic() < deadline
             time.sleep(0.05)
         time.sleep(0.3)
         yield process
     finally:
-        if session(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        ended_by(process)
 
 
-def session(leader: int) -> list[int]:
-    """The living processes of a session."""
-    listed = subprocess.run(["ps", "-eo", "pid,sid,stat"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split() for line in listed.splitlines()[1:]]
-    return [int(pid) for pid, sid, stat in rows if int(sid) == leader and not stat.startswith("Z")]
+def said(folder: Path) -> str:
+    return (folder / "output").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("how", ["sleep", "keep the interpreter"])
 def test_workers_are_gone_within_two_seconds_of_a_killed_driver(how: str, tmp_path: Path) -> None:
     with stuck_run(tmp_path, how) as process:
-        assert len(session(process.pid)) >= 3
+        assert len(members(process.pid)) >= 3
         process.kill()
         process.wait()
-        ended = time.monotonic()
-        while session(process.pid):
-            assert time.monotonic() - ended < 2 or len(session(process.pid)) == 0
-            time.sleep(0.02)
+        assert_none_left(process.pid)
     # Its lock blocks nobody, and the same command does what was left.
     (tmp_path / "stuck").unlink()
     assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path), 0)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
@@ -130,12 +111,12 @@ def test_a_signal_ends_workers_that_refuse_within_five_seconds(
     with stuck_run(tmp_path, "sleep") as process:
         started = time.monotonic()
         process.send_signal(signum)
-        output = process.communicate(timeout=20)[0]
+        process.wait(timeout=20)
         assert time.monotonic() - started < 5
         assert process.returncode == code
-        assert f"{word}: what is finished is kept" in output
-        assert "Traceback" not in output
-        assert session(process.pid) == []
+        assert f"{word}: what is finished is kept" in said(tmp_path)
+        assert "Traceback" not in said(tmp_path)
+        assert_none_left(process.pid)
     assert committed(tmp_path / "results" / "tiny") == set()
 
 
@@ -145,13 +126,13 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
         time.sleep(0.2)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=20)[0]
+        process.wait(timeout=20)
         assert time.monotonic() - started < 1
         assert process.returncode == 130
-        assert "Traceback" not in output
+        assert "Traceback" not in said(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_cohort_that_hangs_loses_only_the_runs_that_hang_and_the_next_run_tries_them_again(
     tmp_path: Path,
 ) -> None:
