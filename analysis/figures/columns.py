@@ -19,9 +19,7 @@ from analysis.figures.parts import named
 from analysis.figures.style import ALERT, BASELINE
 from analysis.intervals import curve_interval, generator
 from analysis.metrics import Floats, Ints
-
-LARGEST = float(np.finfo(np.float32).max)
-"""What a value beyond single precision counts as, lest its run drop out of a mean."""
+from analysis.metrics.values import LARGEST
 
 LEFT = 0.5
 GAP = 0.5
