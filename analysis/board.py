@@ -81,12 +81,17 @@ class Board:
         ).reshape(len(self.lines), len(self.seeds))
 
     def imputed(self, name: str, worst: bool) -> Floats:
-        """The scores with every failed run at the worst, or the best, score of any run in this environment."""
+        """The scores with every failed run at the worst, or the best, score of any run in this environment.
+
+        Answers (yes or no) can be either, whatever the others said. Of a metric without a better side the worst is the
+        least and the best the largest, so that the two still say how far the failed runs could move a number.
+        """
         scores, metric = self.scores(name), METRICS[name]
-        if metric.bigger_is_better is None or not np.isfinite(scores).any():
+        if not np.isfinite(scores).any():
             return scores
-        low = worst == metric.bigger_is_better
-        return np.where(self.failed, np.nanmin(scores) if low else np.nanmax(scores), scores)
+        least, largest = (0.0, 1.0) if metric.summary == "share" else (np.nanmin(scores), np.nanmax(scores))
+        low = worst == (metric.bigger_is_better is not False)
+        return np.where(self.failed, least if low else largest, scores)
 
     def scale(self, metric: Metric) -> float:
         """What 5 % is taken of: the normalised scale in the metric's unit; NaN where there is none."""

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -160,7 +160,12 @@ def pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:
 
 
 def _fits(slots: Slots, kinds: Kinds) -> bool:
-    return all(slots[slot]["kind"] in some for slot, some in kinds.items())
+    return all(_kind(slots[slot]) in some for slot, some in kinds.items())
+
+
+def _kind(piece: Mapping[str, Any]) -> str:
+    """Which kind a piece counts as. With alpha 0 nothing is prioritised: a control, of which no finding speaks."""
+    return "flat" if piece["kind"] == "prioritized" and piece.get("alpha") == 0 else str(piece["kind"])
 
 
 def _more(one: Slots, other: Slots, name: str) -> bool:

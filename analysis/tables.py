@@ -23,6 +23,8 @@ HEADINGS = {
     "solved": "Solved",
 }
 """The columns of the LaTeX table, which must fit on a page; the others are in the CSV."""
+HUGE = 1e6
+"""Numbers from here on are told as powers of ten, but for steps and episodes."""
 
 
 def render(results: Results) -> dict[str, bytes]:
@@ -87,7 +89,12 @@ def number_text(name: str, value: float) -> str:
     unit = METRICS[name].unit
     if unit == "share of runs":
         return f"{value:z.2f}"
-    if unit in ("environment steps", "episodes") or abs(value) >= 1000:
+    if unit in ("environment steps", "episodes"):
+        return f"{value:z.0f}"
+    if abs(value) >= HUGE:  # what diverged, of which nobody reads twenty digits
+        digits, _, power = f"{value:.1e}".partition("e")
+        return f"{digits}e{int(power)}" if power else digits
+    if abs(value) >= 1000:
         return f"{value:z.0f}"
     if abs(value) >= 10 or value == 0:
         return f"{value:z.1f}"

@@ -1,6 +1,7 @@
-"""Where the time of one iteration goes, part by part, and how the cost of a lane-step grows with what one may change.
+"""Where the time of one iteration goes, how the cost of a lane-step grows; ``--looking-on``: what that costs.
 
-One core, one thread, the work of ``scripts/timed_cohort.py``; medians.
+One core, one thread, the work of ``scripts/timed_cohort.py``; medians. What probes and evaluations cost is taken from
+one cohort that trains and is looked on as in a study with default settings, as a share of the time of training alone.
 """
 
 from __future__ import annotations
@@ -8,14 +9,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 
 from ablations import families
-from ablations.learner import Learner, act, epsilon_at, transition
+from ablations.evaluations import EvaluationRecorder
+from ablations.learner import Learner, act, epsilon_at, learn, transition
+from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
+from ablations.settings import Settings
+from ablations.study import Record
+from ablations.variants import NAMED
 from scripts.timed_cohort import cohort, warm
 from scripts.turns import ratio, take_turns
 
@@ -25,15 +32,26 @@ GROWTH: dict[str, list[dict[str, Any]]] = {
     "batch_size": [{"batch_size": size} for size in (16, 32, 64, 128, 256)],
     "buffer_size": [{"buffer_size": size} for size in (1_000, 10_000, 100_000)],
 }
+SEEDS = 10
+"""Lanes of the cohort that is looked on: a study's ten seeds."""
+ENV, LONGEST = "CartPole-v1", 500
+"""The environment of that cohort, and the most steps that a greedy episode can take."""
+
+Done = TypeVar("Done")
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables of the kernel, or the one of looking on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", default=families.available()[0], choices=families.FAMILIES)
     parser.add_argument("--variants", nargs="+", default=["dqn", "per"])
     parser.add_argument("--iterations", type=int, default=2_000)
+    parser.add_argument("--looking-on", action="store_true", help="what probes and evaluations cost, alone")
     arguments = parser.parse_args()
+    if arguments.looking_on:
+        for name in arguments.variants:
+            print("\n".join(looked_on(name, arguments.engine, arguments.iterations).lines()))
+        return
     for name in arguments.variants:
         print(f"{name}, {LANES} lanes, engine {arguments.engine}: microseconds per iteration, medians")
         parts = medians(warm(name, LANES, arguments.engine), arguments.iterations)
@@ -89,6 +107,81 @@ def _parts(a: Learner) -> Iterator[str]:
     yield "target follows, replay hears"
     recorder.returns += steps.reward
     yield "record"
+
+
+# ---- looking on ----
+
+
+@dataclass(frozen=True)
+class LookedOn:
+    """Processor seconds that a cohort of ``SEEDS`` runs took, and what of them for whom."""
+
+    title: str
+    training: float
+    """Of the steps that were made, without those who look on."""
+    probes: float
+    """Of the same steps, and their part of drawing the probe states, which is done once per run."""
+    evaluations: float
+    episode_steps: float
+    """Mean length of the greedy episodes."""
+
+    @property
+    def probes_share(self) -> float:
+        """Of the time of training."""
+        return self.probes / self.training
+
+    @property
+    def evaluations_share(self) -> float:
+        """Of the time of training, with the episodes that were played."""
+        return self.evaluations / self.training
+
+    def lines(self) -> list[str]:
+        """The table."""
+        most = self.evaluations_share * LONGEST / self.episode_steps
+        return [
+            f"{self.title}: processor time over that of training alone",
+            f"  probes                              {self.probes_share:7.1%}",
+            f"  evaluations, {self.episode_steps:5.0f} steps an episode  {self.evaluations_share:7.1%}",
+            f"  evaluations, if it were {LONGEST}         {most:7.1%}",
+        ]
+
+
+def looked_on(name: str, family: str, iterations: int, **numbers: Any) -> LookedOn:
+    """Train, probe and evaluate at the rates of a study with default settings; ``numbers`` replace settings.
+
+    The steps before the first update are not counted: they cost next to nothing, and nobody looks on cheaper for it.
+    """
+    torch.set_num_threads(1)
+    settings, seeds, record = Settings(**numbers), range(SEEDS), Record()
+    envs = families.of(family).lanes(ENV, {}, 0, seeds)
+    learner = Learner(NAMED[name].variant, settings, envs, 0, seeds, family=family)
+    probes, drawing = clocked(lambda: ProbeRecorder(learner, ENV, {}, record.probe_every))
+    plan = record.of_run(settings.total_timesteps)
+    evaluations = EvaluationRecorder(learner, ENV, {}, plan["eval_every"], plan["eval_episodes"])
+    training = probing = evaluating = 0.0
+    moments = learn(learner)
+    for _ in range(settings.learning_starts):
+        probes.observe(next(moments))
+    for _ in range(iterations):
+        moment, seconds = clocked(lambda: next(moments))
+        training += seconds
+        probing += clocked(lambda: probes.observe(moment))[1]  # noqa: B023 (called at once)
+        evaluating += clocked(lambda: evaluations.observe(moment))[1]  # noqa: B023
+    played = [length for row in evaluations.rows for length in row["episodic_length"].flatten().tolist()]
+    return LookedOn(
+        title=f"{name}, {SEEDS} lanes, engine {family}, {iterations} steps",
+        training=training,
+        probes=probing + drawing * iterations / settings.total_timesteps,
+        evaluations=evaluating,
+        episode_steps=statistics.mean(played),
+    )
+
+
+def clocked(work: Callable[[], Done]) -> tuple[Done, float]:
+    """What some work gave, and the processor seconds it took."""
+    start = time.process_time()
+    done = work()
+    return done, time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -13,15 +13,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
 from analysis.figures.data import Band, Drawn, Scene
-from analysis.figures.layout import Member, sheet
+from analysis.figures.layout import Member, Panel, sheet
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import named
 from analysis.figures.style import ALERT, BASELINE
 from analysis.intervals import curve_interval, generator
 from analysis.metrics import Floats, Ints
-
-LARGEST = float(np.finfo(np.float32).max)
-"""What a value beyond single precision counts as, lest its run drop out of a mean."""
+from analysis.metrics.values import LARGEST
 
 LEFT = 0.5
 GAP = 0.5
@@ -29,6 +27,34 @@ TALL = 1.15
 KEY_LINE = 0.135
 KEY_COLUMNS = 3
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where lines of panels lie, in inches from the end of the header. Each has a key, one of several a title too."""
+
+    tops: Sequence[float]
+    heads: Sequence[float]
+    """Above the axes of each line: its title and key."""
+    key: float
+    """From the top of a line to its key."""
+    headings: float
+    """The baseline of what the columns are called: above the titles; of a single line between its key and its axes."""
+
+    @property
+    def height(self) -> float:
+        """Down to the last axes."""
+        return self.tops[-1] + self.heads[-1]
+
+
+def lines(panels: Sequence[Panel], tall: float) -> Lines:
+    """Lines of panels of this height."""
+    keys = [KEY_LINE * -(-len(panel.members) // KEY_COLUMNS) for panel in panels]
+    if not any(panel.title for panel in panels):
+        return Lines([0.0], [keys[0] + 0.25], 0.02, keys[0] + 0.21)
+    heads = [0.17 + key for key in keys]
+    tops = [0.2 + sum(heads[:place]) + place * (tall + 0.26) for place in range(len(panels))]
+    return Lines(tops, heads, 0.19, 0.13)
 
 
 @dataclass(frozen=True)
@@ -43,9 +69,9 @@ class Recorded:
     bands: Mapping[str, Band]
 
 
-def band(lines: Sequence[Floats]) -> Band:
+def band(series: Sequence[Floats]) -> Band:
     """A quantity of each seed, (n, G); what has grown beyond single precision counts as its largest number."""
-    runs = np.nan_to_num(np.stack(lines), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
+    runs = np.nan_to_num(np.stack(series), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
     return Band(runs, *curve_interval(runs, generator()))
 
 
@@ -64,10 +90,9 @@ def draw(
     plan = sheet(scene)
     panels = [panel for panel in plan.panels if panel is not None]
     width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
-    heads = [0.17 + KEY_LINE * -(-len(panel.members) // KEY_COLUMNS) for panel in panels]
-    tops = [0.2 + sum(heads[:place]) + place * (TALL + 0.26) for place in range(len(panels))]
+    placed = lines(panels, TALL)
     page = Page(
-        tops[-1] + heads[-1] + TALL + 0.34,
+        placed.height + TALL + 0.34,
         parts.title(scene, what),
         parts.counts_text(scene),
         " ".join(text for text in (*caption, plan.note, parts.untried_text(scene)) if text),
@@ -75,13 +100,13 @@ def draw(
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
     for heading, left in zip(headings.values(), lefts, strict=True):
-        page.text(left, HEADER + 0.13, heading, size=NORMAL - 0.7, colour="#444444")
+        page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, colour="#444444")
     reference = recorded.get(plan.reference.row.label) if plan.reference else None
-    for place, (panel, top, head) in enumerate(zip(panels, tops, heads, strict=True)):
+    for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
         handles = [parts.line_handle(member.look) for member in panel.members]
         names = [named(member.name, member.drawn, WIDTH) for member in panel.members]
-        page.key(LEFT, top + 0.19, handles, names, columns=KEY_COLUMNS)
+        page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)
         for quantity, left in zip(headings, lefts, strict=True):
             axes = page.axes(left, top + head + 0.04, width, TALL)
             _draw_panel(axes, quantity, panel.members, recorded, reference)

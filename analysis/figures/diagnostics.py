@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,6 +28,13 @@ UNITS = {
     "effective_rank": "dimensions",
 }
 VALUES = ("q_max", "overestimation")
+MEANINGS = {
+    "overestimation": "Overestimation: predicted minus obtained discounted return of greedy episodes.",
+    "churn": "Churn: share of probe states whose greedy action one update changes.",
+    "effective_rank": "Effective rank: least number of singular values of the last features that hold 99 % of "
+    "their sum.",
+}
+"""What the caption says of each quantity that is drawn."""
 BEYOND = 5
 """Values that lie beyond the bounds by this factor are drawn in powers of ten."""
 
@@ -76,29 +83,47 @@ def draw(scene: Scene, recorded: Mapping[str, Recorded]) -> Page:
     """One line of panels for each panel of the layout: a quantity in each."""
     bounds = next(e for e in scene.results.environments if e["env_id"] == scene.env_id).get("value_bounds")
     quantities = shown(recorded)
+    powers = [name for name in quantities if name in VALUES and _is_wild(name, recorded, bounds)]
     caption = [
         f"Mean over seeds with {parts.PERCENT} percentile bootstrap interval ({parts.n_text(scene.drawn)}; seeds are "
-        "resampled). Overestimation: predicted minus obtained discounted return of greedy episodes. Churn: share of "
-        "probe states whose greedy action one update changes. Effective rank: least number of singular values of the "
-        "last features that hold 99 % of their sum.",
+        "resampled).",
+        *(MEANINGS[name] for name in quantities if name in MEANINGS),
     ]
+    if powers:
+        names = " and ".join(QUANTITIES[name] for name in powers)
+        caption.append(f"Axis of {names}: linear up to {_linear(bounds):g} and logarithmic beyond.")
     if bounds and "q_max" in quantities:
         caption.append(f"Dotted red: no true value lies outside [{bounds[0]:g}, {bounds[1]:g}].")
 
     def settle(axes: Axes, quantity: str) -> None:
         low, high = columns.limits(quantity, recorded.values())
-        size = max(map(abs, bounds)) if bounds else 100.0
         if quantity == "q_max" and bounds:
             low, high = min(low, bounds[0]), max(high, bounds[1])
             for bound in bounds:
                 axes.axhline(bound, color=ALERT, linewidth=0.7, dashes=(1, 2), zorder=1)
-        if quantity in VALUES and max(-low, high) > BEYOND * size:
-            columns.set_powers(axes, low, high, 10.0 ** (round(np.log10(size)) - 1))
+        if quantity in powers:
+            columns.set_powers(axes, low, high, _linear(bounds))
         else:
             columns.set_linear(axes, low, high)
 
     headings = {name: QUANTITIES[name] for name in quantities}
     return columns.draw(scene, recorded, headings, "values and networks from inside", caption, settle)
+
+
+def _size(bounds: Sequence[float] | None) -> float:
+    """The larger bound of values, or what stands for it where there are none."""
+    return max(map(abs, bounds)) if bounds else 100.0
+
+
+def _linear(bounds: Sequence[float] | None) -> float:
+    """Up to where an axis of powers of ten is linear."""
+    return float(10.0 ** (round(np.log10(_size(bounds))) - 1))
+
+
+def _is_wild(quantity: str, recorded: Mapping[str, Recorded], bounds: Sequence[float] | None) -> bool:
+    """Whether a quantity goes so far beyond the bounds that powers of ten are needed."""
+    low, high = columns.limits(quantity, recorded.values())
+    return max(-low, high) > BEYOND * _size(bounds)
 
 
 def as_csv(scene: Scene, recorded: Mapping[str, Recorded]) -> str:

@@ -109,7 +109,7 @@ def _note(scene: Scene, reference: Drawn | None) -> str:
 
 
 def _look(scene: Scene, drawn: Drawn) -> Look:
-    """Solid, as a line alone in its panel needs no dash; the baseline's own rows have the settings' colour."""
+    """Solid, as a line alone in its panel needs no dash; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == scene.baseline:
-        return Look(style.SETTINGS)
+        return style.own_look([one.row.variant for one in scene.drawn], scene.baseline)
     return Look(style.look(drawn.row.slots, base_slots(scene, drawn.row)).colour)

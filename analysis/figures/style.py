@@ -57,6 +57,11 @@ class Look:
 BASELINE = Look(BLACK)
 
 
+def own_look(variants: Sequence[str], baseline: str) -> Look:
+    """Of the baseline's rows in a sweep: black, as everywhere; the settings' colour where there are no other rows."""
+    return Look(SETTINGS) if set(variants) <= {baseline} else BASELINE
+
+
 def changed(slots: Pieces, base: Pieces) -> tuple[str, ...]:
     """The slots in which a variant differs from the baseline."""
     return tuple(slot for slot in SLOTS if slots.get(slot) != base.get(slot))

@@ -206,8 +206,8 @@ def _rows(scene: Scene) -> list[Row]:
 
 
 def _look(scene: Scene, drawn: Drawn) -> Look:
-    """The colour of the slot that the variant replaces; of the settings for the baseline's own rows."""
+    """The colour of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == scene.baseline:
-        return Look(style.SETTINGS)
+        return style.own_look([one.row.variant for one in scene.drawn], scene.baseline)
     name = style.family(drawn.row.slots, base_slots(scene, drawn.row))
     return Look(style.FAMILIES.get(name, style.SETTINGS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures import parts
+from analysis.figures.columns import KEY_COLUMNS, lines
 from analysis.figures.data import QUANTITIES, Scene
 from analysis.figures.layout import sheet
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
@@ -19,8 +20,6 @@ LEFT = 0.42
 LEVEL_GAP = 0.42
 GAP = 0.1
 TALL = 0.98
-KEY_LINE = 0.135
-KEY_COLUMNS = 3
 
 
 def draw(scene: Scene) -> Page:
@@ -28,10 +27,9 @@ def draw(scene: Scene) -> Page:
     plan = sheet(scene)
     panels = [panel for panel in plan.panels if panel is not None]
     width = (WIDTH - LEFT - LEVEL_GAP - 2 * GAP - 0.1) / len(COLUMNS)
-    heads = [0.17 + KEY_LINE * -(-len(panel.members) // KEY_COLUMNS) for panel in panels]
-    tops = [0.2 + sum(heads[:place]) + place * (TALL + 0.26) for place in range(len(panels))]
+    placed = lines(panels, TALL)
     page = Page(
-        tops[-1] + heads[-1] + TALL + 0.34,
+        placed.height + TALL + 0.34,
         parts.title(scene, "running variance in three forms"),
         parts.counts_text(scene),
         parts.caption(
@@ -47,14 +45,14 @@ def draw(scene: Scene) -> Page:
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False), columns=5)
     lefts = [LEFT + place * width + (LEVEL_GAP + GAP * (place - 1) if place else 0) for place in range(4)]
     for (_, words), left in zip(COLUMNS, lefts, strict=True):
-        page.text(left, HEADER + 0.13, words, size=NORMAL - 0.7, colour="#444444")
+        page.text(left, HEADER + placed.headings, words, size=NORMAL - 0.7, colour="#444444")
     limits = parts.return_limits(scene.drawn, scene.threshold, seeds=False)
     top_variance = parts.variance_top(scene.drawn, QUANTITIES[1:])
-    for place, (panel, top, head) in enumerate(zip(panels, tops, heads, strict=True)):
+    for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
         page.key(
             LEFT,
-            top + 0.19,
+            top + placed.key,
             [parts.line_handle(member.look) for member in panel.members],
             [named(member.name, member.drawn, WIDTH) for member in panel.members],
             columns=KEY_COLUMNS,

@@ -10,6 +10,8 @@ from analysis.metrics.series import Floats
 
 MARGIN = 0.05
 """Soft divergence begins this share of the bounds' width beyond a bound."""
+LARGEST = float(np.finfo(np.float32).max)
+"""What a value beyond single precision counts as, lest its run, the worst of all, drop out of a mean."""
 
 Bounds = tuple[float, float]
 
@@ -56,9 +58,9 @@ def finite_mean(values: Floats) -> float:
 
 
 def largest(values: Floats) -> float:
-    """The largest value but NaN: (R,) -> float; infinity stays."""
+    """The largest value but NaN: (R,) -> float; infinity counts as ``LARGEST``."""
     known = values[~np.isnan(values)]
-    return float(known.max()) if len(known) else np.nan
+    return float(known.max().clip(-LARGEST, LARGEST)) if len(known) else np.nan
 
 
 def evaluation_curve(steps: Floats, returns: Floats) -> tuple[Floats, Floats]:

@@ -140,3 +140,12 @@ def test_every_shipped_claim_is_tested_by_the_study_of_all_variants(tmp_path: Pa
 def test_a_claim_that_makes_no_sense_is_refused(wrong: dict, why: str):
     with pytest.raises(ValueError, match=why):
         Step(**{"metric": "auc", "expected": "higher", **wrong})
+
+
+def test_prioritised_replay_that_prioritises_nothing_is_no_evidence_for_prioritising(tmp_path: Path):
+    learns = Step("final_return", "higher", rows={"replay": ["prioritized"]}, against={"replay": ["uniform"]})
+    shown = board(tmp_path / "s", ["dqn", "per", "per-flat"], {"per": 50.0})
+    rows = [line.row for line in shown.lines]
+    assert list(pairs(rows, learns)) == [(1, 0)]
+    assert list(pairs(rows, PRIORITIES)) == [(1, 2)]
+    assert judge(shown, claim(learns)).reasons[0].endswith("n = 10; per - dqn.")

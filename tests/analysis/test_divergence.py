@@ -8,7 +8,14 @@ import pytest
 from analysis.metrics import METRICS, Track, scores
 from analysis.metrics.collapses import Collapse, collapses
 from analysis.metrics.series import Floats
-from analysis.metrics.values import evaluation_curve, first_crossing, overestimation, overestimation_tail
+from analysis.metrics.values import (
+    LARGEST,
+    evaluation_curve,
+    first_crossing,
+    largest,
+    overestimation,
+    overestimation_tail,
+)
 
 
 def floats(*values: float) -> Floats:
@@ -155,3 +162,9 @@ def test_distances_from_exact_values_are_means_over_a_run_and_its_largest():
     found = scores(Track(ends, returns, 30, exact=seen))
     assert (found["q_error"], found["largest_q_error"], found["regret"]) == (3, 9, 0.5)
     assert np.isnan(found["exact_overestimation"])
+
+
+def test_an_infinite_extreme_counts_as_the_largest_number_so_that_its_run_stays_in_the_mean():
+    assert largest(np.array([np.nan, 3.0, np.inf])) == LARGEST
+    assert largest(np.array([-np.inf])) == -LARGEST
+    assert np.isnan(largest(np.array([np.nan])))

@@ -368,3 +368,38 @@ def test_effects_and_corners_show_failed_runs_at_worst_and_at_best(tmp_path: Pat
     hard = find(records(made["who-selects.csv"]), variant="uniform+hard+max+linear")
     assert (hard["failed"], hard["n"]) == ("1", "3")
     assert "0 of 3: 0.00 [0.00, 0.71] (0.25 to 0.00)" in made["who-selects.md"]
+
+
+def test_a_failed_run_may_have_said_yes_or_no_whatever_the_others_said(tmp_path: Path):
+    """No run solved and none diverged softly, but the failed one might have: 1 of 4 at most."""
+    folder = make_study(
+        tmp_path / "s", [row("dqn"), row("double")], seeds=4, play=rise({}), look=see,
+        states={("double", 0): "failed"}, facts=FACTS,
+    )  # fmt: skip
+    found = records(tables(folder)["comparisons.csv"])
+    solved = find(found, metric="solved", variant="double")
+    assert (solved["difference"], solved["difference_at_worst"], solved["difference_at_best"]) == (
+        "0",
+        "0",
+        "0.25",
+    )
+    soft = find(found, metric="soft_divergence", variant="double")
+    assert (soft["difference"], soft["difference_at_worst"], soft["difference_at_best"]) == ("0", "0.25", "0")
+
+
+def test_a_metric_without_a_better_side_is_shown_with_the_failed_run_at_the_least_and_the_largest(
+    tmp_path: Path,
+):
+    def look(row: Mapping[str, Any], seed: int, steps: int) -> Mapping[str, Any]:
+        seen = see(row, 0, steps)
+        return {**seen, "evaluations": {**seen["evaluations"], "predicted_q": [60.0 + 10 * seed] * 20}}
+
+    folder = make_study(
+        tmp_path / "s", [row("dqn"), row("double")], seeds=3, look=look,
+        states={("double", 2): "failed"}, facts=FACTS,
+    )  # fmt: skip
+    over = find(records(tables(folder)["comparisons.csv"]), metric="overestimation", variant="double")
+    assert (over["n"], over["difference"], over["failed"]) == ("2", "0", "1")
+    # dqn overestimates by 0, 10, 20; double by 0 and 10, and by 0 or 20 had the third run not failed
+    assert float(over["difference_at_worst"]) == pytest.approx(-20 / 3)
+    assert float(over["difference_at_best"]) == 0

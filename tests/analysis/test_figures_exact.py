@@ -15,6 +15,7 @@ from ablations import store
 from analysis.figures import columns, draw, exact, growth
 from analysis.figures.data import scene
 from analysis.figures.page import drawing
+from analysis.metrics.values import LARGEST
 from analysis.results import read
 from tests.analysis.made_up import make_study, row
 
@@ -114,7 +115,7 @@ def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4}, error=float("inf"), states=states)
     shown = scene(read(folder), SMALL)
     compared = exact.read(shown)
-    assert compared["dqn"].bands["q_error_max"].mean.tolist() == [columns.LARGEST] * 4
+    assert compared["dqn"].bands["q_error_max"].mean.tolist() == [LARGEST] * 4
     with drawing():
         assert exact.draw(shown, compared).save(["svg"])["svg"].startswith(b"<?xml")
 

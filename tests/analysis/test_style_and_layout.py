@@ -10,6 +10,7 @@ import pytest
 
 from ablations.variants import NAMED, plain
 from analysis.figures import layout, multiples, style, sweep
+from analysis.figures.columns import KEY_LINE, lines
 from analysis.figures.data import Scene, scene
 from analysis.results import read
 from tests.analysis.made_up import make_study, row
@@ -161,3 +162,17 @@ def test_a_swept_row_is_compared_with_the_baseline_at_the_same_point(tmp_path: P
     assert beside is not None
     assert beside.row.label == "dqn@learning_rate=0.004"
     assert found.reference(by_label["dqn@learning_rate=0.004"]) is None
+
+
+def test_the_baseline_is_black_in_a_sweep_with_other_variants_and_has_the_settings_colour_alone():
+    assert style.own_look(["dqn", "double"], "dqn") == style.BASELINE
+    assert style.own_look(["dqn", "dqn"], "dqn").colour == style.SETTINGS
+
+
+def test_what_a_column_is_called_stands_between_the_key_and_the_axes_of_a_single_line_of_panels():
+    members = (layout.Member(None, style.BASELINE, "x"),) * 4  # type: ignore[arg-type] # keys of two lines
+    (top,), (head,) = (placed := lines([layout.Panel("", "black", members)], 1.0)).tops, placed.heads
+    assert top + placed.key + 2 * KEY_LINE < placed.headings < head
+    two = lines([layout.Panel("replay", "black", members), layout.Panel("target", "black", members)], 1.0)
+    assert two.headings < two.tops[0]
+    assert two.tops[1] > two.tops[0] + two.heads[0] + 1.0

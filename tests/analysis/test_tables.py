@@ -12,7 +12,7 @@ import pytest
 from analysis.results import Results, read
 from analysis.sheets import escaped
 from analysis.summary import FIRST
-from analysis.tables import render
+from analysis.tables import number_text, render
 from tests.analysis.made_up import Episodes, make_study, row
 
 
@@ -144,3 +144,19 @@ def test_equal_returns_give_intervals_of_no_width(tmp_path: Path):
     assert float(line["auc_low"]) == float(line["auc"]) == float(line["auc_high"]) == 10
     assert float(line["running_variance"]) == 0
     assert not np.isnan(float(line["final_return"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("overestimation", 41390414663899324416.0, "4.1e19"),
+        ("overestimation", -1e6, "-1.0e6"),
+        ("overestimation", 999_999.0, "999999"),
+        ("overestimation", 12.34, "12.3"),
+        ("steps_to_threshold", 2_500_000.0, "2500000"),
+        ("soft_divergence", 0.25, "0.25"),
+        ("overestimation", float("inf"), "inf"),
+    ],
+)
+def test_numbers_have_the_digits_that_a_reader_can_use(name: str, value: float, text: str):
+    assert number_text(name, value) == text
