@@ -79,8 +79,7 @@ def run(
             changed = code_changes(survey(study.plain(), folder), git)
             if changed:
                 raise CodeChanged("; ".join(changed))
-        for leftover in store.leftovers(folder):
-            leftover.unlink(missing_ok=True)
+        _clear_away(folder)
         for link in _links(folder, chosen):
             progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
         scores = _known_scores(study, folder, progress)
@@ -115,6 +114,7 @@ def run(
             progress.finish()
         states |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
         _sweep(study, folder, chosen, states)
+        _clear_away(folder)  # of workers that were killed meanwhile
         return Outcome(len(chosen), len(missing), states)
 
 
@@ -129,6 +129,12 @@ def code_changes(found: Survey, git: Mapping[str, Any] | None = None) -> list[st
     ]
     manifests = [manifest for manifest in [*stand, *outdated] if manifest]
     return provenance.changes(manifests, git or provenance.git_facts())
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what was being written by processes that were killed. Under the lock, while no worker is at work."""
+    for leftover in store.leftovers(folder):
+        leftover.unlink(missing_ok=True)
 
 
 def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:

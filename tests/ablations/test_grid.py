@@ -224,6 +224,22 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
     assert "last words" in manifest["error"]["traceback"]
 
 
+def test_what_a_worker_was_writing_when_it_was_killed_is_cleared_away_at_the_end(tmp_path: Path) -> None:
+    study = studies.from_document(document(variants=["dqn"]))
+    left = [tmp_path / study.runs()[0].path, tmp_path / ".grid" / "checkpoints"]
+
+    class Killed(Notes):
+        def start(self, total_steps: int, text: str) -> None:
+            """Training begins: what earlier runners left has been cleared away by now."""
+            super().start(total_steps, text)
+            for place in left:
+                place.mkdir(parents=True, exist_ok=True)
+                (place / ".file.4711.part").write_bytes(b"half")
+
+    grid.run(study, tmp_path, means=Means(), chosen=study.runs(), progress=Killed())
+    assert list(tmp_path.rglob("*.part")) == []
+
+
 def test_a_second_runner_is_told_who_holds_the_study(tmp_path: Path) -> None:
     study = studies.from_document(document())
     with lock.hold(tmp_path), pytest.raises(lock.Held, match=f"pid {os.getpid()}"):
