@@ -92,11 +92,16 @@ def _end_with_driver() -> None:
     that has not let go of it.
     """
     threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     served = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_alive_fd", None)
     if served is not None:
         os.close(served)
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process with its parent, whatever it is doing then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _wait_for_the_drivers_end() -> None:
