@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import threading
 import time
 import uuid
@@ -43,6 +44,13 @@ def engine(means: Means, folder: Path, note: Note) -> DaskEngine:
     return DaskEngine(means, folder)
 
 
+def _silence() -> None:
+    """What goes wrong is told in our own words; dask gives its loggers levels of their own."""
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 @dataclass
 class _Flight:
     """A task at work."""
@@ -60,14 +68,13 @@ class DaskEngine:
     """Runs tasks on the workers of a scheduler."""
 
     def __init__(self, means: Means, folder: Path) -> None:
-        logging.getLogger("distributed").setLevel(
-            logging.CRITICAL
-        )  # what goes wrong is told in our own words
+        _silence()
         self.means, self.folder = means, folder
         self.logs = folder / ".grid" / "logs"
         self.inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.topic = f"ablations-{uuid.uuid4().hex}"
         self.own = ExitStack()  # what is given back at the end
+        self.cluster: Any = None  # of our own, if any
         self.flights: dict[str, _Flight] = {}
         self.asked = self.peopled = time.monotonic()
         try:
@@ -82,7 +89,7 @@ class DaskEngine:
         if address is None:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.own.enter_context(hidden_main())
-            cluster: Any = DASK.LocalCluster(
+            self.cluster = DASK.LocalCluster(
                 n_workers=self.means.jobs or 1,
                 threads_per_worker=1,
                 processes=True,
@@ -91,8 +98,8 @@ class DaskEngine:
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
             )
-            self.own.callback(cluster.close, timeout=STOP_SECONDS)
-            address = cluster.scheduler_address
+            self.own.callback(self.cluster.close, timeout=STOP_SECONDS)
+            address = self.cluster.scheduler_address
         self.address = address
         try:
             self.client: Any = DASK.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -130,7 +137,18 @@ class DaskEngine:
             target=self._close, daemon=True
         )  # a scheduler that is gone may not hold us up
         closing.start()
-        closing.join(STOP_SECONDS + 0.3)
+        closing.join(STOP_SECONDS)
+        if self.cluster is not None:
+            self._kill_own_workers()
+        closing.join(0.3)
+
+    def _kill_own_workers(self) -> None:
+        """A worker that hangs has not left, and dask would wait for it when this process ends."""
+        self.cluster.shutdown_on_close = False  # it would be closed once more at exit
+        for nanny in list(self.cluster.workers.values()):
+            if nanny.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)
 
     def _close(self) -> None:
         with suppress(Exception):

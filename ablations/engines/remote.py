@@ -143,13 +143,18 @@ _redirected_to = ""
 
 
 def _redirected(folder: str | None) -> str:
-    """Where this process prints to, from its first task on, if the driver asks for that; its name in the folder."""
+    """Where this process prints to, from its first task on, if it is the driver's own; the log's name in the folder.
+
+    Then it ends with the driver, too, even where an environment keeps the interpreter to itself.
+    """
     global _redirected_to
     if folder is None:
         return ""
     if not _redirected_to:
+        from ablations.engines import lifeline
         from ablations.engines.worker import redirect_output
 
+        lifeline.hold(None)
         _redirected_to = f"dask-{os.getpid()}.log"
         redirect_output(str(Path(folder) / _redirected_to))
     return _redirected_to

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -126,6 +128,32 @@ def test_the_probability_of_improvement_is_mann_and_whitneys():
     x, y = rng.integers(0, 5, 9).astype(float), rng.integers(0, 5, 7).astype(float)
     u = stats.mannwhitneyu(x, y).statistic
     assert aggregates._mean(aggregates.wins(x, y), axis=(-2, -1)) == pytest.approx(u / 63)
+
+
+def test_its_interval_is_that_of_the_pairs_of_each_resample_one_by_one():
+    draw = np.random.default_rng(5)
+    x, y = draw.integers(4, size=(2, 1, 7)).astype(np.float64)
+    x[0, 2] = np.nan
+    table = aggregates.wins(x[0], y[0])
+
+    def share(places):
+        pairs = table[places[..., :, None], places[..., None, :]].reshape(*places.shape[:-1], -1)
+        return np.nanmean(pairs, axis=-1)
+
+    low, high = block_interval(share, [7], generator(), 500)
+    found = aggregates.improvement(x, y, generator(), 500)
+    assert (found.low, found.high) == (float(low), float(high))
+
+
+def test_the_probability_of_improvement_of_a_thousand_seeds_takes_little_memory():
+    x, y = np.random.default_rng(5).normal(size=(2, 1, 1000))
+    tracemalloc.start()
+    try:
+        found = aggregates.improvement(x + 0.1, y, generator(), 200)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000  # the pairs of all resamples: 1.6 GB
+    finally:
+        tracemalloc.stop()
+    assert found.low < found.point < found.high
 
 
 def test_the_probability_of_improvement_is_the_mean_over_environments():

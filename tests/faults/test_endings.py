@@ -26,7 +26,7 @@ from .session import assert_none_left, members
 
 # Once the file `stuck` lies beside it, a step never ends; the interpreter is let go or kept.
 STUCK = """
-import pathlib, re, signal, time
+import pathlib, re, signal, threading, time
 import gymnasium
 import numpy as np
 
@@ -44,7 +44,8 @@ class Stuck(gymnasium.Env):
     def step(self, action):
         self.steps += 1
         if self.steps == 1500 and (self.here / "stuck").exists():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if threading.current_thread() is threading.main_thread():  # a Dask worker's tasks have another
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
             (self.here / "reached").touch()
             if self.how == "sleep":
                 time.sleep(3600)
@@ -68,10 +69,10 @@ def stuck_study(folder: Path, how: str, seeds: int = 1) -> None:
 
 
 @contextmanager
-def stuck_run(folder: Path, how: str) -> Iterator[subprocess.Popen[bytes]]:
+def stuck_run(folder: Path, how: str, engine: str = "local") -> Iterator[subprocess.Popen[bytes]]:
     """A `run` whose only worker is stuck and deaf to SIGTERM, in a session of its own."""
     stuck_study(folder, how)
-    process = start(folder, folder / "output", ("run", "tiny.toml", "--jobs", "1"))
+    process = start(folder, folder / "output", ("run", "tiny.toml", "--jobs", "1", "--engine", engine))
     try:
         deadline = time.monotonic() + 90
         while not (folder / "reached").exists():
@@ -89,9 +90,12 @@ def said(folder: Path) -> str:
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("engine", ["local", "dask"])
 @pytest.mark.parametrize("how", ["sleep", "keep the interpreter"])
-def test_workers_are_gone_within_two_seconds_of_a_killed_driver(how: str, tmp_path: Path) -> None:
-    with stuck_run(tmp_path, how) as process:
+def test_workers_are_gone_within_two_seconds_of_a_killed_driver(
+    how: str, engine: str, tmp_path: Path
+) -> None:
+    with stuck_run(tmp_path, how, engine) as process:
         assert len(members(process.pid)) >= 3
         process.kill()
         process.wait()
@@ -102,13 +106,14 @@ def test_workers_are_gone_within_two_seconds_of_a_killed_driver(how: str, tmp_pa
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("engine", ["local", "dask"])
 @pytest.mark.parametrize(
     ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_a_signal_ends_workers_that_refuse_within_five_seconds(
-    signum: signal.Signals, code: int, word: str, tmp_path: Path
+    signum: signal.Signals, code: int, word: str, engine: str, tmp_path: Path
 ) -> None:
-    with stuck_run(tmp_path, "sleep") as process:
+    with stuck_run(tmp_path, "sleep", engine) as process:
         started = time.monotonic()
         process.send_signal(signum)
         process.wait(timeout=20)
