@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,8 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
         text=True,
         env=environment,
         start_new_session=True,
+        # A shell's background job ignores SIGINT, and its children would inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ def begun(*args: str, cwd: Path, stdout: Any = subprocess.PIPE) -> subprocess.Po
         stdout=stdout,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell's background job ignores SIGINT, and its children would inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
