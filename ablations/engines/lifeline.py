@@ -1,6 +1,6 @@
-"""How the local engine's processes end with the one that started them, where no line of theirs is being run.
+"""How an engine's own processes end with the one that started them, where no line of theirs is being run.
 
-Linux alone can do that. Elsewhere they see it as soon as they look. Imports nothing, so that it can come first.
+Linux alone can do that. Elsewhere they see it as soon as they look. Imports little, so that it can come first.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import sys
 import textwrap
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ablations import grid, lock, store, studies
 from ablations.engines import Means
 from ablations.paths import relative, without_folders
 from ablations.study import Study
+from tests.contract.outside import HEAR_CTRL_C
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -270,8 +270,7 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
         text=True,
         env=environment,
         start_new_session=True,
-        # A shell's background job ignores SIGINT, and its children would inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=HEAR_CTRL_C,
     )
 
 

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ablations import events, live, lock, store
 from ablations.cli import main, watch
 from ablations.progress import Silent
-from tests.contract.outside import ablations, assert_answered, python, surroundings, write_study
+from tests.contract.outside import HEAR_CTRL_C, ablations, assert_answered, python, surroundings, write_study
 
 LONG = {"total_timesteps": 5_000_000, "learning_starts": 1000}
 
@@ -35,8 +34,7 @@ def begun(*args: str, cwd: Path, stdout: Any = subprocess.PIPE) -> subprocess.Po
         stdout=stdout,
         stderr=subprocess.STDOUT,
         text=True,
-        # A shell's background job ignores SIGINT, and its children would inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=HEAR_CTRL_C,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ SLOW_SOFT = (
 )
 
 Answer = subprocess.CompletedProcess[str]
+
+# For ``preexec_fn``: a shell's background job ignores SIGINT, and its children would inherit that.
+HEAR_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 
 
 def surroundings(folder: Path, **more: str) -> dict[str, str]:

@@ -15,12 +15,12 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from .outside import (
+    HEAR_CTRL_C,
     SLOW_SOFT,
     SMALL,
     ablations,
@@ -550,8 +550,7 @@ def long_run(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            # A shell's background job ignores SIGINT, and its children would inherit that.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=HEAR_CTRL_C,
         )
     try:
         deadline = time.monotonic() + 60

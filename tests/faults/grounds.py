@@ -13,11 +13,11 @@ import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.contract.outside import (
+    HEAR_CTRL_C,
     ablations,
     assert_answered,
     manifest_of,
@@ -126,8 +126,7 @@ def start(folder: Path, output: Path, words: Sequence[str] = RUN, **more: str) -
             stdout=said,
             stderr=said,
             start_new_session=True,
-            # A shell's background job ignores SIGINT, and its children would inherit that.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=HEAR_CTRL_C,
         )
 
 
