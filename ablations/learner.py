@@ -6,7 +6,7 @@ environment step, and whatever looks on between two moments must not draw from t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ class Learner:
         self.network = Network(self.envs.features, tuple(s.hidden), self.envs.actions, self.variant.head)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(family.device()))
+        self.epsilon_greedy = family.epsilon_greedy
+        self.tensor = partial(family.tensor, dtype=self.dtype)
         self.evaluator = partial(family.evaluator, self.network)
         self.q = self.evaluator(self.online.flat)  # Q(s, .) of the online network: (L, B, D) -> (L, B, A)
         self.use_minus(self.online.flat.clone())
@@ -130,30 +132,31 @@ def learn(a: Learner, done: int = 0) -> Iterator[Moment]:
 
 def interact(a: Learner, u: Tensor, epsilon: Number) -> Steps:
     """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
-    obs = torch.as_tensor(a.envs.obs).to(a.dtype, copy=True)  # (L, D)
+    obs = a.tensor(a.envs.obs)  # (L, D)
     action = act(a, obs, u, epsilon)
     steps = a.envs.step(action)
-    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.dtype))
+    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor))
     return steps
 
 
 def act(a: Learner, obs: Tensor, u: Tensor, epsilon: Number) -> Tensor:
     """Epsilon-greedy actions (L,). A coin and a pick are drawn for each lane whatever the action."""
-    coin, pick = u.unbind(-1)  # (L,), (L,)
     with torch.no_grad():
-        greedy = a.q(obs[:, None]).argmax(-1).squeeze(1)  # (L, 1, A) -> (L,)
-    return torch.where(coin < epsilon, (pick * a.envs.actions).long(), greedy)
+        values = a.q(obs[:, None]).squeeze(1)  # (L, 1, A) -> (L, A)
+    return a.epsilon_greedy(values, u, epsilon)
 
 
-def transition(s: Settings, obs: Tensor, action: Tensor, steps: Steps, dtype: torch.dtype) -> Transition:
+def transition(
+    s: Settings, obs: Tensor, action: Tensor, steps: Steps, tensor: Callable[[Any], Tensor]
+) -> Transition:
     """What is stored of a step. Only termination cuts the bootstrap (Pardo et al. 2018), unless the study says so."""
     ended = steps.terminated if s.bootstrap_truncated else steps.terminated | steps.truncated
     return Transition(
         obs=obs,
         action=action,
-        reward=torch.as_tensor(steps.reward).to(dtype),
-        discount=s.gamma * torch.as_tensor(~ended).to(dtype),
-        next_obs=torch.as_tensor(steps.next_obs).to(dtype),
+        reward=tensor(steps.reward),
+        discount=s.gamma * tensor(~ended),
+        next_obs=tensor(steps.next_obs),
     )
 
 

@@ -17,7 +17,7 @@ import torch
 
 from ablations import families
 from ablations.evaluations import EvaluationRecorder
-from ablations.learner import Learner, act, epsilon_at, learn, transition
+from ablations.learner import Learner, epsilon_at, learn
 from ablations.probes import ProbeRecorder
 from ablations.recorder import EpisodeRecorder
 from ablations.settings import Settings
@@ -87,13 +87,8 @@ def _parts(a: Learner) -> Iterator[str]:
     v, s = a.variant, a.settings
     recorder = EpisodeRecorder(len(a.seeds))
     yield "-"
-    obs = torch.from_numpy(a.envs.obs).to(a.dtype, copy=True)
-    action = act(a, obs, a.exploration.next(), epsilon_at(s, 0, a.updates))
-    yield "act: draws, Q(s), argmax"
-    steps = a.envs.step(action.tolist())
-    yield "environment step"
-    v.replay.add(a.memory, transition(s, obs, action, steps, a.dtype))
-    yield "store the transition"
+    steps = a.interact(a, a.exploration.next(), epsilon_at(s, 0, a.updates))
+    yield "interact: act, step, store"
     batch = v.replay.sample(a.memory, a.sampling.next(), 0.5)
     yield "sample: draws, gather"
     with torch.no_grad():

@@ -46,7 +46,12 @@ class DeviceLanes:
         self.starts = self._drawn()  # (L, AHEAD, S)
         self.left = AHEAD - 1
         self.states = self.starts[:, 0].clone()
-        self.obs = self.physics.seen(self.states)
+        self.seen = self.physics.seen(self.states)  # (L, D), in one place for good
+
+    @property
+    def obs(self) -> Tensor:
+        """What the agents see now: a copy."""
+        return self.seen.clone()
 
     def refill(self) -> None:
         """Called before each step: draws starts before they run out."""
@@ -68,7 +73,7 @@ class DeviceLanes:
         place = (self.episode - self.base)[:, None, None].expand(-1, 1, states.shape[-1])
         start = self.starts.gather(1, place).squeeze(1)  # (L, S)
         self.states.copy_(torch.where(over[:, None], start, states))
-        self.obs.copy_(torch.where(over[:, None], self.physics.seen(start), next_obs))
+        self.seen.copy_(torch.where(over[:, None], self.physics.seen(start), next_obs))
         return Steps(next_obs, reward, terminated, truncated)
 
     def close(self) -> None:
@@ -76,11 +81,11 @@ class DeviceLanes:
 
     def state(self) -> State:
         """States, and how far each lane has come."""
-        return {"states": self.states, "obs": self.obs, "episode": self.episode, "elapsed": self.elapsed}
+        return {"states": self.states, "seen": self.seen, "episode": self.episode, "elapsed": self.elapsed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
-        for name in ("states", "obs", "episode", "elapsed"):
+        for name in ("states", "seen", "episode", "elapsed"):
             getattr(self, name).copy_(torch.from_numpy(state[name]))
         self.left = 0
 

@@ -58,10 +58,10 @@ class ArrayLanes:
             still = list(self.failures)
             states[:, still], next_obs[still] = self.states[:, still], self.obs[still]
             reward[still], terminated[still], truncated[still] = 0.0, False, False
-        self.states = states
-        self.obs[:] = next_obs
+        self.states, self.obs = states, next_obs
         over = (terminated | truncated).nonzero()[0]
         if len(over):
+            self.obs = next_obs.copy()
             self._begin(over)
         return Steps(next_obs, reward, terminated, truncated)
 
@@ -84,7 +84,7 @@ class ArrayLanes:
         if state["kind"] != "arrays":
             raise ValueError(f"its environments were kept as {state['kind']}")
         self.steps = state["steps"]
-        self.states = np.array(state["states"].T, order="C")
+        self.states[:] = state["states"].T
         self.obs[:] = state["obs"]
         self.elapsed[:] = state["elapsed"]
         for lane, (generator, found) in enumerate(zip(self.generators, state["generators"], strict=True)):
@@ -105,7 +105,12 @@ class ArrayLanes:
         self.obs[lanes] = self.first_obs[lanes, used]
         self.elapsed[lanes] = 0
         self.used[lanes] = used + 1
-        for lane in lanes[used == BLOCK - 1].tolist():
+        if (used == BLOCK - 1).any():
+            self.draw_ahead()
+
+    def draw_ahead(self) -> None:
+        """Draw the next starts of the lanes that have used theirs."""
+        for lane in (self.used == BLOCK).nonzero()[0].tolist():
             self._draw(lane)
 
     def _draw(self, lane: int) -> None:

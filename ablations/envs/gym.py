@@ -13,7 +13,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 from gymnasium.wrappers import OrderEnforcing
 
 from ablations.envs import (
@@ -112,7 +111,7 @@ class Lanes(Protocol):
     actions: int
     steps: int  # environment steps so far
     failures: dict[int, Failure]  # by lane
-    obs: npt.NDArray[np.float32]  # (L, D): what the agents see now; overwritten by ``step``
+    obs: Any  # (L, D) float32: what the agents see now; ``step`` puts another array, or tensor, here
 
     def step(self, actions: Any) -> Steps:
         """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on.
@@ -164,6 +163,7 @@ class GymLanes:
         self.steps += 1
         chosen = np.asarray(actions).tolist()  # Python's own integers, as environments expect them
         lanes = len(self.envs)
+        self.obs = self.obs.copy()
         next_obs = self.obs.copy()
         reward = np.zeros(lanes)
         terminated = np.zeros(lanes, dtype=bool)

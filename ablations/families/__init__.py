@@ -17,12 +17,13 @@ from ablations.native import library
 from ablations.problems import few
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ablations.envs.gym import Lanes
     from ablations.network import Network
     from ablations.optimiser import Trainable
-    from ablations.replay.ring import Batch, Count, Transition
+    from ablations.replay.ring import Batch, Count, Number, Transition
     from ablations.settings import Settings
     from ablations.state import State
     from ablations.streams import Role
@@ -36,7 +37,7 @@ COMPILED_HEADS = (Linear, BiasFree, Dueling)
 """Heads that the native family knows; it leaves networks with any other to the reference."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Update:
     """What a gradient update saw, for those who look on."""
 
@@ -116,10 +117,16 @@ class Family(Protocol):
         ...
 
     @staticmethod
+    def tensor(numbers: Any, dtype: torch.dtype) -> Tensor:
+        """What environments give, as a tensor of this type. It may share their memory."""
+        ...
+
+    @staticmethod
     def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
         """The same function of tensors and numbers, by the fastest way to call it again and again.
 
-        It must not ask a tensor for its value. ``envs`` are the environments that it steps.
+        It must not ask a tensor for its value. With ``envs``, the environments that it steps, it is the kernel's
+        ``interact``, of which a family may have its own version that gives the same numbers.
         """
         ...
 
@@ -139,8 +146,8 @@ class Family(Protocol):
         ...
 
     @staticmethod
-    def take(rows: Tensor, index: Tensor) -> Tensor:
-        """Copies of rows (L, N, W) at index (L, B): (L, B, W)."""
+    def take(rows: Tensor, index: Tensor, features: int) -> Transition:
+        """The transitions of rows (L, N, W) at index (L, B), each part (L, B) or (L, B, D)."""
         ...
 
     @staticmethod
@@ -161,6 +168,14 @@ class Family(Protocol):
     @staticmethod
     def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
         """Q(s, .) by the parameters ``flat`` (L, P), whatever they become: (L, B, D) -> (L, B, A)."""
+        ...
+
+    @staticmethod
+    def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
+        """Of each lane's values (L, A) the first largest, or a uniform pick: (L,) int64.
+
+        Of its two draws ``u`` (L, 2) the first is the coin, which falls below epsilon for a pick; the second picks.
+        """
         ...
 
     @staticmethod

@@ -25,7 +25,8 @@ from ablations.streams import Role
 DEVICE = "cuda"
 """Where everything lives. Tests put it on the "cpu", where the same program runs without being captured."""
 
-take, tree_find, evaluator = reference.take, reference.tree_find, reference.evaluator
+take, tree_find = reference.take, reference.tree_find
+evaluator, epsilon_greedy = reference.evaluator, reference.epsilon_greedy
 
 
 torch.set_float32_matmul_precision("highest")  # no TF32, whatever the surroundings say
@@ -65,6 +66,10 @@ def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> DeviceD
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> DeviceLanes:
     """The environments, of a kind that ``why_not`` has nothing against."""
     return DeviceLanes(env_id, args, entropy, seeds, DEVICE)
+
+
+def tensor(numbers: Any, dtype: torch.dtype) -> Tensor:
+    return torch.as_tensor(numbers).to(dtype)
 
 
 def captured(function: Callable[..., Any], envs: object = None) -> Captured:

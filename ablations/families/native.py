@@ -7,30 +7,33 @@ What the compiled network does not know (a head of a user's own) is computed by 
 from __future__ import annotations
 
 import ctypes
-import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ablations.envs.arrays import ArrayLanes
 from ablations.envs.choose import lanes_of
 from ablations.envs.gym import Lanes
 from ablations.families import Optimiser, Update, compiles, reference
-from ablations.head import Dueling
+from ablations.families.compiled import Compiled, empty, function_of, in_rows
+from ablations.families.interaction import Interaction
 from ablations.native import library
-from ablations.network import NARROW, Network
+from ablations.network import Network
 from ablations.optimiser import Trainable, put_back, state_of
 from ablations.replay.ring import Batch, Transition
 from ablations.settings import Settings
 from ablations.state import State
 
+if TYPE_CHECKING:
+    from ablations.replay.ring import Number
+
 RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
 LOSSES = {"squared": 0, "huber": 1}
-SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
-device, finish, draws = reference.device, reference.finish, reference.draws
-captured, counter, advance = reference.captured, reference.counter, reference.advance
+device, finish, draws, tensor = reference.device, reference.finish, reference.draws, reference.tensor
+counter, advance = reference.counter, reference.advance
 
 
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
@@ -38,31 +41,46 @@ def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[in
     return lanes_of(env_id, args, entropy, seeds, fast=True)
 
 
+def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
+    """As it is, but for stepping environments over arrays."""
+    return Interaction(function, envs) if isinstance(envs, ArrayLanes) else function
+
+
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
     lanes, capacity, width = rows.shape
     t = [part.contiguous() for part in transition]
     if [part.dtype for part in t] != [rows.dtype, torch.int64, rows.dtype, rows.dtype, rows.dtype]:
         raise TypeError(f"rows of {rows.dtype} take actions of int64 and all else of {rows.dtype}")
-    _function("ring_put", rows.dtype)(
+    function_of("ring_put", rows.dtype)(
         rows.data_ptr(), lanes, capacity, width, slot, t[0].shape[-1],
         t[0].data_ptr(), t[4].data_ptr(), t[1].data_ptr(), t[2].data_ptr(), t[3].data_ptr(),
     )  # fmt: skip
 
 
-def take(rows: Tensor, index: Tensor) -> Tensor:
+def take(rows: Tensor, index: Tensor, features: int) -> Transition:
     lanes, capacity, width = rows.shape
-    out = rows.new_empty((*index.shape, width))
-    index, size = index.contiguous(), rows.element_size()
-    done = library.load().ring_take(
-        rows.data_ptr(), lanes, capacity, width * size, index.data_ptr(), index.shape[1], out.data_ptr()
-    )
+    _, batch = shape = index.shape
+    index, dtype = index.contiguous(), rows.dtype
+    obs = empty((lanes, batch, features), dtype)
+    next_obs = empty((lanes, batch, features), dtype)
+    action = empty(shape, torch.int64)
+    reward, discount = empty(shape, dtype), empty(shape, dtype)
+    done = function_of("ring_take", dtype)(
+        rows.data_ptr(), lanes, capacity, width, index.data_ptr(), batch, features,
+        obs.data_ptr(), next_obs.data_ptr(), action.data_ptr(), reward.data_ptr(), discount.data_ptr(),
+    )  # fmt: skip
     if not done:
         raise IndexError(f"a replay index is outside 0 ... {capacity - 1}")
-    return out
+    return Transition(obs, action, reward, discount, next_obs)
 
 
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
-    tree_set(nodes, torch.full((len(nodes), 1), slot), value[:, None])
+    lanes, width = nodes.shape
+    value = value.contiguous()
+    if not library.load().tree_put_one(
+        nodes.data_ptr(), lanes, width.bit_length() - 2, slot, value.data_ptr()
+    ):
+        raise IndexError(_outside(width))
 
 
 def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
@@ -72,17 +90,33 @@ def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
         nodes.data_ptr(), lanes, width.bit_length() - 2, index.data_ptr(), index.shape[1], value.data_ptr()
     )
     if not done:
-        raise IndexError(f"a leaf is outside 0 ... {width // 2 - 1}")
+        raise IndexError(_outside(width))
+
+
+def _outside(width: int) -> str:
+    return f"a leaf is outside 0 ... {width // 2 - 1}"
 
 
 def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
     lanes, width = nodes.shape
-    slot = torch.empty(mass.shape, dtype=torch.int64)
+    slot = empty(mass.shape, torch.int64)
     mass = mass.contiguous()
     library.load().tree_find_many(
         nodes.data_ptr(), lanes, width.bit_length() - 2, mass.data_ptr(), mass.shape[1], slot.data_ptr()
     )
     return slot
+
+
+def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
+    lanes, actions = values.shape
+    values, u = values.contiguous(), u.contiguous()
+    if u.dtype != torch.float64:
+        raise TypeError(f"draws of {u.dtype}; they are of float64")
+    action = empty((lanes,), torch.int64)
+    function_of("epsilon_greedy", values.dtype)(
+        values.data_ptr(), lanes, actions, u.data_ptr(), epsilon, action.data_ptr()
+    )
+    return action
 
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
@@ -97,61 +131,6 @@ def optimiser(online: Trainable, settings: Settings) -> Optimiser:
     return NativeOptimiser(online, settings)
 
 
-def layer_specs(network: Network) -> tuple[list[library.LayerSpec], int]:
-    """The layers as the compiled network takes them, and the index of the advantage's last layer (-1: no streams)."""
-    trunk = len(network.hidden)
-    specs: list[library.LayerSpec] = []
-    start, advantage = 0, -1
-    for i, (name, inputs, outputs, _, has_bias) in enumerate(network.layers):
-        weights = inputs * outputs
-        first_of_stream = i >= trunk and (i == trunk or (name.startswith("value") and i == advantage + 1))
-        source = trunk - 1 if first_of_stream else i - 1
-        last_of_stream = name in ("advantage", "value")
-        if name == "advantage" and isinstance(network.head, Dueling):
-            advantage = i
-        bias = start + weights if has_bias else -1
-        specs.append(
-            library.LayerSpec(
-                source, inputs, outputs, not last_of_stream, outputs < NARROW, start, bias
-            )
-        )  # fmt: skip
-        start += weights + (outputs if has_bias else 0)
-    return specs, advantage
-
-
-class Compiled:
-    """A network of the compiled kind and its scratch memory, freed with it."""
-
-    def __init__(self, network: Network, dtype: torch.dtype) -> None:
-        specs, advantage = layer_specs(network)
-        make = _function("network_new", dtype)
-        self.handle = ctypes.c_void_p(
-            make(
-                (library.LayerSpec * len(specs))(*specs), len(specs), network.actions, advantage, network.size
-            )
-        )
-        weakref.finalize(self, _function("network_free", dtype), self.handle)
-        self.actions, self.dtype = network.actions, dtype
-
-    def evaluator(self, flat: Tensor) -> Callable[[Tensor], Tensor]:
-        """Q(s, .) by ``flat`` (L, P)."""
-        values = _function("network_values", self.dtype)
-        lanes, stride = flat.shape
-        parameters = flat.data_ptr()
-
-        def q(obs: Tensor, keep: object = (self, flat)) -> Tensor:
-            obs = _in_rows(obs, self.dtype)
-            batch = obs.shape[1]
-            out = torch.empty((lanes, batch, self.actions), dtype=self.dtype)
-            by_lane, by_row, _ = obs.stride()
-            values(
-                self.handle, lanes, batch, parameters, stride, obs.data_ptr(), by_lane, by_row, out.data_ptr()
-            )
-            return out
-
-        return q
-
-
 class NativeOptimiser:
     """Forward, backward and the optimiser's step in one call. The rules are those of ``ReferenceOptimiser``."""
 
@@ -163,9 +142,10 @@ class NativeOptimiser:
         self.first = torch.zeros_like(online.flat)
         self.second = torch.zeros_like(online.flat)
         self.count = torch.zeros((), dtype=torch.float32)
+        self._count = self.count.numpy()  # the same memory: numpy counts faster
         self.alive = torch.ones(len(online.flat), dtype=torch.bool)
         self._norm = online.flat.new_zeros(len(online.flat))
-        self._descend = _function("network_descend", online.flat.dtype)
+        self._descend = function_of("network_descend", online.flat.dtype)
         lanes, stride = online.flat.shape
         self._arguments = library.DescentArguments(
             lanes=lanes,
@@ -185,15 +165,15 @@ class NativeOptimiser:
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
         dtype, (lanes, samples) = self.online.flat.dtype, y.shape
-        obs = _in_rows(batch.obs, dtype)
+        obs = in_rows(batch.obs, dtype)
         action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
         if not y.dtype == weight.dtype == dtype:
             raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
-        q = torch.empty((lanes, samples, self.compiled.actions), dtype=dtype)
-        delta = torch.empty((lanes, samples), dtype=dtype)
-        loss, largest = torch.empty((2, lanes), dtype=dtype)
-        self.count += 1
-        steps = self.count.item()
+        q = empty((lanes, samples, self.compiled.actions), dtype)
+        delta = empty((lanes, samples), dtype)
+        loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
+        self._count += 1
+        steps = self._count.item()
         a = self._arguments
         a.batch = samples
         a.obs, (a.obs_lane, a.obs_row, _) = obs.data_ptr(), obs.stride()
@@ -216,15 +196,3 @@ class NativeOptimiser:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
         put_back(self, state)
-
-
-def _in_rows(obs: Tensor, dtype: torch.dtype) -> Tensor:
-    """Observations (L, B, D) whose last axis is contiguous."""
-    if obs.dtype != dtype:
-        raise TypeError(f"observations of {obs.dtype} for a network of {dtype}")
-    return obs if obs.stride(-1) == 1 or obs.shape[-1] == 1 else obs.contiguous()
-
-
-def _function(name: str, dtype: torch.dtype) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(library.load(), f"{name}_{SUFFIX[dtype]}")
-    return function

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +18,12 @@ from ablations.optimiser import ReferenceOptimiser, Trainable
 from ablations.replay.ring import Transition
 from ablations.settings import Settings
 from ablations.streams import Role
+
+if TYPE_CHECKING:
+    from ablations.replay.ring import Number
+
+
+NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def device() -> str:
@@ -33,6 +41,10 @@ def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
     """One by one, as Gymnasium does."""
     return GymLanes(env_id, args, entropy, seeds)
+
+
+def tensor(numbers: npt.NDArray[Any], dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(numbers.astype(NUMPY[dtype], copy=False))
 
 
 def captured(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
@@ -57,11 +69,17 @@ def put(rows: Tensor, slot: int, transition: Transition) -> None:
     row[:, 2 * d + 2] = transition.discount
 
 
-def take(rows: Tensor, index: Tensor) -> Tensor:
+def take(rows: Tensor, index: Tensor, features: int) -> Transition:
     lanes, capacity, width = rows.shape
-    flat = rows.view(-1, width)  # (L N, W)
-    return flat.index_select(0, (index + _starts(lanes, capacity, index.device)).view(-1)).view(
-        *index.shape, width
+    flat, d = rows.view(-1, width), features  # (L N, W)
+    which = (index + _starts(lanes, capacity, index.device)).view(-1)
+    taken = flat.index_select(0, which).view(*index.shape, width)  # (L, B, W)
+    return Transition(
+        obs=taken[..., :d],
+        next_obs=taken[..., d : 2 * d],
+        action=taken[..., 2 * d].long(),
+        reward=taken[..., 2 * d + 1],
+        discount=taken[..., 2 * d + 2],
     )
 
 
@@ -96,6 +114,11 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
         mass = mass - left * right
         node = child + right
     return node - offset - width // 2
+
+
+def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
+    coin, pick = u.unbind(-1)  # (L,), (L,)
+    return torch.where(coin < epsilon, (pick * values.shape[-1]).long(), values.argmax(-1))
 
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,7 +1,7 @@
 // What ablations.native.library binds: plain C functions, one thread, no state but the networks' scratch.
 #include <new>
 
-#include "network.hpp"
+#include "acting.hpp"
 #include "storage.hpp"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -29,18 +29,30 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \
                                 const T* reward, const T* discount) {                                                 \
         put(rows, lanes, capacity, row, slot, features, obs, next_obs, action, reward, discount);                     \
-    }
+    }                                                                                                                 \
+    EXPORT int ring_take_##NAME(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index,    \
+                                int64_t batch, int64_t features, T* obs, T* next_obs, int64_t* action, T* reward,     \
+                                T* discount) {                                                                        \
+        return take<T>(rows, lanes, capacity, row, index, batch, features,                                            \
+                       {obs, next_obs, action, reward, discount});                                                    \
+    }                                                                                                                 \
+    EXPORT void epsilon_greedy_##NAME(const T* values, int64_t lanes, int64_t actions, const double* u,               \
+                                      double epsilon, int64_t* action) {                                              \
+        epsilon_greedy(values, lanes, actions, u, epsilon, action);                                                   \
+    }                                                                                                                 \
+    EXPORT void interaction_act_##NAME(void* network, const Interaction* x) { act(*(Network<T>*)network, *x); }       \
+    EXPORT int64_t interaction_settle_##NAME(const Interaction* x) { return settle<T>(*x); }
 
 FOR_TYPE(f32, float)
 FOR_TYPE(f64, double)
 
-EXPORT int ring_take(const char* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index,
-                     int64_t batch, char* out) {
-    return take(rows, lanes, capacity, row, index, batch, out);
-}
+EXPORT void interaction_cartpole(const Interaction* x) { cartpole(*x); }
 EXPORT int tree_set_many(double* nodes, int64_t lanes, int64_t depth, const int64_t* index, int64_t batch,
                          const double* value) {
     return tree_set(nodes, lanes, depth, index, batch, value);
+}
+EXPORT int tree_put_one(double* nodes, int64_t lanes, int64_t depth, int64_t slot, const double* value) {
+    return tree_put(nodes, lanes, depth, slot, value);
 }
 EXPORT void tree_find_many(const double* nodes, int64_t lanes, int64_t depth, const double* mass, int64_t batch,
                            int64_t* slot) {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SOURCES = ("simd.hpp", "products.hpp", "network.hpp", "storage.hpp", "kernels.cpp")
+SOURCES = ("simd.hpp", "products.hpp", "network.hpp", "storage.hpp", "acting.hpp", "kernels.cpp")
 NEEDS = {
     "avx512": {"avx512f", "avx512vl", "avx512dq", "fma"},
     "avx2": {"avx2", "fma"},
@@ -43,6 +43,22 @@ class DescentArguments(Structure):
     ]
 
 
+class InteractionArguments(Structure):
+    """An environment step of every lane: ``Interaction`` in acting.hpp."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("lanes", "features", "numbers", "actions")),
+        ("theta", c_void_p), ("stride", c_int64),
+        *((name, c_void_p) for name in ("before", "q", "u")),
+        ("epsilon", c_double),
+        *((name, c_void_p) for name in ("action", "states", "obs", "cos", "sin", "moved", "reward", "terminated")),
+        *((name, c_void_p) for name in ("truncated", "next_obs", "elapsed", "used", "starts", "first_obs")),
+        *((name, c_int64) for name in ("block", "limit", "bootstrap_truncated", "sutton_barto")),
+        ("gamma", c_double),
+        *((name, c_void_p) for name in ("stored_reward", "stored_discount", "stored_next")),
+    ]  # fmt: skip
+
+
 _I, _P = c_int64, c_void_p
 _Signature = tuple[Any, list[Any]]
 _BY_TYPE: dict[str, _Signature] = {
@@ -51,12 +67,17 @@ _BY_TYPE: dict[str, _Signature] = {
     "network_values": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P]),
     "network_descend": (c_int, [_P, POINTER(DescentArguments)]),
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
+    "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P]),
+    "epsilon_greedy": (None, [_P, _I, _I, _P, c_double, _P]),
+    "interaction_act": (None, [_P, POINTER(InteractionArguments)]),
+    "interaction_settle": (c_int64, [POINTER(InteractionArguments)]),
 }
 _SIGNATURES: dict[str, _Signature] = {
     "instruction_set": (c_char_p, []),
     "source_digest": (c_char_p, []),
     "peak_f32": (c_double, [_I]),
-    "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _P]),
+    "interaction_cartpole": (None, [POINTER(InteractionArguments)]),
+    "tree_put_one": (c_int, [_P, _I, _I, _I, _P]),
     "tree_set_many": (c_int, [_P, _I, _I, _P, _I, _P]),
     "tree_find_many": (None, [_P, _I, _I, _P, _I, _P]),
     **{f"{name}_{kind}": signature for kind in ("f32", "f64") for name, signature in _BY_TYPE.items()},

@@ -4,27 +4,47 @@
 #include <cstdint>
 #include <cstring>
 
-// out (L, B, row) = rows (L, N, row)[index (L, B)]; sizes in bytes. False if an index is out of range.
-inline bool take(const char* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index, int64_t batch,
-                 char* out) {
+// Where the parts of transitions are copied to, each (L, B) or (L, B, D).
+template <class T> struct Parts {
+    T *obs, *next_obs;
+    int64_t* action;
+    T *reward, *discount;
+};
+
+// One lane's rows at index (B), part by part from ``at`` on. D: how many features, if that is known (0: it is not).
+template <class T, int D>
+void take_lane(const T* rows, int64_t row, const int64_t* index, int64_t batch, int64_t features, const Parts<T>& to,
+               int64_t at) {
+    const int64_t d = D > 0 ? D : features;
+    for (int64_t i = at; i < at + batch; i++) {
+        const T* from = rows + index[i] * row;
+        memcpy(to.obs + i * d, from, sizeof(T) * d);
+        memcpy(to.next_obs + i * d, from + d, sizeof(T) * d);
+        to.action[i] = int64_t(from[2 * d]);
+        to.reward[i] = from[2 * d + 1];
+        to.discount[i] = from[2 * d + 2];
+    }
+}
+
+// The rows (L, N, row) at index (L, B), part by part. False, and nothing is written, if an index is out of range.
+template <class T>
+bool take(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index, int64_t batch,
+          int64_t features, const Parts<T>& to) {
     for (int64_t i = 0; i < lanes * batch; i++)
         if (index[i] < 0 || index[i] >= capacity) return false;
-    const int64_t ahead = batch;  // rows lie anywhere: ask for a lane's while the lane before is copied
-    const auto from = [&](int64_t i) { return rows + (i / batch * capacity + index[i]) * row; };
-    for (int64_t i = 0; i < ahead && i < lanes * batch; i++) __builtin_prefetch(from(i));
+    constexpr int64_t LINE = 64 / sizeof(T);
+    const auto ask = [&](int64_t lane) {  // rows lie anywhere: a lane's are on their way while the one before is copied
+        for (int64_t b = 0; b < batch; b++) {
+            const T* next = rows + (lane * capacity + index[lane * batch + b]) * row;
+            for (int64_t at = 0; at < row; at += LINE) __builtin_prefetch(next + at);
+        }
+    };
+    const auto one = features == 2 ? take_lane<T, 2> : features == 4 ? take_lane<T, 4>
+                     : features == 6 ? take_lane<T, 6> : features == 8 ? take_lane<T, 8> : take_lane<T, 0>;
+    if (lanes > 0) ask(0);
     for (int64_t lane = 0; lane < lanes; lane++) {
-        const char* mine = rows + lane * capacity * row;
-        const int64_t* at = index + lane * batch;
-        if (lane + 1 < lanes)
-            for (int64_t b = 0; b < batch; b++) {
-                const char* next = mine + (capacity + at[batch + b]) * row;
-                for (int64_t line = 0; line < row; line += 64) __builtin_prefetch(next + line);
-            }
-        char* to = out + lane * batch * row;
-        if (row == 64)
-            for (int64_t b = 0; b < batch; b++) memcpy(to + b * 64, mine + at[b] * 64, 64);
-        else
-            for (int64_t b = 0; b < batch; b++) memcpy(to + b * row, mine + at[b] * row, row);
+        if (lane + 1 < lanes) ask(lane + 1);
+        one(rows + lane * capacity * row, row, index, batch, features, to, lane * batch);
     }
     return true;
 }
@@ -59,6 +79,19 @@ inline bool tree_set(double* nodes, int64_t lanes, int64_t depth, const int64_t*
                 tree[node] = tree[2 * node] + tree[2 * node + 1];
             }
     }
+    return true;
+}
+
+// Leaf ``slot`` of every tree becomes value (L); then its ancestors. False if there is no such leaf.
+inline bool tree_put(double* nodes, int64_t lanes, int64_t depth, int64_t slot, const double* value) {
+    const int64_t leaves = int64_t(1) << depth;
+    if (slot < 0 || slot >= leaves) return false;
+    for (int64_t lane = 0; lane < lanes; lane++) nodes[lane * 2 * leaves + leaves + slot] = value[lane];
+    for (int64_t node = (leaves + slot) >> 1; node > 0; node >>= 1)  // lanes inside, so that their loads overlap
+        for (int64_t lane = 0; lane < lanes; lane++) {
+            double* tree = nodes + lane * 2 * leaves;
+            tree[node] = tree[2 * node] + tree[2 * node + 1];
+        }
     return true;
 }
 

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class PrioritizedRing(Ring):
-    """A ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1) float64."""
+    """A ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1) float64.
+
+    ``strata`` (L, B) are 0 ... B - 1, the numbers of the equal parts that draws fall into.
+    """
 
     def __init__(self, space: Space) -> None:
         super().__init__(space, space.capacity, space.batch_size)
         self.largest = space.zeros((space.lanes, 1)).double() + 1
+        self.strata = self.ones.double().cumsum(-1) - 1
         self.tree = SumTree(space, space.capacity, self.largest.dtype)
 
     def state(self) -> State:
@@ -64,11 +68,8 @@ class Prioritized:
 
     def sample(self, memory: PrioritizedRing, u: Tensor, progress: Number) -> Batch:
         tree, size = memory.tree, memory.size
-        if self.stratified:
-            stratum = u.new_ones(u.shape).cumsum(-1) - 1  # (L, B): 0 ... B-1
-            mass = (stratum + u) / u.shape[-1] * tree.total
-        else:
-            mass = u * tree.total
+        share = (memory.strata + u) / u.shape[-1] if self.stratified else u
+        mass = share * tree.total
         index = tree.find(mass).clamp_(max=size - 1)  # rounding may carry the last draw past the newest leaf
         beta = self.beta_start + (self.beta_end - self.beta_start) * progress
         weight = (size * tree.values(index) / tree.total) ** -beta  # (L, B)

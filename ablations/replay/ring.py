@@ -37,7 +37,7 @@ class Space(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """One environment step of every lane."""
+    """One environment step of every lane; or several of each, then everything is (L, B, ...)."""
 
     obs: Tensor  # (L, D)
     action: Tensor  # (L,) int64
@@ -46,9 +46,9 @@ class Transition(NamedTuple):
     next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """B transitions of every lane."""
+    """B transitions of every lane: the parts of a ``Transition``, what each counts, and where it lies."""
 
     obs: Tensor  # (L, B, D)
     action: Tensor  # (L, B) int64
@@ -102,14 +102,5 @@ class Ring:
 
     def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
         """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""
-        rows = self.family.take(self.rows, index)  # (L, B, W)
-        d = self.features
-        return Batch(
-            obs=rows[..., :d],
-            next_obs=rows[..., d : 2 * d],
-            action=rows[..., 2 * d].long(),
-            reward=rows[..., 2 * d + 1],
-            discount=rows[..., 2 * d + 2],
-            weight=self.ones if weight is None else weight,
-            index=index,
-        )
+        taken = self.family.take(self.rows, index, self.features)
+        return Batch(*taken, weight=self.ones if weight is None else weight, index=index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from ablations.envs.gym import GymLanes, Steps
+from ablations.families import reference
 from ablations.learner import Learner, act, epsilon_at, improve, learn, transition
 from ablations.optimiser import error
 from ablations.replay.prioritized import Prioritized, PrioritizedRing
@@ -134,9 +136,8 @@ def test_of_equal_values_the_first_action_is_greedy() -> None:
 @pytest.mark.parametrize("actions", [2, 3, 7])
 def test_random_actions_are_uniform_over_all_actions(actions: int) -> None:
     a = learner()
-    a.envs.actions = actions
+    a.q = lambda obs: torch.zeros(len(obs), 1, actions, dtype=obs.dtype)
     obs = torch.from_numpy(a.envs.obs).to(a.dtype)
-    a.online.flat.zero_()
     drawn = np.array([act(a, obs, a.exploration.next(), epsilon=1.0).tolist() for _ in range(700)])
     counts = np.bincount(drawn.ravel(), minlength=actions)
     assert len(counts) == actions
@@ -158,8 +159,9 @@ def test_termination_cuts_the_bootstrap_and_a_time_limit_only_if_asked(
         terminated=np.array([False, True, False, True]),
         truncated=np.array([False, False, True, True]),
     )
+    tensor = partial(reference.tensor, dtype=torch.float64)
     s = Settings(gamma=0.9, bootstrap_truncated=bootstrap_truncated)
-    stored = transition(s, torch.zeros(4, 1), torch.tensor([0, 1, 0, 1]), steps, torch.float64)
+    stored = transition(s, torch.zeros(4, 1), torch.tensor([0, 1, 0, 1]), steps, tensor)
     assert stored.discount.tolist() == discounts
     assert stored.reward.tolist() == [1, 2, 3, 4]
     assert stored.next_obs.tolist() == [[0], [1], [2], [3]]

@@ -169,7 +169,25 @@ def test_rows_are_stored_and_taken_as_by_the_reference(
         reference.put(its, slot, transition)
     assert torch.equal(mine, its)
     index = torch.randint(capacity, (lanes, batch), generator=rng)
-    assert torch.equal(native.take(mine, index), reference.take(its, index))
+    for found, expected in zip(
+        native.take(mine, index, features), reference.take(its, index, features), strict=True
+    ):
+        assert found.dtype == expected.dtype
+        assert torch.equal(found, expected)
+
+
+@quick
+@given(st.integers(1, 5), st.integers(1, 20), dtypes, st.integers(0, 999), st.sampled_from([0.0, 0.5, 1.0]))
+def test_actions_are_the_references_among_ties_infinities_and_nan(
+    lanes: int, actions: int, dtype: torch.dtype, seed: int, epsilon: float
+) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    kinds = torch.tensor([-1.0, 0.0, -0.0, 1.0, float("inf"), float("-inf"), float("nan")], dtype=dtype)
+    values = kinds[torch.randint(len(kinds) - seed % 2, (lanes, actions), generator=rng)]
+    u = torch.rand(lanes, 2, generator=rng, dtype=torch.float64)
+    found, expected = (each.epsilon_greedy(values, u, epsilon) for each in (native, reference))
+    assert found.dtype == expected.dtype
+    assert torch.equal(found, expected)
 
 
 @quick
@@ -195,10 +213,12 @@ def test_sum_trees_are_the_references_bit_for_bit(lanes: int, capacity: int, bat
 def test_an_index_out_of_range_is_an_error_and_nothing_is_read_or_written(wrong: int) -> None:
     rows = torch.zeros(2, 4, 5)
     with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
-        native.take(rows, torch.tensor([[0], [wrong]]))
+        native.take(rows, torch.tensor([[0], [wrong]]), 1)
     nodes = torch.zeros(2, 8, dtype=torch.float64)
     with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
         native.tree_set(nodes, torch.tensor([[0], [wrong]]), torch.ones(2, 1, dtype=torch.float64))
+    with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
+        native.tree_put(nodes, wrong, torch.ones(2, dtype=torch.float64))
     assert nodes.count_nonzero() == 0
 
 
@@ -218,6 +238,8 @@ def test_numbers_of_another_type_are_refused() -> None:
     flat = network.initial(0, range(2), torch.float32)
     with pytest.raises(TypeError, match="float64"):
         native.evaluator(network, flat)(torch.zeros(2, 4, 3, dtype=torch.float64))
+    with pytest.raises(TypeError, match="float32"):
+        native.epsilon_greedy(torch.zeros(2, 3), torch.zeros(2, 2), 0.5)
 
 
 class Doubled(Linear):
