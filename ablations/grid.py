@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from ablations import attempts, checkpoints, device, families, packed, provenance, resumable, store
+from ablations import attempts, checkpoints, device, effort, families, packed, provenance, resumable, store
 from ablations.engines import Engine, Means, Task, make
 from ablations.lock import hold
 from ablations.resumable import Resumable
@@ -101,7 +101,8 @@ def run(
         try:
             _ask_environments(study, folder, scores, unscored, missing, begun, engine, progress)
             jobs, most = (1, device.MOST_LANES) if study.engine == "cuda" else (engine.jobs, MOST_LANES)
-            groups = cohorts(missing, jobs, means.lanes or most, begun.places)
+            in_order = effort.baseline_then_longest(study, missing)
+            groups = cohorts(in_order, jobs, means.lanes or most, begun.places)
             tasks = [cohort_task(study, folder, group, states, git) for group in groups]
             for task in tasks:
                 task["job"] |= {"events": means.tensorboard, **begun.job(task["job"]["lanes"])}

@@ -10,12 +10,13 @@ import sys
 import textwrap
 import threading
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ablations import grid, lock, store, studies
+from ablations import effort, grid, lock, store, studies
 from ablations.engines import Means
 from ablations.paths import relative, without_folders
 from ablations.study import Study
@@ -314,6 +315,28 @@ def test_cohorts_leave_no_job_idle_and_never_mix_rows() -> None:
     assert [len(piece) for piece in pieces] == [10, 10, 5, 5]
     assert all(len({run.label for run in piece}) == 1 for piece in pieces)
     assert [run for piece in pieces for run in piece] == study.runs()
+
+
+def test_the_baseline_is_trained_first_then_what_takes_longest() -> None:
+    names = ["naive", "per", "dqn", "no-replay", "dueling-deep", "double"]
+    study = studies.from_document(document(variants=names, settings={}))
+    runs = study.runs()
+    ordered = effort.baseline_then_longest(study, runs[1:])
+    labels = [label for label, _ in groupby(ordered, key=lambda run: run.label)]
+    assert labels == ["dqn", "dueling-deep", "per", "double", "naive", "no-replay"]
+    assert sorted(ordered, key=runs.index) == runs[1:]
+    assert [run.seed for run in ordered if run.label == "naive"] == [1, 2]
+
+
+def test_effort_grows_with_what_makes_a_run_longer() -> None:
+    def of(variant: str = "dqn", seeds: int = 1, **settings: Any) -> float:
+        names = list(dict.fromkeys(["dqn", variant]))
+        study = studies.from_document(document(seeds=seeds, variants=names, settings=settings))
+        return effort.effort([run for run in study.runs() if run.label == variant])
+
+    assert of(seeds=2) == of(total_timesteps=100_000) == 2 * of()
+    assert of(train_frequency=2) == pytest.approx(of() / 2)
+    assert of(hidden=[128, 128]) > 3 * of()
 
 
 def test_a_cohort_never_has_more_lanes_than_the_most() -> None:
