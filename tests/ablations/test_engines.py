@@ -101,7 +101,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                 os.killpg(int(path.read_text()), signal.SIGKILL)
 
 
-@pytest.fixture(params=["local", "dask", "slurm"])
+@pytest.fixture(params=["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "slurm"))])
 def means(request: pytest.FixtureRequest) -> Means:
     """Two workers of each engine."""
     if request.param == "dask":

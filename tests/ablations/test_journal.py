@@ -141,6 +141,7 @@ def test_what_forgets_at_a_reset_can_be_kept(env_id: str) -> None:
     ],
 )
 def test_what_does_not_is_refused_with_the_reason(env_id: str, reason: str) -> None:
+    np.random.seed(0)  # noqa: NPY002 (Global's numbers: two of them may meet at a bound by chance)
     assert reason in why_not_kept(env_id, {})
 
 
