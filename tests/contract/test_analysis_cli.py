@@ -117,6 +117,7 @@ def test_the_final_return_is_the_mean_over_seeds_of_the_last_tenth_of_the_budget
         assert final == pytest.approx(sum(means) / len(means), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_partial_results_are_drawn_and_marked(place: Path, tmp_path: Path) -> None:
     run = runs_in(place)[0]
     (place / run["path"] / "manifest.json").unlink()
