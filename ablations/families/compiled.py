@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ablations.families.reference import NUMPY
 from ablations.head import Dueling
 from ablations.native import library
 from ablations.network import NARROW, Network
 
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
-NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 
 
 def layer_specs(network: Network) -> tuple[list[library.LayerSpec], int]:

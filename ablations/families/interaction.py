@@ -21,6 +21,7 @@ from ablations.envs.dynamics import Array, Moved
 from ablations.envs.gym import Steps
 from ablations.families import compiles
 from ablations.families.compiled import Compiled, function_of
+from ablations.families.reference import NUMPY
 from ablations.native import library
 from ablations.replay.ring import Transition
 
@@ -68,7 +69,7 @@ class Buffers:
     def __init__(self, a: Learner, envs: ArrayLanes) -> None:
         lanes, features, s = len(a.seeds), envs.features, a.settings
         self.envs = envs
-        number = np.float64 if a.dtype == torch.float64 else np.float32
+        number = NUMPY[a.dtype]
         self.same = number is np.float32  # observations are stored as they are seen
         self.states, self.obs = envs.states, envs.obs
         self.before, self.stored_next = np.empty((2, lanes, features), number)

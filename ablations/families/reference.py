@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ablations.replay.ring import Number
 
 
-NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
+"""numpy's name of a type."""
 
 
 def device() -> str:
