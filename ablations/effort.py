@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from ablations.settings import from_plain as settings_from_plain
-from ablations.study import Run, Study
+from ablations.study import Run, Study, by_row
 from ablations.variants import from_plain as variant_from_plain
 
 OBSERVATION, ACTIONS = 4, 2
@@ -21,7 +21,7 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
     Short ones come last, so that no job waits long for the last of another.
     """
     baseline = {row.label for row in study.rows if row.variant == study.baseline}
-    rows = [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
+    rows = by_row(runs)
     rows.sort(key=lambda row: (row[0].label not in baseline, -effort(row)))
     return [run for row in rows for run in row]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -18,7 +17,7 @@ from ablations.engines import Engine, Means, Task, make
 from ablations.lock import hold
 from ablations.resumable import Resumable
 from ablations.store import Standing
-from ablations.study import Run, Study
+from ablations.study import Run, Study, by_row
 
 MOST_LANES = 64
 
@@ -167,7 +166,7 @@ def cohorts(
     same one are grouped. How runs are grouped never changes a result, only how long the grid takes.
     """
     at = places or {}
-    rows = [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
+    rows = by_row(runs)
     groups = [
         [run for run in row if at.get(run.key) == place]
         for row in rows

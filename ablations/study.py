@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Annotated, Any
 
 from annotated_types import Ge
@@ -59,6 +60,11 @@ class Run:
     key: str
     path: str
     config: Mapping[str, Any]
+
+
+def by_row(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs of each environment and row, which stand together."""
+    return [list(group) for _, group in groupby(runs, key=lambda run: (run.env_id, run.label))]
 
 
 @dataclass(frozen=True)

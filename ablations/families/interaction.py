@@ -49,8 +49,9 @@ class Interaction:
         b = self.buffers = self.buffers or Buffers(a, envs)
         x = b.arguments
         if envs.states is not b.states or envs.obs is not b.obs:  # the plain function has been here
+            envs.obs = envs.obs.copy()  # what was seen last may be kept by others; here it is written over
             b.states, b.obs = envs.states, envs.obs
-            x.states, x.obs = address(b.states), address(b.obs)
+            x.states, x.obs = address(envs.states), address(envs.obs)
         u = u.contiguous()
         x.u, x.epsilon = u.data_ptr(), epsilon
         b.act(b.network.handle, b.reference)
@@ -71,11 +72,12 @@ class Buffers:
         self.envs = envs
         number = NUMPY[a.dtype]
         self.same = number is np.float32  # observations are stored as they are seen
-        self.states, self.obs = envs.states, envs.obs
+        self.states: npt.NDArray[Any] | None = None  # the environments' own, found at the first step
+        self.obs: npt.NDArray[Any] | None = None
         self.before, self.stored_next = np.empty((2, lanes, features), number)
         self.q = np.empty((lanes, envs.actions), number)
         self.action = np.empty(lanes, np.int64)
-        self.moved = np.empty_like(self.states)
+        self.moved = np.empty_like(envs.states)
         self.cos, self.sin, self.reward = np.empty((3, lanes))
         self.terminated, self.truncated = np.empty((2, lanes), np.bool_)
         self.next_obs = np.empty((lanes, features), np.float32)
@@ -84,7 +86,7 @@ class Buffers:
         self.arguments = library.InteractionArguments(
             lanes=lanes,
             features=features,
-            numbers=len(self.states),
+            numbers=len(envs.states),
             actions=envs.actions,
             theta=a.online.flat.data_ptr(),
             stride=a.online.flat.shape[1],
@@ -108,13 +110,15 @@ class Buffers:
 
     def _cartpole(self) -> None:
         """Angles' cosines and sines are numpy's, as in Gymnasium: another library's may differ in the last bit."""
-        theta = self.states[2]
+        theta = self.envs.states[2]
         np.cos(theta, out=self.cos)
         np.sin(theta, out=self.sin)
         self.compiled_physics(self.reference)
 
     def _dynamics(self) -> None:
-        self.moved[:], self.reward[:], self.terminated[:] = self.envs.dynamics.step(self.states, self.action)
+        self.moved[:], self.reward[:], self.terminated[:] = self.envs.dynamics.step(
+            self.envs.states, self.action
+        )
         self.next_obs[:] = self.envs.dynamics.obs(self.moved)
 
     def transition(self, steps: Steps) -> Transition:
@@ -130,7 +134,7 @@ class Buffers:
 
 
 OWN = (
-    "before", "q", "action", "states", "obs", "cos", "sin", "moved", "reward", "terminated", "truncated", "next_obs",
+    "before", "q", "action", "cos", "sin", "moved", "reward", "terminated", "truncated", "next_obs",
     "stored_reward", "stored_discount", "stored_next",
 )  # fmt: skip
 """Pointers of the arguments that lead to arrays of ``Buffers``."""

@@ -152,6 +152,14 @@ def test_a_replay_may_keep_the_transitions_that_it_is_given() -> None:
     assert len({transition.obs.data_ptr() for transition in kept}) == len(kept)
 
 
+def test_what_was_seen_by_the_plain_function_is_not_written_over() -> None:
+    a = learner("CartPole-v1", {})
+    kept = interact(a, a.exploration.next(), 1.0)
+    before = bits(*kept)
+    a.interact(a, a.exploration.next(), 1.0)
+    assert bits(*kept) == before
+
+
 finite = st.floats(-1e3, 1e3)
 anything = finite | st.sampled_from([float("nan"), float("inf"), 2.4, 12 * 2 * np.pi / 360, -0.0])
 
