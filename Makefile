@@ -88,7 +88,7 @@ bench-peers: setup ## the same work in other people's DQN, in turns with ours, o
 		$(if $(JSON),--json '$(JSON)')
 
 clean: ## remove .venv, .venv-peers, caches and builds; never results
-	@rm -rf .venv .venv-peers build dist *.egg-info ablations/native/*.so .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-peers build dist *.egg-info ablations/engines/native/*.so .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@find ablations analysis scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: ## make .venv ready and do nothing else

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-NATIVE = Path("ablations/native")
+NATIVE = Path("ablations/engines/native")
 library = runpy.run_path(
     str(NATIVE / "library.py")
 )  # by its path: the package's own needs are not installed yet
@@ -23,7 +23,7 @@ ARM = platform.machine().lower() in ("arm64", "aarch64")
 setup(
     ext_modules=[
         Extension(
-            f"ablations.native._{name}",
+            f"ablations.engines.native._{name}",
             [str(NATIVE / "kernels.cpp")],
             depends=[str(NATIVE / source) for source in library["SOURCES"]],
             # no contraction but the fma that is written down: numbers must not depend on a compiler's choice

@@ -38,14 +38,15 @@ def run(
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
     The arguments are those of ``python -m ablations run``. Runs that don't stand afterwards are told in a warning.
-    Raises ``ablations.problems.BadInput`` for bad input, ``ablations.lock.Held`` where another runner holds the study,
-    and what else ``ablations.grid.run`` does.
+    Raises ``ablations.errors.BadInput`` for bad input, ``ablations.runner.lock.Held`` where another runner holds the
+    study, and what else ``ablations.runner.grid.run`` does.
     """
-    from ablations import asked, grid
-    from ablations.live import Told
-    from ablations.progress import on_stderr
+    from ablations.cli import options
+    from ablations.runner import grid
+    from ablations.runner.progress import on_stderr
+    from ablations.runner.progress_file import ProgressFile
 
-    wanted = asked.resolve(
+    wanted = options.resolve(
         study,
         results,
         jobs=jobs,
@@ -62,13 +63,13 @@ def run(
         tensorboard=tensorboard,
         scheduler=scheduler,
     )
-    asked.refuse_unwritable(wanted.folder)
+    options.refuse_unwritable(wanted.folder)
     outcome = grid.run(
         wanted.study,
         wanted.folder,
-        means=wanted.means,
+        executor_config=wanted.executor_config,
         chosen=wanted.chosen,
-        progress=Told(on_stderr(), wanted.folder),
+        progress=ProgressFile(on_stderr(), wanted.folder),
         strict=wanted.strict,
     )
     if outcome.stand < outcome.asked:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The finished episodes of every listed run that stands; see ``analysis.results.load``."""
-    from analysis.results import load as load_episodes  # pandas only where it is wanted
+    """The finished episodes of every listed run that stands; see ``analysis.loading.load``."""
+    from analysis.loading import load as load_episodes  # pandas only where it is wanted
 
     return load_episodes(folder)

@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ablations import store
-from analysis import stamp
-from analysis.results import BadFolder, Results, read, read_study, standing_text, strangers
+from analysis import fingerprint
+from analysis.loading import BadFolder, Results, read, read_study, standing_text, unlisted
 
 MOST_NAMED = 10
 """Of the runs that are left out for one reason, so many are named."""
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def figures(folder: Path, force: bool) -> int:
     """Draw every figure, unless nothing changed."""
     out, inputs = folder / "figures", _inputs(folder)
-    if not force and stamp.is_current(out, inputs):
+    if not force and fingerprint.is_current(out, inputs):
         say(f"figures: up to date ({out})")
         return 0
     results = read(folder)
@@ -51,7 +51,7 @@ def figures(folder: Path, force: bool) -> int:
     for name, found in draw(results):
         files |= found
         say(f"figures: {name} ({', '.join(sorted(part.rpartition('.')[2] for part in found))})")
-    stamp.write(out, inputs, files)
+    fingerprint.write(out, inputs, files)
     say(f"figures: {len(files)} files in {out}")
     return 0
 
@@ -59,7 +59,7 @@ def figures(folder: Path, force: bool) -> int:
 def tables(folder: Path, force: bool) -> int:
     """Write summary, comparisons, stability, aggregates and effects, unless nothing changed; print the verdicts."""
     out, inputs = folder / "tables", _inputs(folder)
-    if not force and stamp.is_current(out, inputs):
+    if not force and fingerprint.is_current(out, inputs):
         say(f"tables: up to date ({out})")
         _say_verdicts(out)
         return 0
@@ -67,10 +67,10 @@ def tables(folder: Path, force: bool) -> int:
     _say_what_stands(results)
     if not _anything(results):
         return 1
-    from analysis.tables import render
+    from analysis.tables.summary import render
 
     files = render(results)
-    stamp.write(out, inputs, files)
+    fingerprint.write(out, inputs, files)
     say(f"tables: {', '.join(sorted(files))} in {out}")
     _say_verdicts(out)
     return 0
@@ -89,7 +89,9 @@ def report(folder: Path, force: bool) -> int:
         return drawn
     from analysis.report import made_from, render
 
-    inputs = stamp.sha256(inputs.encode("ascii") + (folder / "figures" / stamp.STAMP).read_bytes())
+    inputs = fingerprint.sha256(
+        inputs.encode("ascii") + (folder / "figures" / fingerprint.STAMP).read_bytes()
+    )
     if not force and made_from(out) == inputs:
         say(f"report: up to date ({out})")
         return 0
@@ -147,7 +149,7 @@ say = Say()
 
 def _inputs(folder: Path) -> str:
     study = read_study(folder)
-    return stamp.of_inputs(folder, study, strangers(folder, study))
+    return fingerprint.of_inputs(folder, study, unlisted(folder, study))
 
 
 def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
@@ -176,7 +178,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 def _anything(results: Results, act: str = "draw") -> bool:
     """Whether any run stands; otherwise say so."""
-    if any(run.stands for run in results.runs):
+    if any(run.is_valid for run in results.runs):
         return True
     print(f"nothing to {act}: {results.standing_text()} of {results.study['name']} stand", file=sys.stderr)
     return False
@@ -191,15 +193,15 @@ def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False
     for environment in results.environments:
         env_id = environment["env_id"]
         runs = [run for run in results.runs if run.env_id == env_id]
-        nothing = "" if any(run.stands for run in runs) else f"; nothing to {act}"
+        nothing = "" if any(run.is_valid for run in runs) else f"; nothing to {act}"
         say(f"{name}, {env_id}: {standing_text(runs)}{nothing}")
     for run in results.runs:
         if run.state == "damaged":
             say(f"damaged, left out: {run.path} ({run.reason})")
     if name_all:
-        for state in sorted({run.state for run in results.runs if not run.stands} - {"damaged"}):
+        for state in sorted({run.state for run in results.runs if not run.is_valid} - {"damaged"}):
             _say_left_out(state, [run.path for run in results.runs if run.state == state])
-    _say_left_out("not listed in study.json", results.strangers)
+    _say_left_out("not listed in study.json", results.unlisted)
 
 
 def _say_left_out(why: str, paths: Sequence[str]) -> None:

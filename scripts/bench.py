@@ -13,10 +13,10 @@ import time
 
 import torch
 
-from ablations import families
-from ablations.cohort import instruction_set
-from ablations.native import library
-from ablations.variants import NAMED
+from ablations import engines
+from ablations.dqn.variants import NAMED
+from ablations.engines.native import library
+from ablations.runner.cohort import instruction_set
 from scripts.timed_cohort import BUFFER, cohort
 from scripts.turns import ratio, take_turns
 from tests.oracles.lessons_loop import steps_per_second
@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument(
         "--engines",
         nargs="+",
-        default=list(families.available()),
-        choices=families.FAMILIES,
+        default=list(engines.available()),
+        choices=engines.FAMILIES,
         metavar="ENGINE",
     )
     arguments = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
 
 def engine(family: str = "") -> str:
     """An engine family, by default the best one here, and the instructions it uses."""
-    family = family or families.available()[0]
+    family = family or engines.available()[0]
     return f"{family} {instruction_set(family)}"
 
 

@@ -15,12 +15,12 @@ import time
 
 import torch
 
-from ablations import families
-from ablations.device.episodes import DeviceEpisodeRecorder
-from ablations.families import cuda
-from ablations.learner import Learner, learn
-from ablations.settings import Settings
-from ablations.variants import NAMED
+from ablations import engines
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import NAMED
+from ablations.engines.cuda import ops
+from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from scripts.timed_cohort import BUFFER, cohort
 
 LANES = (64, 256, 1_024, 4_096, 16_384)
@@ -40,10 +40,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
     parser.add_argument("--buffer", type=int, default=BUFFER, help=f"transitions (default {BUFFER})")
     asked = parser.parse_args()
-    cuda.DEVICE = asked.device
-    if cuda.missing():
-        parser.exit(2, f"{cuda.missing()}; --device cpu shows that the program runs\n")
-    print(f"{cuda.instruction_set()}; torch {torch.__version__}; medians of {asked.repeats} turns\n")
+    ops.DEVICE = asked.device
+    if ops.missing():
+        parser.exit(2, f"{ops.missing()}; --device cpu shows that the program runs\n")
+    print(f"{ops.instruction_set()}; torch {torch.__version__}; medians of {asked.repeats} turns\n")
     for name in asked.variants:
         print(f"{name}: a run's bits among {', '.join(map(str, ALIKE))} lanes: {alike(name)}")
     core = one_core()
@@ -61,7 +61,7 @@ def main() -> None:
 
 def one_core() -> float:
     """Lane-steps per second of ``dqn`` on one core, with the best engine and its best number of lanes."""
-    family = families.available()[0]
+    family = engines.available()[0]
     speeds = {lanes: cohort("dqn", lanes, family).turn() for lanes in CORE_LANES}
     best = max(speeds, key=speeds.__getitem__)
     print(f"\none core: engine {family}, {best} lanes, {speeds[best]:,.0f} lane-steps/s")
@@ -70,26 +70,26 @@ def one_core() -> float:
 
 def measured(name: str, lanes: int, buffer: int, seconds: float, repeats: int) -> tuple[float, float]:
     """(median lane-steps per second, most bytes of the device per lane) of a cohort with a full buffer."""
-    if cuda.DEVICE == "cuda":
+    if ops.DEVICE == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     settings = Settings(total_timesteps=10_000_000, learning_starts=buffer, buffer_size=buffer)
     learner = made(name, lanes, settings)
-    recorder, moments = DeviceEpisodeRecorder(lanes, cuda.DEVICE), learn(learner)
+    recorder, moments = DeviceEpisodeRecorder(lanes, ops.DEVICE), learn(learner)
     while learner.updates < WARM_UPDATES:
         recorder.observe(next(moments))
     speeds = []
     for _ in range(repeats):
-        cuda.finish()
+        ops.finish()
         started, steps, elapsed = time.perf_counter(), 0, 0.0
         while elapsed < seconds:
             for _ in range(32):
                 recorder.observe(next(moments))
             steps += 32
             elapsed = time.perf_counter() - started
-        cuda.finish()
+        ops.finish()
         speeds.append(steps * lanes / (time.perf_counter() - started))
-    most = torch.cuda.max_memory_allocated() if cuda.DEVICE == "cuda" else 0
+    most = torch.cuda.max_memory_allocated() if ops.DEVICE == "cuda" else 0
     return statistics.median(speeds), most / lanes
 
 
@@ -108,7 +108,7 @@ def alike(name: str) -> str:
 def made(name: str, lanes: int, settings: Settings) -> Learner:
     """A learner on the device under the seeds 0 to ``lanes`` - 1."""
     seeds = range(lanes)
-    learner_lanes = families.of("cuda").lanes("CartPole-v1", {}, 0, seeds)
+    learner_lanes = engines.of("cuda").lanes("CartPole-v1", {}, 0, seeds)
     return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, family="cuda")
 
 

@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from ablations import families
-from ablations.evaluations import EvaluationRecorder
-from ablations.learner import Learner, epsilon_at, learn
-from ablations.probes import ProbeRecorder
-from ablations.recorder import EpisodeRecorder
-from ablations.settings import Settings
-from ablations.study import Record
-from ablations.variants import NAMED
+from ablations import engines
+from ablations.dqn.learner import Learner, epsilon_at, learn
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import NAMED
+from ablations.recorders.episodes import EpisodeRecorder
+from ablations.recorders.evaluations import EvaluationRecorder
+from ablations.recorders.probes import ProbeRecorder
+from ablations.studies.study import Record
 from scripts.timed_cohort import cohort, warm
 from scripts.turns import ratio, take_turns
 
@@ -43,7 +43,7 @@ Done = TypeVar("Done")
 def main() -> None:
     """Print the tables of the kernel, or the one of looking on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engine", default=families.available()[0], choices=families.FAMILIES)
+    parser.add_argument("--engine", default=engines.available()[0], choices=engines.FAMILIES)
     parser.add_argument("--variants", nargs="+", default=["dqn", "per"])
     parser.add_argument("--iterations", type=int, default=2_000)
     parser.add_argument("--looking-on", action="store_true", help="what probes and evaluations cost, alone")
@@ -87,17 +87,17 @@ def _parts(a: Learner) -> Iterator[str]:
     v, s = a.variant, a.settings
     recorder = EpisodeRecorder(len(a.seeds))
     yield "-"
-    steps = a.interact(a, a.exploration.next(), epsilon_at(s, 0, a.updates))
+    steps = a.act_and_store(a, a.exploration.next(), epsilon_at(s, 0, a.updates))
     yield "interact: act, step, store"
     batch = v.replay.sample(a.memory, a.sampling.next(), 0.5)
     yield "sample: draws, gather"
     with torch.no_grad():
-        y = v.bootstrap(batch, a.q, a.q_minus)
+        y = v.bootstrap(batch, a.q, a.q_target)
     yield "bootstrap: Q-(s')"
-    update = a.optimiser.descend(batch, y)
+    update = a.optimizer.descend(batch, y)
     yield "descend: forward, backward, Adam"
     a.updates += 1
-    v.target.follow(a.minus, a.online.flat, a.updates)
+    v.target.follow(a.target_params, a.online.flat, a.updates)
     v.replay.feedback(a.memory, batch, update.delta)
     yield "target follows, replay hears"
     recorder.returns += steps.reward
@@ -148,7 +148,7 @@ def looked_on(name: str, family: str, iterations: int, **numbers: Any) -> Looked
     """
     torch.set_num_threads(1)
     settings, seeds, record = Settings(**numbers), range(SEEDS), Record()
-    envs = families.of(family).lanes(ENV, {}, 0, seeds)
+    envs = engines.of(family).lanes(ENV, {}, 0, seeds)
     learner = Learner(NAMED[name].variant, settings, envs, 0, seeds, family=family)
     probes, drawing = clocked(lambda: ProbeRecorder(learner, ENV, {}, record.probe_every))
     plan = record.of_run(settings.total_timesteps)
@@ -158,10 +158,10 @@ def looked_on(name: str, family: str, iterations: int, **numbers: Any) -> Looked
     for _ in range(settings.learning_starts):
         probes.observe(next(moments))
     for _ in range(iterations):
-        moment, seconds = clocked(lambda: next(moments))
+        step_record, seconds = clocked(lambda: next(moments))
         training += seconds
-        probing += clocked(lambda: probes.observe(moment))[1]  # noqa: B023 (called at once)
-        evaluating += clocked(lambda: evaluations.observe(moment))[1]  # noqa: B023
+        probing += clocked(lambda: probes.observe(step_record))[1]  # noqa: B023 (called at once)
+        evaluating += clocked(lambda: evaluations.observe(step_record))[1]  # noqa: B023
     played = [length for row in evaluations.rows for length in row["episodic_length"].flatten().tolist()]
     return LookedOn(
         title=f"{name}, {SEEDS} lanes, engine {family}, {iterations} steps",

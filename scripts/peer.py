@@ -48,10 +48,10 @@ ONE_THREAD = {
 
 def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
     """This project's `dqn`: a cohort of so many lanes, on the best engine here."""
-    from ablations import families
+    from ablations import engines
     from scripts.timed_cohort import cohort
 
-    return cohort("dqn", lanes, families.available()[0], seconds).turn
+    return cohort("dqn", lanes, engines.available()[0], seconds).turn
 
 
 def lessons(lanes: int, seconds: float, checkout: Path) -> Turn:

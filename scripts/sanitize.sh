@@ -16,13 +16,13 @@ command -v "$cxx" >/dev/null || {
     echo "sanitize: there is no C++ compiler ($cxx); set CXX" >&2
     exit 1
 }
-digest=$("$python" -c 'from ablations.native import library; print(library.digest())')
+digest=$("$python" -c 'from ablations.engines.native import library; print(library.digest())')
 # shellcheck disable=SC2086 # flags are words
 "$cxx" -std=c++17 -O1 -g -ffp-contract=off -fno-exceptions -fno-rtti -fno-omit-frame-pointer -shared -fPIC $flags \
     -fsanitize=address,undefined -fno-sanitize-recover=all "-DSOURCE_DIGEST=\"$digest\"" \
-    -o "$folder/sanitized.so" ablations/native/kernels.cpp
+    -o "$folder/sanitized.so" ablations/engines/native/kernels.cpp
 
 # -s: what a sanitiser says goes to the terminal, not into pytest's capture. The interpreter is not built with them:
 # their runtime comes first, and its leaks are not ours
 LD_PRELOAD=$("$cxx" -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 ABLATIONS_NATIVE=$folder/sanitized.so \
-    "$python" -m pytest -q -s -p no:cacheprovider tests/ablations/test_native.py tests/ablations/test_interaction.py
+    "$python" -m pytest -q -s -p no:cacheprovider tests/ablations/engines/native/test_ops.py tests/ablations/engines/native/test_stepping.py

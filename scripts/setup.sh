@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 venv=.venv
 python=$venv/bin/python
 stamp=$venv/ready # written last, so an interrupted set-up has none and is begun again
-wanted="$(cat pyproject.toml constraints.txt setup.py scripts/setup.sh ablations/native/*.?pp | cksum) $(pwd -P)"
+wanted="$(cat pyproject.toml constraints.txt setup.py scripts/setup.sh ablations/engines/native/*.?pp | cksum) $(pwd -P)"
 
 complain() {
     printf '%s\n' "$@" >&2

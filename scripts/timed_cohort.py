@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from ablations.envs.choose import lanes_of
-from ablations.learner import Learner, learn
-from ablations.network import Network
-from ablations.replay.ring import Transition
-from ablations.settings import Settings
-from ablations.variants import NAMED
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.network import Network
+from ablations.dqn.replay.ring import Transition
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import NAMED
+from ablations.envs.make import lanes_of
 from scripts.turns import Turn, timed
 
 BUFFER = 10_000

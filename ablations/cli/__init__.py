@@ -7,11 +7,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
-from ablations.cli.arguments import parse
-from ablations.cli.speech import Unheard, say, say_problems, speak_any_locale, warn
-from ablations.problems import BadInput
+from ablations.cli.console import OutputLost, say, say_problems, speak_any_locale, warn
+from ablations.cli.parser import parse
+from ablations.errors import BadInput
 
-UNHEARD = 1
+OUTPUT_LOST = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -25,9 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as bad:
         say_problems(bad)
         return BAD_INPUT
-    except Unheard as problem:
+    except OutputLost as problem:
         warn(str(problem))
-        return UNHEARD
+        return OUTPUT_LOST
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -7,8 +7,8 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
-from ablations.cli.speech import say, warn
-from ablations.problems import BadInput, Problem
+from ablations.cli.console import say, warn
+from ablations.errors import BadInput, Problem
 
 DONE, NOT_DONE = 0, 1
 WHERE = "command line"
@@ -17,7 +17,7 @@ WHERE = "command line"
 def main(arguments: Namespace) -> int:
     """Carry out the task; results go where the file says."""
     tasks, index = _asked(arguments)
-    from ablations.engines.slurm import carry_out
+    from ablations.runner.executors.slurm import carry_out
 
     status, why = carry_out(tasks, index)
     if status != "done":

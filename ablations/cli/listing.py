@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ablations import shipped
-from ablations.cli.speech import say, table
-from ablations.problems import BadInput
-from ablations.slots import numbers, piece_label, value_label
-from ablations.variants import NAMED, PIECES, SLOTS, changed_slots, pieces
+from ablations.cli.console import say, table
+from ablations.dqn.variants import NAMED, PIECES, SLOTS, changed_slots, pieces
+from ablations.errors import BadInput
+from ablations.studies import catalog
+from ablations.studies.pieces import numbers, piece_label, value_label
 
 
 def main(arguments: Namespace) -> int:
@@ -18,7 +18,7 @@ def main(arguments: Namespace) -> int:
     say("STUDIES  (python -m ablations run NAME; a study of your own: python -m ablations new FILE)")
     say(
         table(
-            [{"study": name, "question": asked} for name, asked in shipped.questions().items()],
+            [{"study": name, "question": asked} for name, asked in catalog.questions().items()],
             ("study", "question"),
         )
     )

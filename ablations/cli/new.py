@@ -8,10 +8,10 @@ from argparse import Namespace
 from pathlib import Path
 from string import Template
 
-from ablations import shipped
-from ablations.cli.speech import say
-from ablations.problems import BadInput, Problem
-from ablations.slots import NAME
+from ablations.cli.console import say
+from ablations.errors import BadInput, Problem
+from ablations.studies import catalog
+from ablations.studies.pieces import NAME
 
 TEMPLATE = Template("""\
 # A study: environments x variants x settings x seeds.
@@ -99,6 +99,6 @@ def main(arguments: Namespace) -> int:
 def study_name(stem: str) -> str:
     """A valid name that is like a file's, and not a shipped study's."""
     name = re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("._-")[:60]
-    if not NAME.fullmatch(name) or name in shipped.names():
+    if not NAME.fullmatch(name) or name in catalog.names():
         name = f"my-{name}".rstrip("-") if name else "my-study"
     return name

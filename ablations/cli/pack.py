@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from ablations import asked, lock, packing
-from ablations.cli.speech import printable, say, stored_study, together, warn
+from ablations.cli import options
+from ablations.cli.console import collect_problems, printable, say, stored_study, warn
+from ablations.runner import lock
+from ablations.store import packing
 
 DONE, NOT_DONE, HELD = 0, 1, 3
 MOST_NAMED = 10
@@ -15,8 +17,8 @@ MOST_NAMED = 10
 def main(arguments: Namespace) -> int:
     """Move what stands into packs, or what lies in packs back into folders."""
     pack = arguments.command == "pack"
-    _, folder = together(
-        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
+    _, folder = collect_problems(
+        arguments.problems, lambda: options.locate(arguments.study, arguments.results or "results")
     )
     stored = stored_study(folder, f"there is nothing to {'pack' if pack else 'unpack'}")
     if stored is None:

@@ -6,14 +6,16 @@ from argparse import Namespace
 from collections.abc import Mapping
 from itertools import groupby
 
-from ablations import asked, families, grid, resumable
-from ablations.asked import Asked
-from ablations.cli.speech import say, table, together
-from ablations.matrix import COLUMNS, by_environment, caveats, component_matrix
-from ablations.problems import counted, few
-from ablations.resumable import Resumable
-from ablations.store import Standing
-from ablations.study import Run, Study
+from ablations import engines
+from ablations.cli import options
+from ablations.cli.console import collect_problems, say, table
+from ablations.cli.options import Request
+from ablations.errors import counted, few
+from ablations.runner import grid, resume
+from ablations.runner.resume import Resumable
+from ablations.store import RunStatus
+from ablations.studies.components import COLUMNS, by_environment, caveats, component_matrix
+from ablations.studies.study import Run, Study
 
 ALPHA = 0.05
 BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
@@ -22,7 +24,7 @@ BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
 def main(arguments: Namespace) -> int:
     """Print the component matrix, notes, rows and runs, and the estimate."""
-    wanted = together(arguments.problems, lambda: asked.from_arguments(arguments))
+    wanted = collect_problems(arguments.problems, lambda: options.from_arguments(arguments))
     study = wanted.study
     say(f"{study.name}: {study.question}" if study.question else study.name)
     say()
@@ -33,7 +35,7 @@ def main(arguments: Namespace) -> int:
             say(f"  note: {note}")
         say()
     heads = {row.label: row.slots.head for row in study.rows}
-    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study), *families.notes(study.engine, heads)]
+    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study), *engines.notes(study.engine, heads)]
     for note in notes:
         say(f"note: {note}")
     if notes:
@@ -45,9 +47,9 @@ def main(arguments: Namespace) -> int:
             [_by_environment(study, env_id, list(runs), states) for env_id, runs in _groups(wanted)], _COLUMNS
         )
     )
-    to_do = [run for run in wanted.chosen if not states[run.path].stands]
+    to_do = [run for run in wanted.chosen if not states[run.path].is_valid]
     say()
-    begun, _ = resumable.look(study, wanted.folder, to_do)
+    begun, _ = resume.look(study, wanted.folder, to_do)
     resumed = f", {len(begun.steps)} of them from checkpoints" if begun.steps else ""
     done = len(wanted.chosen) - len(to_do)
     say(f"{counted(len(wanted.chosen), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
@@ -58,15 +60,15 @@ def main(arguments: Namespace) -> int:
 _COLUMNS = ("environment", "rows", "seeds", "steps", "asked for", "done", "to do")
 
 
-def _groups(wanted: Asked) -> groupby[str, Run]:
+def _groups(wanted: Request) -> groupby[str, Run]:
     return groupby(wanted.chosen, key=lambda run: run.env_id)
 
 
 def _by_environment(
-    study: Study, env_id: str, runs: list[Run], states: Mapping[str, Standing]
+    study: Study, env_id: str, runs: list[Run], states: Mapping[str, RunStatus]
 ) -> dict[str, object]:
     steps = sorted({run.config["settings"]["total_timesteps"] for run in runs})
-    done = sum(states[run.path].stands for run in runs)
+    done = sum(states[run.path].is_valid for run in runs)
     return {
         "environment": env_id,
         "rows": len({run.label for run in runs}),
@@ -98,10 +100,10 @@ def _too_few_seeds(study: Study) -> list[str]:
     ]
 
 
-def _estimate(wanted: Asked, to_do: list[Run], begun: Resumable) -> str:
-    from ablations.measure import seconds_per_lane_step  # the only part of planning that needs torch
+def _estimate(wanted: Request, to_do: list[Run], begun: Resumable) -> str:
+    from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
 
-    cost, jobs = seconds_per_lane_step(to_do), wanted.means.jobs or 1
+    cost, jobs = seconds_per_lane_step(to_do), wanted.executor_config.jobs or 1
     steps = sum(run.config["settings"]["total_timesteps"] for run in to_do)
     seconds = sum(begun.ahead(run) * cost[run.env_id, run.label] for run in to_do) / jobs
     disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps

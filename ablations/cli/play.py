@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import environments, store
-from ablations.cli.speech import printable, say, table, together, warn
-from ablations.problems import BadInput, Findings, Problem, few
+from ablations import store
+from ablations.cli.console import collect_problems, printable, say, table, warn
+from ablations.envs import checks
+from ablations.errors import BadInput, Findings, Problem, few
 
 if TYPE_CHECKING:
     import gymnasium
 
-    from ablations.play import Played, StoredRun
+    from ablations.runner.play import Played, StoredRun
 
 WHERE = "command line"
 PYGAME = 'pip install "gymnasium[classic-control]"'
@@ -34,7 +35,7 @@ def main(arguments: Namespace) -> int:
     seed = _number(arguments.seed, "--seed", 0, LARGEST_SEED, problems)
     undrawable = _drawing_problems(arguments.gif, arguments.show)
     mode = None if undrawable else "rgb_array" if arguments.gif else "human" if arguments.show else None
-    run, env = together([*problems, *undrawable], lambda: _opened(arguments, mode))
+    run, env = collect_problems([*problems, *undrawable], lambda: _opened(arguments, mode))
     try:
         return _play(run, env, episodes, seed, arguments.gif)
     finally:
@@ -45,7 +46,7 @@ def _opened(arguments: Namespace, mode: str | None) -> tuple[StoredRun, gymnasiu
     """The run and its environment, which has drawn its first frame if it is to draw. Raises BadInput."""
     if not arguments.run:
         raise BadInput([Problem(WHERE, "RUN", "missing: a run's folder (before the options)")])
-    from ablations.play import Unplayable, open_run  # torch, only where there is something to play
+    from ablations.runner.play import Unplayable, open_run  # torch, only where there is something to play
 
     run_dir = Path(arguments.run)
     if not run_dir.exists() and arguments.results:
@@ -68,9 +69,9 @@ def _environment(run: StoredRun, arguments: Namespace, mode: str | None) -> gymn
         )
         raise BadInput([Problem(arguments.run, "RUN", message)])
     found = Findings(arguments.run)
-    environments.check_id(env_id, [module] if colon else (), found, "RUN")
+    checks.check_id(env_id, [module] if colon else (), found, "RUN")
     found.stop()
-    environments.check_made(env_id, args, found)
+    checks.check_made(env_id, args, found)
     found.stop()
     return make(env_id, args) if mode is None else _drawing(env_id, args, mode)
 
@@ -109,8 +110,8 @@ def _why_not_drawn(env_id: str, problem: BaseException) -> str:
 def _play(
     run: StoredRun, env: gymnasium.Env[Any, Any], episodes: int | None, seed: int | None, gif: str | None
 ) -> int:
-    from ablations.film import Film
-    from ablations.play import Greedy, Unplayable, play
+    from ablations.cli.gif import Film
+    from ablations.runner.play import Greedy, Unplayable, play
 
     drawn = env.render_mode is not None
     count = episodes or (1 if drawn else run.evaluated)

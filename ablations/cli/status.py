@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ablations import asked, grid, packed, store
-from ablations.cli.speech import kept, reason_of, say, stored_study, table, together
+from ablations import store
+from ablations.cli import options
+from ablations.cli.console import collect_problems, kept, reason_of, say, stored_study, table
 from ablations.cli.watch import watch
-from ablations.store import Standing
+from ablations.runner import grid
+from ablations.store import RunStatus, archives
 
 ALL_STAND, SOME_DO_NOT = 0, 1
-STATES = (*store.STANDING, *store.ATTEMPTS, "damaged", "missing")
+STATES = (*store.VALID, *store.ATTEMPTS, "damaged", "missing")
 
 
 def main(arguments: Namespace) -> int:
     """Print a table of states by environment and row, and every run that was tried and does not stand."""
-    study, folder = together(
-        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
+    study, folder = collect_problems(
+        arguments.problems, lambda: options.locate(arguments.study, arguments.results or "results")
     )
     if arguments.watch:
         return watch(folder, overview)
@@ -29,17 +31,17 @@ def main(arguments: Namespace) -> int:
     survey = grid.survey(stored, folder)
     say(overview(stored, survey.states))
     for path, standing in survey.states.items():
-        if not standing.stands and standing.state != "missing":
+        if not standing.is_valid and standing.state != "missing":
             say(f"  {standing.state}: {path}{reason_of(standing)}")
-    for name, reason in packed.unreadable(folder).items():
+    for name, reason in archives.unreadable(folder).items():
         say(f"  damaged: {name} ({reason}); its runs are missing")
-    stand = sum(standing.stands for standing in survey.states.values())
+    stand = sum(standing.is_valid for standing in survey.states.values())
     say(f"{stand} of {len(survey.states)} runs stand ({folder})")
-    if survey.strangers:
-        say(kept(survey.strangers))
+    if survey.unlisted:
+        say(kept(survey.unlisted))
     for change in grid.code_changes(survey):
         say(f"the code changed: {change}")
-    changed = {run.path for run in asked.with_stored_engine(study, folder).runs()} ^ set(survey.states)
+    changed = {run.path for run in options.with_stored_engine(study, folder).runs()} ^ set(survey.states)
     if changed:
         say(
             "the study file asks for other runs than the last `run` stored in study.json; `run` brings it up to date"
@@ -47,7 +49,7 @@ def main(arguments: Namespace) -> int:
     return ALL_STAND if stand == len(survey.states) else SOME_DO_NOT
 
 
-def overview(stored: Mapping[str, Any], states: Mapping[str, Standing]) -> str:
+def overview(stored: Mapping[str, Any], states: Mapping[str, RunStatus]) -> str:
     """A table with a line per environment and row and a count for each state."""
     counts: dict[tuple[str, str], Counter[str]] = {}
     for run in stored["runs"]:

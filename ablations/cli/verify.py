@@ -10,24 +10,25 @@ from typing import Any
 
 import pyarrow as pa
 
-from ablations import asked, grid, packed, store
-from ablations.cli import signals
-from ablations.cli.speech import printable, reason_of, say, stored_study, table, together
-from ablations.problems import Problem
-from ablations.store import Standing
-from ablations.study import Study
+from ablations import store
+from ablations.cli import options, signals
+from ablations.cli.console import collect_problems, printable, reason_of, say, stored_study, table
+from ablations.errors import Problem
+from ablations.runner import grid
+from ablations.store import RunStatus, archives
+from ablations.studies.study import Study
 
 WHOLE, NOT_WHOLE = 0, 1
 
 
 def main(arguments: Namespace) -> int:
     """Check every stored run; print what fails in a table, and what ``--rerun`` repeats in another."""
-    study, folder, numbers = together(arguments.problems, lambda: _asked(arguments))
+    study, folder, numbers = collect_problems(arguments.problems, lambda: _asked(arguments))
     stored = stored_study(folder, "there is nothing to verify")
     if stored is None:
         return NOT_WHOLE
     survey = grid.survey(stored, folder)
-    failures = [{"run": name, "failure": reason} for name, reason in packed.unreadable(folder).items()]
+    failures = [{"run": name, "failure": reason} for name, reason in archives.unreadable(folder).items()]
     for run in stored["runs"]:
         failure = _failure(stored, run, folder / run["path"], survey.states[run["path"]])
         if failure:
@@ -42,7 +43,7 @@ def main(arguments: Namespace) -> int:
     again = True
     if numbers["rerun"] is not None:
         named = {failure["run"] for failure in failures}
-        sound = {path: each for path, each in survey.states.items() if each.stands and path not in named}
+        sound = {path: each for path, each in survey.states.items() if each.is_valid and path not in named}
         try:
             again = _rerun(study, folder, stored.get("environments", []), sound, numbers["rerun"], numbers)
         except signals.Terminated:
@@ -54,11 +55,11 @@ def _asked(arguments: Namespace) -> tuple[Study, Path, dict[str, int | None]]:
     """The study, its results and the numbers of the options; their mistakes are told together."""
     problems: list[Problem] = []
     numbers = {
-        name: asked.whole(getattr(arguments, name), f"--{name}", problems, least)
+        name: options.whole(getattr(arguments, name), f"--{name}", problems, least)
         for name, least in (("rerun", 1), ("seed", 0), ("jobs", 1))
     }
     return (
-        *together(problems, lambda: asked.locate(arguments.study, arguments.results or "results")),
+        *collect_problems(problems, lambda: options.locate(arguments.study, arguments.results or "results")),
         numbers,
     )
 
@@ -67,24 +68,31 @@ def _rerun(
     study: Study,
     folder: Path,
     environments: Sequence[Mapping[str, Any]],
-    stored: Mapping[str, Standing],
+    stored: Mapping[str, RunStatus],
     count: int,
     numbers: Mapping[str, int | None],
 ) -> bool:
     """Repeat some of the runs that stand and print how they compare; False where one comes out otherwise."""
-    from ablations import rerun
-    from ablations.engines import Means
-    from ablations.progress import on_stderr
+    from ablations.runner import reproduce
+    from ablations.runner.executors import ExecutorConfig
+    from ablations.runner.progress import on_stderr
 
-    chosen = {path: stored[path] for path in rerun.choose(list(stored), count, numbers["seed"] or 0)}
+    chosen = {path: stored[path] for path in reproduce.choose(list(stored), count, numbers["seed"] or 0)}
     progress = on_stderr()
-    means = Means(numbers["jobs"] or asked.usable_cores())
+    executor_config = ExecutorConfig(numbers["jobs"] or options.usable_cores())
     with signals.ending_quickly(), TemporaryDirectory(prefix="ablations-rerun-") as scratch:
         steps = [standing.manifest["steps"] for standing in chosen.values() if standing.manifest]
         progress.start(sum(steps), "rerun")
         try:
-            repeats = rerun.repeat(
-                study, folder, chosen, environments, Path(scratch), means, progress.advance, progress.note
+            repeats = reproduce.repeat(
+                study,
+                folder,
+                chosen,
+                environments,
+                Path(scratch),
+                executor_config,
+                progress.advance,
+                progress.note,
             )
         finally:
             progress.finish()
@@ -93,13 +101,13 @@ def _rerun(
             {"what": each.what, "repeated": each.verdict, "": printable(each.detail)} for each in repeats
         ]
         say(table(lines, ("what", "repeated", "")))
-    counts = {verdict: sum(each.verdict == verdict for each in repeats) for verdict in rerun.VERDICTS}
+    counts = {verdict: sum(each.verdict == verdict for each in repeats) for verdict in reproduce.VERDICTS}
     said = "; ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     say(f"{len(chosen)} of {len(stored)} runs that stand, and scores of random policies: {said or 'none'}")
-    return not counts[rerun.FAILS]
+    return not counts[reproduce.FAILS]
 
 
-def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, standing: Standing) -> str:
+def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, standing: RunStatus) -> str:
     """What is wrong with a listed run, or an empty text. Files and keys were checked by ``store.inspect`` before."""
     if standing.state == "damaged" or standing.state in store.ATTEMPTS:
         return f"{standing.state}{reason_of(standing)}"
@@ -113,7 +121,7 @@ def _failure(stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, s
     differing = differences(expected, standing.manifest["config"])
     if differing:
         return f"study.json and the run's manifest differ in {', '.join(differing)}"
-    return _table_failure(run, run_dir, standing.manifest) if standing.stands else ""
+    return _table_failure(run, run_dir, standing.manifest) if standing.is_valid else ""
 
 
 def _table_failure(run: Mapping[str, Any], run_dir: Path, manifest: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations import live, store
-from ablations.cli.speech import say
-from ablations.progress import FIRST_LINE_SECONDS, LONGEST_PAUSE_SECONDS, span
-from ablations.store import Standing
+from ablations import store
+from ablations.cli.console import say
+from ablations.runner import progress_file
+from ablations.runner.progress import FIRST_LINE_SECONDS, LONGEST_PAUSE_SECONDS, span
+from ablations.store import RunStatus
 
 ALL_STAND, SOME_DO_NOT = 0, 1
 LOOK_SECONDS = 1.0
@@ -27,13 +28,13 @@ class Look:
     """What was seen at one time."""
 
     stored: Mapping[str, Any] | None  # study.json
-    states: Mapping[str, Standing]
-    runner: live.Runner | None
+    states: Mapping[str, RunStatus]
+    runner: progress_file.Runner | None
 
     @property
     def stand(self) -> int:
         """How many of the listed runs stand."""
-        return sum(standing.stands for standing in self.states.values())
+        return sum(standing.is_valid for standing in self.states.values())
 
     @property
     def all_stand(self) -> bool:
@@ -59,7 +60,7 @@ Shows = Callable[[Look], bool]
 """Shows what was seen; False where nobody looks any more."""
 
 
-def watch(folder: Path, overview: Callable[[Mapping[str, Any], Mapping[str, Standing]], str]) -> int:
+def watch(folder: Path, overview: Callable[[Mapping[str, Any], Mapping[str, RunStatus]], str]) -> int:
     """Look and show until the study is done, or its runner has left; 0 where all runs stand.
 
     ``overview`` makes the table of ``status`` from study.json and the runs' states.
@@ -85,17 +86,17 @@ class Looking:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.known: dict[str, tuple[tuple[int, int], Standing]] = {}
+        self.known: dict[str, tuple[tuple[int, int], RunStatus]] = {}
 
     def __call__(self) -> Look:
-        runner = live.runner(self.folder)  # before the runs: once it has left, what is seen is final
+        runner = progress_file.runner(self.folder)  # before the runs: once it has left, what is seen is final
         try:
             stored = store.read_study(self.folder)
         except (FileNotFoundError, store.Damaged):
             return Look(None, {}, runner)
         return Look(stored, {run["path"]: self._standing(run) for run in stored["runs"]}, runner)
 
-    def _standing(self, run: Mapping[str, Any]) -> Standing:
+    def _standing(self, run: Mapping[str, Any]) -> RunStatus:
         run_dir = self.folder / run["path"]
         try:
             facts = (run_dir / store.MANIFEST).stat()
@@ -108,7 +109,7 @@ class Looking:
 
 
 @contextmanager
-def _shown(overview: Callable[[Mapping[str, Any], Mapping[str, Standing]], str]) -> Iterator[Shows]:
+def _shown(overview: Callable[[Mapping[str, Any], Mapping[str, RunStatus]], str]) -> Iterator[Shows]:
     """On a terminal a table that stays in its place, otherwise lines."""
     if not sys.stdout.isatty():
         yield _Lines()
@@ -148,7 +149,7 @@ class _Lines:
         return say(f"{time.strftime('%H:%M:%S')} {seen}")
 
 
-def _pace(runner: live.Runner | None) -> str:
+def _pace(runner: progress_file.Runner | None) -> str:
     if runner is None:
         return "nobody is running it"
     if not runner.total:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ablations import asked
-from ablations.cli.speech import say, together
+from ablations.cli import options
+from ablations.cli.console import collect_problems, say
 
 
 def main(arguments: Namespace) -> int:
     """Print the folder, whether or not it exists yet."""
-    _, folder = together(
-        arguments.problems, lambda: asked.locate(arguments.study, arguments.results or "results")
+    _, folder = collect_problems(
+        arguments.problems, lambda: options.locate(arguments.study, arguments.results or "results")
     )
     say(str(folder))
     return 0

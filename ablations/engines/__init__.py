@@ -1,103 +1,233 @@
-"""Engines: how cohorts are carried out, on this machine or on others. Every engine passes the same contract test.
+"""Engine families: what lies under the kernel and the tricks, in torch or in compiled code.
 
-The word ``engine`` of a study file is another thing: the family of numerical code that a run's bits come from. What
-stands here never changes a bit, only where and how fast the work is done.
+A family gives storage and arithmetic over lanes and knows no trick: rows of a ring, sum trees, the values of a network,
+and its descent on weighted errors. ``reference`` is plain torch; ``native`` is compiled and answers to it. Numbers
+differ in their last digits from family to family, so the family is part of a run's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-ENGINES = {name: f"ablations.engines.{name}" for name in ("local", "dask", "slurm")}
-"""Name -> the module whose ``engine(means, folder, note)`` makes it; imported only when it is asked for."""
+from ablations.dqn.head import BiasFree, Dueling, Head, Linear
+from ablations.engines.native import library
+from ablations.errors import few
 
-Status = Literal["done", "died", "timeout", "memory", "unwritten"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-Note = Callable[[str], None]
-Task = dict[str, Any]
-"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy" | "self_test", ...}``."""
+    from ablations.dqn.network import Network
+    from ablations.dqn.optimizer import Trainable
+    from ablations.dqn.replay.ring import Batch, Count, Number, Transition
+    from ablations.dqn.settings import Settings
+    from ablations.envs.gym import Lanes
+    from ablations.rng.streams import Role
+    from ablations.state import State
 
+FAMILIES = ("native", "reference")
+"""Those of a processor, best first: ``engine = "auto"`` takes the first that works here."""
 
-@dataclass(frozen=True)
-class Means:
-    """How cohorts are carried out: what the command line's options of that kind say."""
+ALL = (*FAMILIES, "cuda")
 
-    jobs: int = 1  # tasks at a time; 0: as many as the engine can
-    engine: str = "local"
-    timeout: float | None = None  # seconds that a task may go without progress; None: for ever
-    memory: int | None = None  # bytes that a worker may hold resident; None: no limit
-    tensorboard: bool = False  # whether workers also write event files
-    scheduler: str | None = (
-        None  # the address of a Dask scheduler; None: a cluster of this machine's own processes
-    )
-    lanes: int | None = None  # runs that may train together as one cohort; None: as many as is quick
+MODULES = {
+    "reference": "ablations.engines.reference",
+    "native": "ablations.engines.native.ops",
+    "cuda": "ablations.engines.cuda.ops",
+}
+"""Name -> what has its functions, imported only when it is asked for."""
 
-
-@dataclass(frozen=True)
-class Ended:
-    """How one attempt at a task ended.
-
-    ``done``: the worker said so; the results of a cohort then lie in the results folder. ``died``: it ended without
-    saying so, with whatever exit code. ``timeout`` and ``memory``: the engine ended it over a limit. ``unwritten``: its
-    results could not be written, and ``cause`` names the file and the need.
-    """
-
-    task: Task
-    status: Status
-    result: Any = None  # what the task gives besides files, as plain JSON
-    steps: int = (
-        0  # lane-steps that this attempt told ``advance``; the grid takes them back before another one
-    )
-    exit_code: int | None = None  # None: killed by a signal, or not known
-    signal: str = ""  # the name of the signal that killed it, such as SIGKILL
-    cause: str = ""  # in words, for people; empty: the exit code or the signal says it all
-    log: str = ""  # the end of what the worker printed
-
-    @property
-    def done(self) -> bool:
-        """Whether the task was carried out."""
-        return self.status == "done"
-
-    @property
-    def why(self) -> str:
-        """The cause of an end that was none of ``done``, in words."""
-        if self.exit_code == 0:
-            return self.cause or "exit code 0 without a result"
-        return self.cause or (f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}")
+COMPILED_HEADS = (Linear, BiasFree, Dueling)
+"""Heads that the native family knows; it leaves networks with any other to the reference."""
 
 
-class Engine(Protocol):
-    """Carries out tasks. It doesn't try again and doesn't split: the grid does, for all engines."""
+@dataclass(slots=True)
+class Update:
+    """What a gradient update saw, for those who look on."""
 
-    jobs: int
-    """How many tasks it carries out at a time: what cohorts are cut for."""
+    batch: Batch
+    q: Tensor  # (L, B, A): Q(s, .) before the update
+    delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    loss: Tensor  # (L,)
+    largest_q: Tensor  # (L,): max |Q| over the batch
+    froze: bool  # whether a lane was frozen by this update; False where nobody looks before the end
 
-    def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[Ended]:
-        """Start tasks in this order, a few at a time, and yield each when it has ended, in any order.
 
-        ``advance`` is called with lane-steps as they are done, from any thread. ``run`` is called again for what has
-        to be tried again. Raises ``Lost`` where the engine itself is gone.
+class Optimizer(Protocol):
+    """Steps the online parameters down the gradient of mean_b weight_b error(y_b - Q(s_b, a_b)), lane by lane."""
+
+    first: Tensor  # (L, P): Adam's m
+    second: Tensor  # (L, P): Adam's v, RMSprop's mean square
+    count: Tensor  # steps taken
+    alive: Tensor  # (L,) bool: lanes that still learn
+    frozen_at: (
+        Tensor | None
+    )  # (L,): the update that froze a lane, 0 where none did; None where ``Update`` told
+
+    def descend(self, batch: Batch, y: Tensor) -> Update:
+        """One update towards the targets y (L, B)."""
+        ...
+
+    def gradient_norm(self) -> Tensor:
+        """The Euclidean norm of the latest gradient before clipping: (L,)."""
+        ...
+
+    def state(self) -> State:
+        """What the coming updates depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        ...
+
+
+class Draws(Protocol):
+    """Uniform doubles in [0, 1) of one role of each lane."""
+
+    def next(self) -> Tensor:
+        """The next of each lane: (L, W) float64, to be used before the next call."""
+        ...
+
+    def state(self) -> State:
+        """What the coming draws depend on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from where ``state`` was taken."""
+        ...
+
+
+class Family(Protocol):
+    """The small interface between the tricks and what computes; ``reference`` and ``native`` are its modules."""
+
+    @staticmethod
+    def device() -> str:
+        """Where tensors live."""
+        ...
+
+    @staticmethod
+    def finish() -> None:
+        """Wait until all that was begun is done: for those who time it."""
+        ...
+
+    @staticmethod
+    def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
+        """Where a role's random numbers come from."""
+        ...
+
+    @staticmethod
+    def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+        """An environment for each seed."""
+        ...
+
+    @staticmethod
+    def tensor(numbers: Any, dtype: torch.dtype) -> Tensor:
+        """What environments give, as a tensor of this type. It may share their memory."""
+        ...
+
+    @staticmethod
+    def compile(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
+        """The same function of tensors and numbers, by the fastest way to call it again and again.
+
+        It must not ask a tensor for its value. With ``envs``, the environments that it steps, it is the kernel's
+        ``interact``, of which a family may have its own version that gives the same numbers.
         """
         ...
 
-    def stop(self) -> None:
-        """End all workers within two seconds and start no more; called last, in any case, also from a signal."""
+    @staticmethod
+    def counter(value: int = 0) -> Count:
+        """A number that a captured function can change."""
+        ...
+
+    @staticmethod
+    def advance(position: Count, size: Count, capacity: int) -> tuple[Count, Count]:
+        """Position and size of a ring that has got one more row."""
+        ...
+
+    @staticmethod
+    def put(rows: Tensor, slot: Count, transition: Transition) -> None:
+        """Write a transition into slot ``slot`` of every lane's rows (L, N, W)."""
+        ...
+
+    @staticmethod
+    def take(rows: Tensor, index: Tensor, features: int) -> Transition:
+        """The transitions of rows (L, N, W) at index (L, B), each part (L, B) or (L, B, D)."""
+        ...
+
+    @staticmethod
+    def tree_put(nodes: Tensor, slot: Count, value: Tensor) -> None:
+        """Leaf ``slot`` of every tree (L, 2 M) becomes ``value`` (L,); sums follow."""
+        ...
+
+    @staticmethod
+    def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
+        """Leaves ``index`` (L, B) of trees (L, 2 M) become ``value``, of duplicates the last; sums follow."""
+        ...
+
+    @staticmethod
+    def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
+        """The leaf under each mass (L, B) of the cumulated leaves: (L, B) int64."""
+        ...
+
+    @staticmethod
+    def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
+        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become: (L, B, D) -> (L, B, A)."""
+        ...
+
+    @staticmethod
+    def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
+        """Of each lane's values (L, A) the first largest, or a uniform pick: (L,) int64.
+
+        Of its two draws ``u`` (L, 2) the first is the coin, which falls below epsilon for a pick; the second picks.
+        """
+        ...
+
+    @staticmethod
+    def optimizer(online: Trainable, settings: Settings) -> Optimizer:
+        """What trains these parameters."""
         ...
 
 
-class Left(Exception):
-    """The work was prepared and is left to the user to start. The text says how."""
+def of(name: str) -> Family:
+    """The family of this name."""
+    module: Any = import_module(MODULES[name])
+    return module  # type: ignore[no-any-return]
 
 
-class Lost(Exception):
-    """The engine itself is gone (its scheduler, say), not one of its workers. The text is for people."""
+def available() -> tuple[str, ...]:
+    """The families that work here, best first."""
+    return tuple(name for name in FAMILIES if not why_not(name))
 
 
-def make(means: Means, folder: Path, note: Note = lambda text: None) -> Engine:
-    """The engine that is asked for, for a study whose results lie in ``folder``. ``note`` tells people."""
-    made: Engine = import_module(ENGINES[means.engine]).engine(means, folder, note)
-    return made
+def why_not(name: str) -> str:
+    """Why a family does not work here, or an empty text."""
+    match name:
+        case "native":
+            return f"no compiled library: {library.missing()}" if library.missing() else ""
+        case "cuda":
+            return str(import_module("ablations.engines.cuda.ops").missing())
+        case "reference":
+            return ""
+        case _:
+            return "this version does not have it"
+
+
+def compiles(head: Head) -> bool:
+    """Whether the native family has this head compiled. A subclass may do anything, so types must be these."""
+    return type(head) in COMPILED_HEADS
+
+
+def notes(name: str, heads: Mapping[str, Head]) -> list[str]:
+    """What is worth knowing of training these rows ({label: head}) with a family."""
+    if name == "reference":
+        reason = library.missing()
+        return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
+    strange = [] if name != "native" else [label for label, head in heads.items() if not compiles(head)]
+    if not strange:
+        return []
+    return [
+        f"{few(strange)}: a head that the native engine has not compiled; its network runs on the reference"
+    ]

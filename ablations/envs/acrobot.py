@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs.dynamics import Array, Flags, Moved, Seen, constant
+from ablations.envs.dynamics import Array, Flags, PhysicsStep, Seen, constant
 
 DT = 0.2  # seconds per step
 FULL, HALF_STEP, SIXTH = constant(DT), constant(DT / 2.0), constant(DT / 6.0)
@@ -39,7 +39,7 @@ class Acrobot:
     draws: ClassVar[int] = 4
     features: ClassVar[int] = 6
     actions: ClassVar[int] = 3
-    reach: ClassVar[tuple[tuple[float, float], ...]] = (
+    state_bounds: ClassVar[tuple[tuple[float, float], ...]] = (
         (-pi, pi),
         (-pi, pi),
         (-4 * pi, 4 * pi),
@@ -57,7 +57,7 @@ class Acrobot:
     def obs(self, states: Array) -> Seen:
         return _seen(states)
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> Moved:
+    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
         """Runge and Kutta's fourth order over ``DT``, angles then wrapped and rates bounded."""
         torque = TORQUE[actions]
         k1 = rates(states, torque)
@@ -68,7 +68,7 @@ class Acrobot:
         _wrap(moved[:2])
         np.minimum(np.maximum(moved[2:], -FASTEST), FASTEST, out=moved[2:])
         terminated: Flags = -np.cos(moved[0]) - np.cos(moved[1] + moved[0]) > ONE
-        return Moved(moved, terminated - ONE, terminated)
+        return PhysicsStep(moved, terminated - ONE, terminated)
 
 
 def rates(states: Array, torque: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs.dynamics import Array, Moved, Seen, constant
+from ablations.envs.dynamics import Array, PhysicsStep, Seen, constant
 
 GRAVITY = constant(9.8)
 POLE_MASS = constant(0.1)
@@ -38,7 +38,7 @@ class CartPole:
     draws: ClassVar[int] = 4
     features: ClassVar[int] = 4
     actions: ClassVar[int] = 2
-    reach: ClassVar[tuple[tuple[float, float], ...]] = (
+    state_bounds: ClassVar[tuple[tuple[float, float], ...]] = (
         (-MOST_X, MOST_X),
         (-4.0, 4.0),
         (-MOST_THETA, MOST_THETA),
@@ -54,7 +54,7 @@ class CartPole:
     def obs(self, states: Array) -> Seen:
         return np.ascontiguousarray(states.T, dtype=np.float32)
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> Moved:
+    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
         x_dot, theta, theta_dot = states[1], states[2], states[3]
         cos, sin = np.cos(theta), np.sin(theta)
         temp = (FORCE[actions] + POLE_MASS_LENGTH * np.square(theta_dot) * sin) / TOTAL_MASS
@@ -69,5 +69,5 @@ class CartPole:
         moved = states + TAU * rates
         terminated = (np.abs(moved[0]) > X_LIMIT) | (np.abs(moved[2]) > THETA_LIMIT)
         if self.sutton_barto_reward:
-            return Moved(moved, np.where(terminated, -1.0, 0.0), terminated)
-        return Moved(moved, np.ones(len(terminated)), terminated)
+            return PhysicsStep(moved, np.where(terminated, -1.0, 0.0), terminated)
+        return PhysicsStep(moved, np.ones(len(terminated)), terminated)

@@ -18,7 +18,7 @@ Seen = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 
-class Moved(NamedTuple):
+class PhysicsStep(NamedTuple):
     """What one step gave."""
 
     states: Array  # (S, n)
@@ -33,7 +33,9 @@ class Dynamics(Protocol):
     draws: ClassVar[int]  # doubles that a starting state takes from its generator
     features: ClassVar[int]
     actions: ClassVar[int]
-    reach: ClassVar[tuple[tuple[float, float], ...]]  # of each number of a state: where self-tests look
+    state_bounds: ClassVar[
+        tuple[tuple[float, float], ...]
+    ]  # of each number of a state: where self-tests look
 
     def starts(self, generator: np.random.Generator, n: int) -> Array:
         """The next ``n`` starting states of a generator: (S, n)."""
@@ -47,7 +49,7 @@ class Dynamics(Protocol):
         """What is seen of states after a step: (S, n) -> (n, D)."""
         ...
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> Moved:
+    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
         """One step of each: (S, n), (n,)."""
         ...
 

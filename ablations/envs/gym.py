@@ -15,14 +15,11 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import OrderEnforcing
 
-from ablations.envs import (
-    journal,
-    registry,  # noqa: F401 (registers this package's own environments)
-)
-from ablations.envs.journal import Journal
+from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
+from ablations.envs.action_log import ActionLog
 from ablations.envs.worlds import World
+from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
-from ablations.streams import POSITION, Role, position, put, stream
 
 
 class Refused(Exception):
@@ -75,7 +72,7 @@ def why_not_kept(env_id: str, args: Mapping[str, Any]) -> str:
         used, fresh = make(env_id, args), make(env_id, args)
         if _bare_world(used) is not None:
             return ""
-        reason = journal.why_not(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
+        reason = action_log.why_not(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
         used.close()
         fresh.close()
     except Exception as problem:
@@ -154,7 +151,7 @@ class GymLanes:
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
         first = [reset_seed(entropy, seed, role) for seed in seeds]
-        self.journals = [Journal(env, seed) for env, seed in zip(self.envs, first, strict=True)]
+        self.action_logs = [ActionLog(env, seed) for env, seed in zip(self.envs, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
 
@@ -168,7 +165,7 @@ class GymLanes:
         reward = np.zeros(lanes)
         terminated = np.zeros(lanes, dtype=bool)
         truncated = np.zeros(lanes, dtype=bool)
-        for lane, env in enumerate(self.journals):
+        for lane, env in enumerate(self.action_logs):
             if lane in self.failures:
                 continue
             try:
@@ -199,10 +196,10 @@ class GymLanes:
             return {**common, "kind": "worlds", "states": states, "generators": generators}
         later = np.zeros(len(self.envs), dtype=bool)  # whether a lane is past its first episode
         for lane in lanes:
-            found = self.journals[lane].generator()
+            found = self.action_logs[lane].generator()
             if found is not None:
                 generators[lane], later[lane] = found, True
-        actions, counts = packed((each.actions for each in self.journals), np.int64)
+        actions, counts = packed((each.actions for each in self.action_logs), np.int64)
         return {
             **common, "kind": "journals", "generators": generators, "later": later, "actions": actions, "counts": counts
         }  # fmt: skip
@@ -219,7 +216,7 @@ class GymLanes:
                 put(world.np_random, generator)
         else:
             histories = unpacked(state["actions"], state["counts"])
-            for lane, (each, actions) in enumerate(zip(self.journals, histories, strict=True)):
+            for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
                 seen = each.bring(state["generators"][lane] if state["later"][lane] else None, actions)
                 self.obs[lane] = np.reshape(seen, -1)
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
@@ -237,7 +234,7 @@ class GymLanes:
 
     def _reset(self, lane: int) -> None:
         try:
-            self.obs[lane] = np.reshape(self.journals[lane].reset(), -1)
+            self.obs[lane] = np.reshape(self.action_logs[lane].reset(), -1)
         except Exception as problem:
             self._fail(lane, problem)
 

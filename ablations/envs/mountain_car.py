@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs.dynamics import Array, Moved, Seen, constant
+from ablations.envs.dynamics import Array, PhysicsStep, Seen, constant
 
 LEFT_END, RIGHT_END, TOP_SPEED = -1.2, 0.6, 0.07
 LEFT, RIGHT = constant(LEFT_END), constant(RIGHT_END)
@@ -31,7 +31,7 @@ class MountainCar:
     draws: ClassVar[int] = 1
     features: ClassVar[int] = 2
     actions: ClassVar[int] = 3
-    reach: ClassVar[tuple[tuple[float, float], ...]] = ((LEFT_END, RIGHT_END), (-TOP_SPEED, TOP_SPEED))
+    state_bounds: ClassVar[tuple[tuple[float, float], ...]] = ((LEFT_END, RIGHT_END), (-TOP_SPEED, TOP_SPEED))
 
     def starts(self, generator: np.random.Generator, n: int) -> Array:
         return np.stack((generator.uniform(-0.6, -0.4, n), np.zeros(n)))
@@ -42,7 +42,7 @@ class MountainCar:
     def obs(self, states: Array) -> Seen:
         return np.ascontiguousarray(states.T, dtype=np.float32)
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> Moved:
+    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
         position, velocity = states
         # the C library's cosine, one by one as Gymnasium takes it: numpy's own may differ in the last bit
         slope = np.fromiter(map(math.cos, (THREE * position).tolist()), np.float64, len(position))
@@ -54,4 +54,4 @@ class MountainCar:
         velocity[stopped] = 0.0
         moved[1] = velocity
         terminated = (position >= GOAL) & (velocity >= self.goal_velocity)
-        return Moved(moved, np.full(len(position), -1.0), terminated)
+        return PhysicsStep(moved, np.full(len(position), -1.0), terminated)

@@ -14,8 +14,8 @@ from typing import Any
 from ablations import store
 from analysis.export import cleanrl, monitor, score_matrices, tidy
 from analysis.export.exported import Exported
-from analysis.results import Results
-from analysis.stamp import sha256
+from analysis.fingerprint import sha256
+from analysis.loading import Results
 
 FORMATS: dict[str, Callable[[Results], Exported]] = {
     "rliable": score_matrices.export,
@@ -47,9 +47,9 @@ def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
     return {
         "format": kind,
         "study": results.study["name"],
-        "runs": [run.path for run in results.runs if run.stands],
-        "left_out": {run.path: _why(run.state, run.reason) for run in results.runs if not run.stands},
-        "not_listed": list(results.strangers),
+        "runs": [run.path for run in results.runs if run.is_valid],
+        "left_out": {run.path: _why(run.state, run.reason) for run in results.runs if not run.is_valid},
+        "not_listed": list(results.unlisted),
         "notes": exported.notes,
         "files": {name: sha256(data) for name, data in sorted(exported.files.items())},
     }

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ablations import store
 from analysis.export.exported import Exported, csv_bytes
 from analysis.export.tidy import texts
-from analysis.results import Results
+from analysis.loading import Results
 
 COLUMNS = {
     "exp_name": "variant",

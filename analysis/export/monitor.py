@@ -11,14 +11,14 @@ import json
 
 from analysis.export.exported import Exported, csv_bytes
 from analysis.export.tidy import texts
-from analysis.results import Results, Run
+from analysis.loading import Results, Run
 
 NOTE = "t is no wall time, which is not stored per episode: it is the environment step at the episode's end"
 
 
 def export(results: Results) -> Exported:
     """``<environment>/<row>/seed-.../0.monitor.csv`` for every standing run."""
-    files = {f"{_folder(run)}/0.monitor.csv": _monitor(run) for run in results.runs if run.stands}
+    files = {f"{_folder(run)}/0.monitor.csv": _monitor(run) for run in results.runs if run.is_valid}
     empty = [name for name, data in files.items() if data.count(b"\n") == 2]
     notes = [NOTE]
     if empty:

@@ -16,8 +16,8 @@ import numpy as np
 
 from ablations import store
 from analysis.export.exported import Exported
+from analysis.loading import Results, Row, Run
 from analysis.metrics import auc, final_return
-from analysis.results import Results, Row, Run
 
 SCORES: dict[str, Callable[[Run], float]] = {
     "final_return": lambda run: final_return(run.ends, run.returns, run.steps),

@@ -9,12 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ablations.store import env_folder
-from analysis.figures import curves, diagnostics, exact, growth, multiples, sweep, together, variance
+from analysis.figures import (
+    aggregates,
+    curves,
+    diagnostics,
+    exact,
+    multiples,
+    sample_efficiency,
+    sweep,
+    variance,
+)
 from analysis.figures.data import QUANTITIES, Scene, scene
 from analysis.figures.page import Page, drawing
+from analysis.findings.pooled import efficiency, pool, profiles
+from analysis.loading import Results
 from analysis.metrics import METRICS
-from analysis.pool import efficiency, pool, profiles
-from analysis.results import Results
 
 
 def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -37,9 +46,11 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
             if compared:
                 worlds.append((shown, compared))
                 yield _files(f"{stem}-exact", exact.draw(shown, compared), exact.as_csv(shown, compared))
-        lines = growth.lines(worlds)
+        lines = sample_efficiency.lines(worlds)
         if lines:
-            yield _files("sample-efficiency", growth.draw(results, lines), growth.as_csv(lines))
+            yield _files(
+                "sample-efficiency", sample_efficiency.draw(results, lines), sample_efficiency.as_csv(lines)
+            )
         yield from _together(results, scenes)
 
 
@@ -50,9 +61,9 @@ def _together(results: Results, scenes: Mapping[str, Scene]) -> Iterator[tuple[s
     if pooled is None or first is None:
         return
     shares, middles = profiles(pooled), efficiency(pooled)
-    yield _files("performance-profiles", together.draw_profiles(first, pooled, shares), shares.as_csv())
+    yield _files("performance-profiles", aggregates.draw_profiles(first, pooled, shares), shares.as_csv())
     yield _files(
-        "sample-efficiency-curves", together.draw_efficiency(first, pooled, middles), middles.as_csv()
+        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), middles.as_csv()
     )
 
 
@@ -64,7 +75,7 @@ def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:
 
 def drawable(results: Results) -> list[str]:
     """The environments in which at least one run stands."""
-    standing = {run.env_id for run in results.runs if run.stands}
+    standing = {run.env_id for run in results.runs if run.is_valid}
     return [e["env_id"] for e in results.environments if e["env_id"] in standing]
 
 

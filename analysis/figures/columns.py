@@ -17,9 +17,9 @@ from analysis.figures.layout import Member, Panel, sheet
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import named
 from analysis.figures.style import ALERT, BASELINE
-from analysis.intervals import curve_interval, generator
 from analysis.metrics import Floats, Ints
 from analysis.metrics.values import LARGEST
+from analysis.statistics.intervals import curve_interval, generator
 
 LEFT = 0.5
 GAP = 0.5
@@ -100,10 +100,10 @@ def draw(
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
     for heading, left in zip(headings.values(), lefts, strict=True):
-        page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, colour="#444444")
+        page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
     reference = recorded.get(plan.reference.row.label) if plan.reference else None
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
-        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
         names = [named(member.name, member.drawn, WIDTH) for member in panel.members]
         page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)

@@ -53,7 +53,7 @@ def draw(scene: Scene) -> Page:
         top = tops[row]
         for line, text in enumerate(titles[place]):
             down = HEADER + top + 0.12 + KEY_LINE * line
-            page.text(left, down, text, size=NORMAL, weight="bold", colour=panel.colour)
+            page.text(left, down, text, size=NORMAL, weight="bold", color=panel.color)
         page.key(
             left,
             top + 0.045 + KEY_LINE * len(titles[place]),
@@ -92,7 +92,7 @@ def _draw_panel(scene: Scene, plan: Sheet, panel: Panel, curves: Axes, variance:
     shade = 0.18 if len(panel.members) < 3 else 0.12
     for member in panel.members:
         bands = member.drawn.bands
-        parts.draw_seeds(curves, scene.at, bands["curve"], member.look.colour, among=len(panel.members))
+        parts.draw_seeds(curves, scene.at, bands["curve"], member.look.color, among=len(panel.members))
         parts.draw_mean(curves, scene.at, bands["curve"], member.look, front=4, shade=shade)
         parts.draw_mean(variance, scene.at, bands["running_variance"], member.look, front=4, shade=shade)
         parts.mark_diverged(curves, scene.at, member.drawn)

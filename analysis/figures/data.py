@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.intervals import curve_interval, generator
+from analysis.loading import Results, Row, Run, reference
 from analysis.metrics import WINDOW, Floats, Ints, curve, grid, held, running_variance
-from analysis.results import Results, Row, Run, reference
+from analysis.statistics.intervals import curve_interval, generator
 
 QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
 

@@ -14,8 +14,8 @@ from analysis.figures import columns, parts
 from analysis.figures.columns import Recorded
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.page import Page
+from analysis.loading import Results, Run
 from analysis.metrics import Floats
-from analysis.results import Results, Run
 
 TABLE = "exact"
 QUANTITIES = {

@@ -50,14 +50,14 @@ def draw_heat_map(scene: Scene, what: str, down: Sequence[str], across: Sequence
         ("final return", "viridis", _final, lambda value: f"{value:.0f}"),
         ("running variance", "rocket_r", _deviation, lambda value: f"{value:.0f}²"),
     )
-    for place, (title, colours, value, text) in enumerate(maps):
+    for place, (title, colors, value, text) in enumerate(maps):
         top = place * step
         page.text(left, HEADER + top + 0.15, title, size=NORMAL, weight="bold")
         axes = page.axes(left, top + head, width, tall)
         bar = page.axes(left + width + 0.08, top + head, 0.09, tall)
         numbers = np.array([[_known(drawn, value) for drawn in line] for line in cells], dtype=np.float64)
         texts = [[_text(drawn, value, text) for drawn in line] for line in cells]
-        _draw_map(axes, bar, numbers, texts, colours, names, across)
+        _draw_map(axes, bar, numbers, texts, colors, names, across)
         bar.yaxis.set_major_formatter(FuncFormatter(lambda number, _, text=text: text(number)))
     return page
 
@@ -67,7 +67,7 @@ def _draw_map(
     bar: Axes,
     numbers: Floats,
     texts: list[list[str]],
-    colours: str,
+    colors: str,
     down: Sequence[str],
     across: Sequence[str],
 ) -> None:
@@ -76,7 +76,7 @@ def _draw_map(
         numbers,
         ax=axes,
         cbar_ax=bar,
-        cmap=colours,
+        cmap=colors,
         annot=np.array(texts, dtype=object),
         fmt="",
         annot_kws={"fontsize": small},

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.components import brief_text
 from analysis.figures import style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.style import SLOTS, Look
-from analysis.results import Row, key_text, swept_text, value_text
+from analysis.findings.components import brief_text
+from analysis.loading import Row, key_text, swept_text, value_text
 
 MOST_LINES = 4
 """Lines in a panel besides the baseline's."""
@@ -37,7 +37,7 @@ class Panel:
     """Lines that are looked at together."""
 
     title: str
-    colour: str
+    color: str
     members: tuple[Member, ...]
 
 
@@ -189,7 +189,7 @@ def _cells(
         one = style.look(only_rest, base)
         if one == style.BASELINE and drawn.row.variant != baseline:
             one = replace(
-                one, colour=style.GREY
+                one, color=style.GRAY
             )  # alike but for the panel's own slots; black is the baseline's
         looks.append(one)
     names = [" + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
@@ -212,15 +212,15 @@ def _swept(scene: Scene) -> Sheet:
         base = base_slots(scene, row)
         texts = [swept_text(key, value) for key, value in list(row.swept.items())[:-1]]
         title = ", ".join([row.title, *texts])
-        colour = style.BLACK if row.variant == scene.baseline else style.look(row.slots, base).colour
+        color = style.BLACK if row.variant == scene.baseline else style.look(row.slots, base).color
         if len({str(drawn.row.slots) for drawn in found}) > 1:  # the sweep goes through the pieces themselves
             name = style.family(row.slots, base)
-            colour = style.FAMILIES.get(name, colour) if row.variant != scene.baseline else style.BLACK
-        looks = style.ordered(len(found), colour)
+            color = style.FAMILIES.get(name, color) if row.variant != scene.baseline else style.BLACK
+        looks = style.ordered(len(found), color)
         for start in range(0, len(found), MOST_LINES + 2):
             part = slice(start, start + MOST_LINES + 2)
             members = zip(found[part], looks[part], strict=True)
-            panels.append(Panel(title, colour, tuple(Member(d, k, _last(d)) for d, k in members)))
+            panels.append(Panel(title, color, tuple(Member(d, k, _last(d)) for d, k in members)))
     return Sheet(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 
 

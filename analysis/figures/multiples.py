@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 
-from analysis.components import brief_text
 from analysis.figures import parts, style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.layout import base_slots, is_factorial
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
-from analysis.results import Row, swept_text
+from analysis.findings.components import brief_text
+from analysis.loading import Row, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -44,14 +44,14 @@ def draw(scene: Scene) -> Page:
         row, column = divmod(place, columns)
         left, top = LEFT + column * (width + GAP), tops[row] + heads[row]
         look = _look(scene, drawn)
-        for line, (text, bold, colour) in enumerate(reversed(titles[place])):
+        for line, (text, bold, color) in enumerate(reversed(titles[place])):
             page.text(
                 left,
                 HEADER + top - 0.05 - LINE * line,
                 text,
                 size=SMALL,
                 weight="bold" if bold else "normal",
-                colour=colour or look.colour,
+                color=color or look.color,
             )
         axes = page.axes(left, top, width, tall)
         parts.draw_threshold(axes, scene.threshold)
@@ -87,8 +87,8 @@ def title_lines(scene: Scene, drawn: Drawn, width: float) -> list[tuple[str, boo
     lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
     together = ", ".join(second)
     texts = [(text, PLAIN) for text in ([together] if len(together) <= letters else second)]
-    for text, colour in [*texts, (parts.missing_text(drawn), style.ALERT)]:
-        lines += [(part, False, colour) for part in textwrap.wrap(text, letters)]
+    for text, color in [*texts, (parts.missing_text(drawn), style.ALERT)]:
+        lines += [(part, False, color) for part in textwrap.wrap(text, letters)]
     return lines
 
 
@@ -112,4 +112,4 @@ def _look(scene: Scene, drawn: Drawn) -> Look:
     """Solid, as a line alone in its panel needs no dash; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == scene.baseline:
         return style.own_look([one.row.variant for one in scene.drawn], scene.baseline)
-    return Look(style.look(drawn.row.slots, base_slots(scene, drawn.row)).colour)
+    return Look(style.look(drawn.row.slots, base_slots(scene, drawn.row)).color)

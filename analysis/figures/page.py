@@ -89,10 +89,10 @@ class Page:
         self.height = HEADER + height + CAPTION_LINE * len(lines) + 2 * MARGIN
         self.figure = Figure(figsize=(WIDTH, self.height))
         self.text(MARGIN, 0.17, title, size=LARGE, weight="bold")
-        self.text(MARGIN, 0.345, counts, size=NORMAL, colour="#444444")
+        self.text(MARGIN, 0.345, counts, size=NORMAL, color="#444444")
         top = HEADER + height + MARGIN
         for place, line in enumerate(lines):
-            self.text(MARGIN, top + CAPTION_LINE * (place + 0.75), line, size=SMALL, colour="#444444")
+            self.text(MARGIN, top + CAPTION_LINE * (place + 0.75), line, size=SMALL, color="#444444")
 
     def text(
         self,
@@ -102,7 +102,7 @@ class Page:
         *,
         size: float = NORMAL,
         weight: str = "normal",
-        colour: str = "black",
+        color: str = "black",
         align: str = "left",
         turn: float = 0.0,
     ) -> None:
@@ -113,7 +113,7 @@ class Page:
             text,
             fontsize=size,
             fontweight=weight,
-            color=colour,
+            color=color,
             horizontalalignment=align,
             rotation=turn,
             rotation_mode="anchor",
@@ -181,11 +181,11 @@ class Page:
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         target = io.BytesIO()
-        _with_few_colours(image).save(target, "png", optimize=True, dpi=(DPI, DPI))
+        _with_few_colors(image).save(target, "png", optimize=True, dpi=(DPI, DPI))
         return target.getvalue()
 
 
-def _with_few_colours(image: Image.Image) -> Image.Image:
+def _with_few_colors(image: Image.Image) -> Image.Image:
     """The image in 256 colours: the alert's shades and white as they are, the others by median cut."""
     shades = [to_rgb(shaded(ALERT, -part / 8)) for part in range(8)] + [(1.0, 1.0, 1.0)]
     reserved = [round(255 * channel) for shade in shades for channel in shade]

@@ -15,9 +15,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analysis.figures.data import Band, Drawn, Scene
 from analysis.figures.page import SMALL
-from analysis.figures.style import ALERT, BASELINE, GREY, PALE, Look
-from analysis.intervals import LEVEL
+from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.metrics import WINDOW, Floats, Ints
+from analysis.statistics.intervals import LEVEL
 
 PERCENT = f"{LEVEL * 100:g} %"
 THRESHOLD = "#6b6b6b"
@@ -49,13 +49,13 @@ def draw_band(
     shade: float = 0.18,
 ) -> None:
     """A line and what lies between two ends."""
-    axes.fill_between(at, *ends, color=look.colour, alpha=shade, linewidth=0, zorder=front - 1)
+    axes.fill_between(at, *ends, color=look.color, alpha=shade, linewidth=0, zorder=front - 1)
     axes.plot(
-        at, line, color=look.colour, linewidth=look.width, dashes=look.dash or (None, None), zorder=front
+        at, line, color=look.color, linewidth=look.width, dashes=look.dash or (None, None), zorder=front
     )
 
 
-def draw_seeds(axes: Axes, at: Ints, band: Band, colour: str, *, among: int = 1) -> None:
+def draw_seeds(axes: Axes, at: Ints, band: Band, color: str, *, among: int = 1) -> None:
     """One thin line per seed; the more there are (``among`` so many rows in the panel), the paler."""
     count = len(band.runs)
     if not count:
@@ -64,7 +64,7 @@ def draw_seeds(axes: Axes, at: Ints, band: Band, colour: str, *, among: int = 1)
     thin = slice((len(at) - 1) % 2, None, 2)  # every other grid step and the last: finer than the paper
     lines = [np.column_stack([at, run])[thin][np.isfinite(run[thin])] for run in band.runs]
     axes.add_collection(
-        LineCollection(lines, colors=[colour], linewidths=0.4, alpha=opacity, zorder=1.5), autolim=False
+        LineCollection(lines, colors=[color], linewidths=0.4, alpha=opacity, zorder=1.5), autolim=False
     )
 
 
@@ -175,7 +175,7 @@ def _padded(values: Floats) -> tuple[float, float]:
 
 def line_handle(look: Look) -> Line2D:
     """A line as the key shows it."""
-    return Line2D([], [], color=look.colour, linewidth=look.width, dashes=look.dash or (None, None))
+    return Line2D([], [], color=look.color, linewidth=look.width, dashes=look.dash or (None, None))
 
 
 def general_key(
@@ -193,10 +193,10 @@ def general_key(
         handles.append(line_handle(BASELINE))
         names.append(f"{reference.row.title} (baseline)")
     if _has_intervals(scene):
-        handles.append(Patch(color=GREY, alpha=0.35, linewidth=0))
+        handles.append(Patch(color=GRAY, alpha=0.35, linewidth=0))
         names.append(f"{PERCENT} interval {of}")
     if seeds and _has_intervals(scene):
-        handles.append(Line2D([], [], color=GREY, linewidth=0.5))
+        handles.append(Line2D([], [], color=GRAY, linewidth=0.5))
         names.append("single seeds")
     if threshold and scene.threshold is not None:
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
@@ -290,7 +290,7 @@ def write_nothing(axes: Axes, shown: Sequence[Drawn]) -> None:
 
 def draw_row(axes: Axes, at: Ints, drawn: Drawn, look: Look) -> None:
     """A row alone in its panel: its seeds, its mean, and where runs diverged."""
-    draw_seeds(axes, at, drawn.bands["curve"], look.colour)
+    draw_seeds(axes, at, drawn.bands["curve"], look.color)
     draw_mean(axes, at, drawn.bands["curve"], look, front=4)
     mark_diverged(axes, at, drawn)
     write_nothing(axes, [drawn])

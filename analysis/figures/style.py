@@ -27,7 +27,7 @@ FAMILIES = {
 SOFT = "#de8f05"
 """Within the target's family, soft copies."""
 BLACK = "#000000"
-GREY = "#8c8c8c"
+GRAY = "#8c8c8c"
 PALE = "#c9c9c9"
 ALERT = "#b00020"
 """What is missing or diverged."""
@@ -49,7 +49,7 @@ Pieces = Mapping[str, Mapping[str, Any]]
 class Look:
     """The colour and dash of a line."""
 
-    colour: str
+    color: str
     dash: Dash = SOLID
     width: float = 1.3
 
@@ -88,44 +88,44 @@ def look(slots: Pieces, base: Pieces) -> Look:
 
 def _member(slot: str, piece: Mapping[str, Any]) -> Look:
     """The look of one piece within its slot's colour."""
-    colour, kind = FAMILIES[slot], piece.get("kind")
+    color, kind = FAMILIES[slot], piece.get("kind")
     if kind == "prioritized":
         alpha = float(piece.get("alpha", 0.6))
-        return Look(shaded(colour, (alpha - 0.6) * 0.6), DOTTED if alpha == 0 else DASHDOT)
+        return Look(shaded(color, (alpha - 0.6) * 0.6), DOTTED if alpha == 0 else DASHDOT)
     if kind == "hard":
-        return _by_lag(colour, float(piece.get("period", 100)))
+        return _by_lag(color, float(piece.get("period", 100)))
     if kind == "soft":
         return _by_lag(SOFT, 2 / float(piece.get("tau", 0.005)) - 1)
     if kind == "dueling":
-        return Look(shaded(colour, 0.3), DASHED) if piece.get("hidden") else Look(colour)
+        return Look(shaded(color, 0.3), DASHED) if piece.get("hidden") else Look(color)
     looks = {
-        "latest": Look(shaded(colour, 0.3)),
-        "consecutive": Look(shaded(colour, -0.2), DASHED),
-        "none": Look(shaded(colour, 0.15)),
-        "double": Look(colour),
-        "inverse-double": Look(shaded(colour, -0.15), DASHED),
+        "latest": Look(shaded(color, 0.3)),
+        "consecutive": Look(shaded(color, -0.2), DASHED),
+        "none": Look(shaded(color, 0.15)),
+        "double": Look(color),
+        "inverse-double": Look(shaded(color, -0.15), DASHED),
     }
-    return looks.get(str(kind), Look(colour, LONG))
+    return looks.get(str(kind), Look(color, LONG))
 
 
-def _by_lag(colour: str, lag: float) -> Look:
+def _by_lag(color: str, lag: float) -> Look:
     """Shade and dash from the target's mean lag in updates, so that neighbours on a log scale differ in one."""
     power = math.log2(max(lag, 1.0))
-    return Look(shaded(colour, min(power / 14, 1.0) - 0.5), DASHES[(round(power) + 2) % 4])
+    return Look(shaded(color, min(power / 14, 1.0) - 0.5), DASHES[(round(power) + 2) % 4])
 
 
-def ordered(count: int, colour: str) -> list[Look]:
+def ordered(count: int, color: str) -> list[Look]:
     """Looks of the values of a swept key in their order: shades of a variant's colour from light to dark.
 
     The baseline's black has no shades that can be told apart; its values take seaborn's ``viridis`` instead.
     """
     parts = [i / max(count - 1, 1) for i in range(count)]
-    if colour == BLACK:
+    if color == BLACK:
         palette = sns.color_palette("viridis", as_cmap=True)
-        colours = [to_hex(palette(0.82 - 0.82 * part)) for part in parts]
+        colors = [to_hex(palette(0.82 - 0.82 * part)) for part in parts]
     else:
-        colours = [shaded(colour, -0.5 + 0.85 * part) for part in parts]
-    return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colours)]
+        colors = [shaded(color, -0.5 + 0.85 * part) for part in parts]
+    return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colors)]
 
 
 def apart(looks: Sequence[Look]) -> list[Look]:
@@ -137,9 +137,9 @@ def apart(looks: Sequence[Look]) -> list[Look]:
     return found
 
 
-def shaded(colour: str, amount: float) -> str:
+def shaded(color: str, amount: float) -> str:
     """A colour towards white (amount below 0) or towards black (above 0), at most all the way."""
     end = 1.0 if amount < 0 else 0.0
     part = min(abs(amount), 1.0)
-    red, green, blue = ((1 - part) * channel + part * end for channel in to_rgb(colour))
+    red, green, blue = ((1 - part) * channel + part * end for channel in to_rgb(color))
     return to_hex((red, green, blue))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from analysis.components import brief_text
 from analysis.figures import parts, style
 from analysis.figures.data import Drawn, Scene
 from analysis.figures.heatmap import draw_heat_map
 from analysis.figures.layout import base_slots, is_factorial, panel_slots, values_of
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, SLOTS, Look
-from analysis.results import Row, key_text, swept_text
+from analysis.findings.components import brief_text
+from analysis.loading import Row, key_text, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -185,7 +185,7 @@ def _draw_place(scene: Scene, drawn: Drawn, axes: Axes) -> None:
     parts.draw_others(axes, scene.at, others)
     beside = scene.reference(drawn.row)
     if beside is not None:
-        axes.plot(scene.at, beside.bands["curve"].mean, color=BASELINE.colour, linewidth=0.8, zorder=2)
+        axes.plot(scene.at, beside.bands["curve"].mean, color=BASELINE.color, linewidth=0.8, zorder=2)
     parts.draw_row(axes, scene.at, drawn, _look(scene, drawn))
     missing = parts.missing_text(drawn)
     if missing:

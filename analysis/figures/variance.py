@@ -45,11 +45,11 @@ def draw(scene: Scene) -> Page:
     page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False), columns=5)
     lefts = [LEFT + place * width + (LEVEL_GAP + GAP * (place - 1) if place else 0) for place in range(4)]
     for (_, words), left in zip(COLUMNS, lefts, strict=True):
-        page.text(left, HEADER + placed.headings, words, size=NORMAL - 0.7, colour="#444444")
+        page.text(left, HEADER + placed.headings, words, size=NORMAL - 0.7, color="#444444")
     limits = parts.return_limits(scene.drawn, scene.threshold, seeds=False)
     top_variance = parts.variance_top(scene.drawn, QUANTITIES[1:])
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
-        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", colour=panel.colour)
+        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         page.key(
             LEFT,
             top + placed.key,

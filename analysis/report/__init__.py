@@ -10,13 +10,15 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from analysis import claims, comparisons, components, evidence, sentences, tables
+from analysis.findings import against_baseline, claims, components, gather
+from analysis.findings.summary import FIRST
+from analysis.loading import Results
+from analysis.report import sentences
 from analysis.report.drawings import Drawings
 from analysis.report.origin import command, origin
 from analysis.report.sections import sections
 from analysis.report.svg import letters
-from analysis.results import Results
-from analysis.summary import FIRST
+from analysis.tables import summary
 
 MANY = 12
 """Sentences, or rows, beyond which a list begins folded."""
@@ -28,13 +30,13 @@ MARK = 'name="made-from" content="'
 
 def render(results: Results, inputs: str) -> bytes:
     """The page. The figures must have been drawn: their SVG is taken from the folder."""
-    found = evidence.gather(results)
+    found = gather.gather(results)
     study, names = results.study, {row.label: row.name for row in found.rows}
     drawings = Drawings(results, found.lines)
     environments = drawings.environments()
     together = drawings.together()
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("analysis"),
+        loader=jinja2.PackageLoader("analysis.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -56,16 +58,16 @@ def render(results: Results, inputs: str) -> bytes:
         aliases=study.get("aliases", []),
         answers=sentences.answers(found.compared, names),
         effect_sentences=sentences.effect_sentences(found.sized),
-        lacks=[*found.lacks, *comparisons.too_few(found.compared or found.lagged)],
+        lacks=[*found.lacks, *against_baseline.too_few(found.compared or found.lagged)],
         tested=[pair for pair in judged if any("not tested" not in one.outcome for one in pair[1])],
         untested=[pair for pair in judged if all("not tested" in one.outcome for one in pair[1])],
         environments=environments,
         columns=FIRST,
-        notes=tables.notes(found.lines, results),
+        notes=summary.notes(found.lines, results),
         sections=sections(found, names, together),
         values=drawings.values,
         letters=letters(drawings.glyphs),
-        absent=tables.absent(results, most=200),
+        absent=summary.absent(results, most=200),
         settings=components.settings_table(study),
         command=command(study),
         origin=origin(results),

@@ -10,12 +10,12 @@ import numpy as np
 from markupsafe import Markup
 
 from ablations.store import env_folder
-from analysis import tables
 from analysis.figures import drawable
+from analysis.findings.summary import Line
+from analysis.loading import Results
 from analysis.report.hover import Numbers, values
 from analysis.report.svg import inline
-from analysis.results import Results
-from analysis.summary import Line
+from analysis.tables import summary
 
 NAMED = 12
 """Rows beyond which a figure's description doesn't list their numbers."""
@@ -124,7 +124,7 @@ class Drawings:
             "anchor": stem,
             "standing": self.results.standing_text(env_id),
             "figures": figures,
-            "lines": [tables.cells(line) for line in here],
+            "lines": [summary.cells(line) for line in here],
         }
 
     def _figure(self, name: str, kind: Kind, file: str, env_id: str, lines: Sequence[Line]) -> Figure | None:
@@ -156,4 +156,4 @@ def described(env_id: str, title: str, lines: Sequence[Line]) -> str:
 
 
 def _final(line: Line) -> str:
-    return tables.number_text("final_return", line.numbers["final_return"].point)
+    return summary.number_text("final_return", line.numbers["final_return"].point)

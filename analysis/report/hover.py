@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.results import Row
+from analysis.loading import Row
 
 POINTS = 100
 """At most so many places along the axis are told; the CSV has them all."""

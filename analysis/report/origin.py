@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from analysis.results import Results
+from analysis.loading import Results
 
 
 def origin(results: Results) -> list[tuple[str, str]]:
     """Where the runs come from: versions, commit, platform; with counts where runs differ."""
-    manifests = [run.manifest for run in results.runs if run.stands]
+    manifests = [run.manifest for run in results.runs if run.is_valid]
     found = [("versions", _counted(_words(manifest.get("versions")) for manifest in manifests))]
     found.append(("git", _counted(_git(manifest.get("git")) for manifest in manifests)))
     found.append(("platform", _counted(_words(manifest.get("platform")) for manifest in manifests)))

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import (
-    aggregated,
-    comparisons,
-    corners,
-    effects,
-    lags,
-    selection,
-    sentences,
+from analysis.findings import (
+    against_baseline,
+    aggregates,
+    factorial_effects,
+    hard_vs_soft,
+    select_evaluate,
     stability,
+    tuned,
 )
-from analysis.evidence import Evidence
+from analysis.findings.gather import Evidence
+from analysis.loading import key_text
+from analysis.report import sentences
 from analysis.report.drawings import Figure
-from analysis.results import key_text
-from analysis.sheets import Sheet
-from analysis.tables import number_text
+from analysis.tables.summary import number_text
+from analysis.tables.table import Sheet
 
 
 @dataclass(frozen=True)
@@ -49,34 +49,34 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         Section(
             "aggregates",
             "Aggregates of normalised scores",
-            aggregated.sheets(found.pooled),
-            [*aggregated.notes(found.pooled), *aggregated.left_out(found.boards)],
+            aggregates.sheets(found.pooled),
+            [*aggregates.notes(found.pooled), *aggregates.left_out(found.boards)],
             figures=[figure for figure in figures.values() if figure not in efficiency],
         ),
         Section(
             "comparisons",
             "Each row against the baseline",
-            comparisons.sheets(found.compared),
-            [*comparisons.notes(), *comparisons.left_out(found.compared)],
+            against_baseline.sheets(found.compared),
+            [*against_baseline.notes(), *against_baseline.left_out(found.compared)],
         ),
         Section(
             "who-selects",
             "Who selects and who evaluates",
-            corners.sheets(found.corners),
-            corners.notes(),
+            select_evaluate.sheets(found.corners),
+            select_evaluate.notes(),
         ),
         Section(
             "lags",
             "Hard against soft target at the same lag",
-            lags.sheets(found.lagged, found.rows),
-            [*lags.notes(), *comparisons.left_out(found.lagged)],
+            hard_vs_soft.sheets(found.lagged, found.rows),
+            [*hard_vs_soft.notes(), *against_baseline.left_out(found.lagged)],
             sentences.answers(found.lagged, names, "the hard target of the same lag"),
         ),
         Section(
             "best",
             f"Each variant at its best {best_of(found)}",
-            selection.sheets(found.chosen),
-            selection.notes(found.chosen),
+            tuned.sheets(found.chosen),
+            tuned.notes(found.chosen),
         ),
         Section(
             "stability",
@@ -84,7 +84,12 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
             stability.sheets(found.boards, lambda title: title != stability.DIAGNOSTICS),
             stability.notes(found.boards) if found.boards else [],
         ),
-        Section("effects", "Which trick does what", effects.sheets(found.sized), effects.notes()),
+        Section(
+            "effects",
+            "Which trick does what",
+            factorial_effects.sheets(found.sized),
+            factorial_effects.notes(),
+        ),
         Section(
             "diagnostics",
             "Diagnostics",

@@ -10,16 +10,16 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from analysis.intervals import CURVE_RESAMPLES, RESAMPLES, Interval
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval, of_known
+from analysis.statistics.intervals import CURVE_RESAMPLES, RESAMPLES, Interval
 
 TRIM = 0.25
 GOAL = 1.0
 """The normalised score beyond which the optimality gap asks for nothing more: the threshold."""
 
 
-def normalised(scores: Floats, random: float, threshold: float) -> Floats:
+def normalized(scores: Floats, random: float, threshold: float) -> Floats:
     """(x - random) / (threshold - random)."""
     return (scores - random) / (threshold - random)
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.intervals import LEVEL, RESAMPLES
 from analysis.metrics import Floats
+from analysis.statistics.intervals import LEVEL, RESAMPLES
 
 Places = NDArray[np.intp]
 

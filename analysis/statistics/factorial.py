@@ -15,9 +15,9 @@ from math import factorial
 
 import numpy as np
 
-from analysis.intervals import RESAMPLES, Interval, generator
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval
+from analysis.statistics.intervals import RESAMPLES, Interval, generator
 from analysis.statistics.paired import settled, sign_flip
 
 Cell = tuple[str, ...]

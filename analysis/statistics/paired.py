@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from analysis.intervals import LEVEL, RESAMPLES, Interval, generator
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval
+from analysis.statistics.intervals import LEVEL, RESAMPLES, Interval, generator
 
 EXACT_UP_TO = 12
 """Differences up to which all 2^n signs are tried; beyond, as many as ``RESAMPLES`` are drawn."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ablations import studies
-from ablations.problems import BadInput, Problem
-from ablations.study import Study
+from ablations.errors import BadInput, Problem
+from ablations.studies import load
+from ablations.studies.study import Study
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def study(**changes: Any) -> Study:
     """The study of a changed document."""
-    return studies.from_document(document(**changes), "mine.toml")
+    return load.from_document(document(**changes), "mine.toml")
 
 
 def problems(**changes: Any) -> list[Problem]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ablations import store
-from ablations.variants import NAMED, plain
+from ablations.dqn.variants import NAMED, plain
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 4000,
@@ -154,7 +154,7 @@ def make_study(
                     "cpu_seconds": 1.0,
                 }
                 tables = {}
-                if state in store.STANDING:
+                if state in store.VALID:
                     tables["episodes"] = table(env_id, r["label"], seed, play(r, seed, steps))
                     for table_name, columns in (look(r, seed, steps) if look else {}).items():
                         schema = {"probes": store.PROBES, "evaluations": store.EVALUATIONS}[table_name]

@@ -185,7 +185,7 @@ def test_nothing_of_analysis_imports_torch(small_study: Path):
         f"analysis.load({str(small_study)!r})\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('torch', 'gymnasium')]\n"
         "others = {name for name in sys.modules if name.startswith('ablations.')}\n"
-        "assert others == {f'ablations.{name}' for name in ('store', 'packed', 'digests', 'upgrades')}, others\n"
+        "assert all(f'{name}.'.startswith('ablations.store.') for name in others), others\n"
     )
     assert answer.returncode == 0, answer.stderr
 

@@ -107,14 +107,14 @@ def test_the_final_return_is_the_mean_over_seeds_of_the_last_tenth_of_the_budget
     assert_answered(analysis("tables", "results/tiny", cwd=tmp_path), 0)
     found = {row["variant"]: float(row["final_return"]) for row in summary(place)}
     for label, final in found.items():
-        means = []
+        executor_config = []
         for run in runs_in(place):
             if run["label"] == label:
                 episodes = pd.read_parquet(place / run["path"] / "episodes.parquet")
                 late = episodes[episodes.global_step > 0.9 * SMALL["total_timesteps"]]
-                means.append(late.episodic_return.mean())
-        means = [mean for mean in means if not math.isnan(mean)]
-        assert final == pytest.approx(sum(means) / len(means), rel=1e-3)
+                executor_config.append(late.episodic_return.mean())
+        executor_config = [mean for mean in executor_config if not math.isnan(mean)]
+        assert final == pytest.approx(sum(executor_config) / len(executor_config), rel=1e-3)
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ SHIPPED = [
     "as-taught",
 ]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-COLOUR = re.compile(r"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-9;]*m")
 
 
 def through_a_terminal(*args: str, cwd: Path, **more: str) -> str:
@@ -148,7 +148,7 @@ def test_a_pipe_that_nobody_reads_ends_the_command_quietly(tmp_path: Path) -> No
 
 def test_no_color_is_honoured_in_a_terminal(copied: Path) -> None:
     for args in (["list"], ["run", "tiny.toml"], ["status", "tiny.toml"]):
-        assert not COLOUR.search(through_a_terminal("-m", "ablations", *args, cwd=copied, NO_COLOR="1"))
+        assert not COLOR.search(through_a_terminal("-m", "ablations", *args, cwd=copied, NO_COLOR="1"))
 
 
 def test_help_is_there_for_the_program_and_for_each_command(tmp_path: Path) -> None:

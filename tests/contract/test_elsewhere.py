@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ablations import engines, grid, store, studies
-from ablations.engines import Means
-from tests.ablations.test_engines import series, task
-from tests.ablations.test_grid import Notes, document
+from ablations import store
+from ablations.runner import executors, grid
+from ablations.runner.executors import ExecutorConfig
+from ablations.studies import load
+from tests.ablations.runner.executors.test_executors import series, task
+from tests.ablations.runner.test_grid import Notes, document
 
 from .outside import ablations, assert_answered, episodes_bytes, surroundings, write_study
 
@@ -97,19 +99,19 @@ def test_a_lost_scheduler_ends_in_a_message_and_exit_1_and_what_is_finished_is_k
 def test_where_no_scheduler_is_a_message_and_exit_1_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ablations.engines import dask
+    from ablations.runner.executors import dask
 
     monkeypatch.setattr(dask, "CONNECT_SECONDS", 1)
-    with pytest.raises(engines.Lost, match="no Dask scheduler answers at"):
-        engines.make(Means(0, "dask", scheduler="tcp://127.0.0.1:9"), tmp_path / "small")
+    with pytest.raises(executors.ExecutorLost, match="no Dask scheduler answers at"):
+        executors.make(ExecutorConfig(0, "dask", scheduler="tcp://127.0.0.1:9"), tmp_path / "small")
 
 
 @pytest.mark.slow
 def test_a_worker_that_does_not_see_the_folder_sends_its_results_and_the_driver_commits_them(
     tmp_path: Path,
 ) -> None:
-    study = studies.from_document(document())
-    engine = engines.make(Means(1, "dask"), tmp_path / "away")
+    study = load.from_document(document())
+    engine = executors.make(ExecutorConfig(1, "dask"), tmp_path / "away")
     try:
         (token,) = (tmp_path / "away" / ".grid").glob(".token-*")
         token.unlink()  # what a worker on another machine would find: nothing
@@ -117,7 +119,9 @@ def test_a_worker_that_does_not_see_the_folder_sends_its_results_and_the_driver_
         assert [ended.status for ended in engine.run(cohorts, lambda steps: None)] == ["done"] * len(cohorts)
     finally:
         engine.stop()
-    grid.run(study, tmp_path / "here", means=Means(1), chosen=study.runs(), progress=Notes())
+    grid.run(
+        study, tmp_path / "here", executor_config=ExecutorConfig(1), chosen=study.runs(), progress=Notes()
+    )
     assert series(tmp_path / "away").keys() >= series(tmp_path / "here").keys() != set()
     for name, data in series(tmp_path / "here").items():
         assert series(tmp_path / "away")[name] == data

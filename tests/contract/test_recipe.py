@@ -23,11 +23,14 @@ def with_the_trick(folder: Path, document: str) -> None:
         for block in BLOCK.findall((REPOSITORY / document).read_text(encoding="utf-8"))
         if "Mean" in block
     ]
-    bootstrap, variants = folder / "ablations" / "bootstrap.py", folder / "ablations" / "variants.py"
+    bootstrap, variants = (
+        folder / "ablations" / "dqn" / "bootstrap.py",
+        folder / "ablations" / "dqn" / "variants.py",
+    )
     bootstrap.write_text(f"{bootstrap.read_text(encoding='utf-8')}\n\n{piece}", encoding="utf-8")
     imported, named = lines.split("\n", 1)
     text = variants.read_text(encoding="utf-8")
-    text = text.replace("from ablations.bootstrap", f"{imported}\nfrom ablations.bootstrap", 1)
+    text = text.replace("from ablations.dqn.bootstrap", f"{imported}\nfrom ablations.dqn.bootstrap", 1)
     text = text.replace("    # combinations\n", f"{named}    # combinations\n", 1)
     variants.write_text(text, encoding="utf-8")
 

@@ -63,7 +63,7 @@ PHASES = {
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepRecord:
     """When a kill comes, and whom it strikes."""
 
     victim: str
@@ -75,9 +75,9 @@ class Moment:
         return f"kill -9 of a {self.victim}, {self.delay * 1000:.1f} ms into {self.phase}"
 
 
-def draw(dice: random.Random, victim: str) -> Moment:
+def draw(dice: random.Random, victim: str) -> StepRecord:
     phase = dice.choice(list(PHASES))
-    return Moment(victim, phase, dice.uniform(0, PHASES[phase]), dice.random())
+    return StepRecord(victim, phase, dice.uniform(0, PHASES[phase]), dice.random())
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Storm:
         self.dice = random.Random(seed)
         self.deck: list[str] = []  # whom to strike; one who could not be struck stays
         self.counts = Counts()
-        self.moment: Moment | None = None
+        self.record: StepRecord | None = None
 
     def rage(self) -> Counts:
         """Study after study, until enough kills have struck."""
@@ -143,7 +143,7 @@ class Storm:
                 for path in sorted(folder.glob("*.out"))[-2:]
             )
             problem.add_note(
-                f"storm of seed {self.seed}, after {self.counts.kills} kills; last drawn: {self.moment}\n"
+                f"storm of seed {self.seed}, after {self.counts.kills} kills; last drawn: {self.record}\n"
                 f"again: python -m tests.faults.soak --seed {self.seed} --kills {self.counts.kills + 1}\n{said}"
             )
             raise
@@ -191,8 +191,8 @@ class Storm:
             while self.counts.kills < self.kills and not killed:
                 if not self.deck:
                     self.deck = self.dice.sample(VICTIMS, len(VICTIMS))
-                self.moment = draw(self.dice, self.deck[-1])
-                victim = reached(process, results, self.moment)
+                self.record = draw(self.dice, self.deck[-1])
+                victim = reached(process, results, self.record)
                 if process.poll() is not None:
                     self.counts.seen["misses: the driver ended first"] += 1
                     break
@@ -215,25 +215,25 @@ class Storm:
 
     def _strike(self, process: subprocess.Popen[bytes], victim: int, resuming: bool) -> bool:
         """Strike; whether the driver is dead."""
-        moment = self.moment
-        assert moment is not None
-        served = workers_of(process.pid) if moment.victim == "server" else []
+        record = self.record
+        assert record is not None
+        served = workers_of(process.pid) if record.victim == "server" else []
         writing = strike(victim, process.pid)
         if writing is None:
             self.counts.seen["misses: the process was gone"] += 1
             return False
         self.counts.struck[self.deck.pop()] += 1
-        self.counts.phases[f"{moment.victim}, {moment.phase}"] += 1
+        self.counts.phases[f"{record.victim}, {record.phase}"] += 1
         for name in writing:
             what = "checkpoint" if "/checkpoints/" in name else "result" if "/runs/" in name else "other file"
             self.counts.seen[f"kills in the middle of a {what}"] += 1
         if resuming:
             self.counts.seen["kills of a study that went on from checkpoints"] += 1
-        self.say(f"{self.counts.kills:4d} {moment}")
+        self.say(f"{self.counts.kills:4d} {record}")
         # The driver waits for none of these: a second worker at the same run would write beside the first.
         alive = seconds_until(lambda: not set(served) & {m.pid for m in members(process.pid)}, ORPHAN_SECONDS)
         assert alive < ORPHAN_SECONDS, "workers outlive their server"
-        return moment.victim == "driver"
+        return record.victim == "driver"
 
     def _count_notes(self, said: str) -> None:
         for name, pattern in NOTES.items():
@@ -250,33 +250,33 @@ NOTES = {
 }
 
 
-def reached(process: subprocess.Popen[bytes], results: Path, moment: Moment) -> int | None:
+def reached(process: subprocess.Popen[bytes], results: Path, record: StepRecord) -> int | None:
     """Wait for a moment; the process that it strikes, or None where there is none (any more)."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     at_work = None
     while process.poll() is None:
-        at_work = _at_work(process.pid, results, moment)
+        at_work = _at_work(process.pid, results, record)
         if at_work is not None:
             break
-        assert time.monotonic() < deadline, f"waited in vain for: {moment}"
-        time.sleep(POLL_SECONDS[moment.phase])
-    time.sleep(moment.delay)
-    if moment.victim == "driver":
+        assert time.monotonic() < deadline, f"waited in vain for: {record}"
+        time.sleep(POLL_SECONDS[record.phase])
+    time.sleep(record.delay)
+    if record.victim == "driver":
         return process.pid
-    if moment.victim == "server":
+    if record.victim == "server":
         return server_of(process.pid)
     workers = workers_of(process.pid)
     if at_work in workers:
         return at_work
-    return workers[int(moment.which * len(workers))] if workers else None
+    return workers[int(record.which * len(workers))] if workers else None
 
 
-def _at_work(driver: int, results: Path, moment: Moment) -> int | None:
+def _at_work(driver: int, results: Path, record: StepRecord) -> int | None:
     """The process that brings the phase about, once it is there."""
-    match moment.phase:
-        case "starting" if moment.victim == "driver":
+    match record.phase:
+        case "starting" if record.victim == "driver":
             return driver
-        case "starting" if moment.victim == "server":
+        case "starting" if record.victim == "server":
             return server_of(driver)
         case "starting" | "training":
             return next(iter(workers_of(driver)), None)

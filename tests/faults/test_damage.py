@@ -14,7 +14,7 @@ from tests.contract.outside import Answer, ablations, assert_answered, runs_in
 from .damage import damage
 from .grounds import FINAL, RUN, Undisturbed, assert_complete, assert_sound, ended_by, lay_out, start
 from .session import assert_none_left, seconds_until, strike
-from .storm import Moment, reached
+from .storm import StepRecord, reached
 
 Whole = Callable[[str], Undisturbed]
 
@@ -76,7 +76,7 @@ def test_a_damaged_checkpoint_changes_no_bit(whole: Whole, tmp_path: Path) -> No
     for number in range(2):
         process = start(tmp_path, tmp_path / f"{number}.out")
         try:
-            reached(process, results, Moment("driver", "saving", 0.0, 0.0))
+            reached(process, results, StepRecord("driver", "saving", 0.0, 0.0))
             seconds_until(lambda: any((results / ".grid" / "checkpoints").glob("*.npz")), 60)
             assert strike(process.pid, process.pid) is not None
             process.wait()

@@ -14,7 +14,7 @@ from tests.contract.outside import ablations, assert_answered
 
 from .grounds import RUN, Undisturbed, assert_complete, assert_sound, ended_by, lay_out, start
 from .session import assert_none_left, seconds_until
-from .storm import PHASES, Moment, reached
+from .storm import PHASES, StepRecord, reached
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -29,19 +29,19 @@ def test_signals_at_any_moment_end_the_driver_in_time_and_change_no_bit(
     moments = [(phase, signum) for phase in PHASES for signum in CODES]
     dice.shuffle(moments)
     for number, (phase, signum) in enumerate(moments[: len(moments) // 2]):
-        moment = Moment("driver", phase, dice.uniform(0, PHASES[phase]), 0.0)
+        record = StepRecord("driver", phase, dice.uniform(0, PHASES[phase]), 0.0)
         output = tmp_path / f"{number}.out"
         process = start(tmp_path, output)
         try:
             # Before it holds the study it is Python that answers, not we.
             assert seconds_until((results / ".grid" / "holder.json").exists, 120) < 120, output.read_text()
-            if reached(process, results, moment) is None or process.poll() is not None:
+            if reached(process, results, record) is None or process.poll() is not None:
                 assert process.wait() == 0, output.read_text()
                 continue
             process.send_signal(signum)
             sent = time.monotonic()
-            assert process.wait(30) == CODES[signum], f"seed {seed}: {signum.name}, {moment}"
-            assert time.monotonic() - sent < 5, f"seed {seed}: {signum.name}, {moment}"
+            assert process.wait(30) == CODES[signum], f"seed {seed}: {signum.name}, {record}"
+            assert time.monotonic() - sent < 5, f"seed {seed}: {signum.name}, {record}"
             assert_none_left(process.pid)
         finally:
             ended_by(process)

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from ablations import families
+from ablations import engines
 
 from . import worlds
 
 ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook")
 
 
-@pytest.fixture(autouse=True, params=families.available())
+@pytest.fixture(autouse=True, params=engines.available())
 def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The family that this test's learners use."""
     monkeypatch.setattr(worlds, "FAMILY", request.param)
@@ -25,7 +25,7 @@ def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    best = families.available()[0]
+    best = engines.available()[0]
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         always = any(name in item.nodeid for name in ALWAYS)

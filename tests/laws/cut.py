@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ablations import checkpoints, store, studies
-from ablations.cohort import CohortJob, LaneJob, Training, maker
-from ablations.learner import learn
+from ablations import store
+from ablations.dqn.learner import learn
+from ablations.runner import checkpoints
+from ablations.runner.cohort import CohortJob, LaneJob, Training, maker
+from ablations.studies import load
 
 from . import toys, worlds  # noqa: F401  (registers environments)
 
@@ -36,7 +38,7 @@ def cohort(
     **settings: Any,
 ) -> CohortJob:
     """The job of one cohort."""
-    study = studies.from_document(
+    study = load.from_document(
         {
             "name": "resumed",
             "engine": worlds.FAMILY,
@@ -57,10 +59,10 @@ def cohort(
 
 def go_on(training: Training, start: int, stop: int = TOTAL) -> Training:
     """Train from one step to another, with everyone looking on."""
-    for moment in learn(training.learner, start):
+    for record in learn(training.learner, start):
         for recorder in training.recorders.values():
-            recorder.observe(moment)
-        if moment.step == stop:
+            recorder.observe(record)
+        if record.step == stop:
             break
     return training
 
@@ -97,9 +99,9 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
     }
     tensors = {
         "online": a.online.flat,
-        "minus": a.minus,
-        "first": a.optimiser.first,
-        "second": a.optimiser.second,
+        "minus": a.target_params,
+        "first": a.optimizer.first,
+        "second": a.optimizer.second,
         "rows": a.memory.rows,
     }
     return {

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations.recorder import Row
-from ablations.variants import NAMED
+from ablations.dqn.variants import NAMED
+from ablations.recorders.episodes import Row
 
 from .worlds import history, untrained
 
@@ -28,13 +28,13 @@ class Run:
     """What is compared to the last bit."""
 
     online: Tensor  # (P,)
-    minus: Tensor  # (P,)
+    target_params: Tensor  # (P,)
     moments: Tensor  # (2 P,): the optimiser's
     next_draw: tuple[float, ...]
     episodes: list[Row]
 
     def same(self, other: Run) -> bool:
-        mine, its = (torch.cat([run.online, run.minus, run.moments]) for run in (self, other))
+        mine, its = (torch.cat([run.online, run.target_params, run.moments]) for run in (self, other))
         bits = torch.equal(mine.view(torch.int32), its.view(torch.int32))
         return bits and self.next_draw == other.next_draw and self.episodes == other.episodes
 
@@ -44,9 +44,9 @@ def runs(name: str, seeds: Sequence[int], **numbers: Any) -> dict[int, Run]:
     learner = untrained(NAMED[name].variant, seeds, "tests/Walk-v0", **numbers)
     episodes = history(learner)
     draws = learner.sampling.next().tolist()
-    moments = torch.cat([learner.optimiser.first, learner.optimiser.second], dim=-1)
+    moments = torch.cat([learner.optimizer.first, learner.optimizer.second], dim=-1)
     return {
-        seed: Run(learner.online.flat[i], learner.minus[i], moments[i], tuple(draws[i]), episodes[i])
+        seed: Run(learner.online.flat[i], learner.target_params[i], moments[i], tuple(draws[i]), episodes[i])
         for i, seed in enumerate(seeds)
     }
 

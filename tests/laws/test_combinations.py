@@ -13,20 +13,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations import settings
-from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
+from ablations.dqn import settings
+from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
+from ablations.dqn.head import Head, Linear
+from ablations.dqn.learner import Learner, learn, train_step
+from ablations.dqn.optimizer import error
+from ablations.dqn.replay import Replay
+from ablations.dqn.replay.consecutive import Consecutive
+from ablations.dqn.replay.latest import Latest
+from ablations.dqn.replay.prioritized import Prioritized
+from ablations.dqn.replay.ring import Batch
+from ablations.dqn.replay.uniform import Uniform
+from ablations.dqn.target import Hard, NoTarget, Soft, Target
+from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant, behavior, changed_slots
 from ablations.envs.gym import GymLanes
-from ablations.head import Head, Linear
-from ablations.learner import Learner, improve, learn
-from ablations.optimiser import error
-from ablations.replay import Replay
-from ablations.replay.consecutive import Consecutive
-from ablations.replay.latest import Latest
-from ablations.replay.prioritized import Prioritized
-from ablations.replay.ring import Batch
-from ablations.replay.uniform import Uniform
-from ablations.target import Hard, NoTarget, Soft, Target
-from ablations.variants import DQN, NAMED, SLOTS, Variant, behaviour, changed_slots
 
 from . import worlds
 from .worlds import ALL_COMBINATIONS, BOOTSTRAPS, HEADS, REPLAYS, SMALL, history, name_of, trained, untrained
@@ -56,7 +56,7 @@ def test_every_combination_trains_stays_finite_and_changes_all_its_parameters(na
     assert learner.updates == 51
     assert learner.diverged_at == {}
     assert learner.online.flat.isfinite().all()
-    assert learner.minus.isfinite().all()
+    assert learner.target_params.isfinite().all()
     for part_name, part in learner.network.parameters(learner.online.layers).items():
         assert (part != before[part_name]).flatten(1).any(-1).all(), part_name  # in every lane
     used = sum(dense.size for dense in learner.network.layers)
@@ -100,17 +100,17 @@ def result(variant: Variant, family: str) -> Tensor:
         return learner.q(states)
 
 
-def neighbours() -> Iterator[tuple[Variant, Variant]]:
+def neighbors() -> Iterator[tuple[Variant, Variant]]:
     """Pairs of all combinations that differ in exactly one slot."""
     for i, one in enumerate(ALL_COMBINATIONS):
         yield from ((one, other) for other in ALL_COMBINATIONS[:i] if len(changed_slots(one, other)) == 1)
 
 
 def test_a_changed_slot_changes_the_result_except_for_aliases() -> None:
-    pairs = list(neighbours())
+    pairs = list(neighbors())
     assert {changed_slots(*pair)[0] for pair in pairs} == set(SLOTS)
     for one, other in pairs:
-        alike = behaviour(one) == behaviour(other)
+        alike = behavior(one) == behavior(other)
         assert torch.equal(result(one, worlds.FAMILY), result(other, worlds.FAMILY)) == alike, (
             f"{name_of(one)} and {name_of(other)}"
         )
@@ -196,8 +196,8 @@ def test_every_number_of_a_piece_changes_the_result(one: Variant, other: Variant
 @pytest.mark.parametrize("stratified", [True, False])
 def test_prioritised_with_alpha_zero_has_weights_of_exactly_one_throughout(stratified: bool) -> None:
     learner = untrained(Variant(replay=Prioritized(alpha=0.0, stratified=stratified)), **SHORT)
-    for moment in learn(learner):
-        for update in moment.updates:
+    for record in learn(learner):
+        for update in record.updates:
             assert (update.batch.weight == 1).all()
 
 
@@ -210,9 +210,9 @@ def test_unstratified_prioritised_with_alpha_zero_is_uniform_replay_bit_for_bit(
 def test_prioritised_with_alpha_zero_draws_every_stored_transition_equally_often() -> None:
     learner = untrained(Variant(replay=Prioritized(alpha=0.0)), total_timesteps=900, buffer_size=40)
     counts = torch.zeros(2, 40)
-    for moment in learn(learner):
-        for update in moment.updates:
-            if moment.step > 50:
+    for record in learn(learner):
+        for update in record.updates:
+            if record.step > 50:
                 counts.scatter_add_(1, update.batch.index, torch.ones(2, 8))
     expected = counts.sum(-1, keepdim=True) / 40
     chi_square = ((counts - expected) ** 2 / expected).sum(-1)
@@ -236,7 +236,7 @@ def test_a_batch_of_copies_from_one_slot_has_the_gradient_of_latest_up_to_roundi
         if one.step == 20:
             break
     first = [
-        learner.optimiser.first for learner in (uniform, latest)
+        learner.optimizer.first for learner in (uniform, latest)
     ]  # after one update, a tenth of the gradient
     torch.testing.assert_close(*first, rtol=1e-12, atol=1e-14)
     assert first[0].count_nonzero() > 0
@@ -254,7 +254,7 @@ def test_latest_ignores_buffer_size_and_batch_size() -> None:
 def descended(learner: Learner, batch: Batch, y: Tensor) -> Tensor:
     """The gradient (L, P) of one update by SGD, which is undone."""
     before = learner.online.flat.clone()
-    learner.optimiser.descend(batch, y)
+    learner.optimizer.descend(batch, y)
     gradient = (before - learner.online.flat) / learner.settings.learning_rate
     learner.online.flat.copy_(before)
     return gradient
@@ -284,7 +284,7 @@ def test_the_weights_of_prioritised_replay_reach_the_gradient_under_either_loss(
         variant = Variant(replay=Prioritized(alpha=1.0, beta_start=1.0))
         learner = trained(variant, **SHORT, loss=loss, optimizer="sgd")
         before = learner.network.views(learner.online.flat.clone())
-        update = improve(learner, 100)
+        update = train_step(learner, 100)
         q = update.q.gather(-1, update.batch.action[..., None]).squeeze(-1)
         assert update.batch.weight.min() < 0.9
         torch.testing.assert_close(update.loss, (update.batch.weight * error(update.delta, loss)).mean(-1))
@@ -310,7 +310,7 @@ def test_the_same_seed_gives_the_same_bits(name: str) -> None:
     one, other = (untrained(NAMED[name].variant) for _ in range(2))
     assert history(one) == history(other)
     assert torch.equal(one.online.flat, other.online.flat)
-    assert torch.equal(one.minus, other.minus)
+    assert torch.equal(one.target_params, other.target_params)
 
 
 def test_different_seeds_and_entropies_start_and_end_with_different_weights() -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations.learner import Learner, Moment, learn
-from ablations.recorder import EpisodeRecorder
-from ablations.variants import DQN, NAMED
+from ablations.dqn.learner import Learner, StepRecord, learn
+from ablations.dqn.variants import DQN, NAMED
+from ablations.recorders.episodes import EpisodeRecorder
 
 from . import toys, worlds
 from .worlds import ALL_COMBINATIONS, name_of, untrained
@@ -28,13 +28,13 @@ VARIANTS = {
 
 def watched(
     learner: Learner, poison_at: int | None = None, poison: float = 0.0
-) -> tuple[list[Moment], EpisodeRecorder]:
+) -> tuple[list[StepRecord], EpisodeRecorder]:
     """Train; optionally poke a number into one lane's weights before the step after ``poison_at``."""
     recorder, moments = EpisodeRecorder(len(learner.seeds)), []
-    for moment in learn(learner):
-        recorder.observe(moment)
-        moments.append(moment)
-        if moment.step == poison_at:
+    for record in learn(learner):
+        recorder.observe(record)
+        moments.append(record)
+        if record.step == poison_at:
             with torch.no_grad():
                 learner.online.layers["advantage"].weight[LANE] = poison
     return moments, recorder
@@ -52,7 +52,7 @@ def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str
         sick = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
         moments, recorder = watched(sick, poison_at=50, poison=poison)
         assert torch.equal(others(sick.online.flat), others(sound.online.flat))
-        assert torch.equal(others(sick.minus), others(sound.minus))
+        assert torch.equal(others(sick.target_params), others(sound.target_params))
         assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
         assert sick.diverged_at == {LANE: 51}
         assert len(moments) == 90
@@ -63,8 +63,8 @@ def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str
 def test_a_frozen_lanes_parameters_stay_as_they_were() -> None:
     learner = untrained(DQN, seeds=[0, 1, 2])
     frozen = None
-    for moment in learn(learner):
-        if moment.step == 80:
+    for record in learn(learner):
+        if record.step == 80:
             with torch.no_grad():
                 learner.online.layers["advantage"].weight[LANE] = math.inf
             frozen = learner.online.flat[LANE].clone()
@@ -118,9 +118,9 @@ def test_lanes_diverge_each_at_a_step_of_their_own_and_as_if_they_were_alone() -
 def test_all_lanes_may_diverge_and_the_run_still_ends() -> None:
     learner = untrained(DQN, seeds=[0, 1])
     moments = []
-    for moment in learn(learner):
-        moments.append(moment)
-        if moment.step == 60:
+    for record in learn(learner):
+        moments.append(record)
+        if record.step == 60:
             with torch.no_grad():
                 learner.online.flat.fill_(math.nan)
     assert learner.diverged_at == {0: 61, 1: 61}

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from ablations.dqn.head import Dueling
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import DQN, NAMED, Variant, pieces, plain
+from ablations.engines import Update
 from ablations.envs.gym import GymLanes
-from ablations.families import Update
-from ablations.head import Dueling
-from ablations.learner import Learner, learn
-from ablations.recorder import EpisodeRecorder
-from ablations.settings import Settings
-from ablations.variants import DQN, NAMED, Variant, pieces, plain
+from ablations.recorders.episodes import EpisodeRecorder
 from tests.oracles import textbook_dqn
 
 from . import worlds
@@ -54,9 +54,9 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
     learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64, worlds.FAMILY)
     recorder = EpisodeRecorder(len(SEEDS))
     updates: list[tuple[int, Update]] = []
-    for moment in learn(learner):
-        recorder.observe(moment)
-        updates += [(moment.step, update) for update in moment.updates]
+    for record in learn(learner):
+        recorder.observe(record)
+        updates += [(record.step, update) for update in record.updates]
     trace = textbook_dqn.train(
         env_id, {}, plain(variant), settings, SEEDS[LANE], 0, settings["total_timesteps"]
     )
@@ -82,17 +82,17 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
         np.testing.assert_allclose(
             layer.bias[LANE, 0].detach(), trace.online[f"{oracle}.bias"], rtol=1e-6, atol=1e-9
         )
-        minus = learner.network.views(learner.minus)[name]
+        target_params = learner.network.views(learner.target_params)[name]
         np.testing.assert_allclose(
-            minus.weight[LANE].detach(), trace.target[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
+            target_params.weight[LANE].detach(), trace.target[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
         )
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_variant_equals_the_textbook(name: str) -> None:
-    strangers = [piece.kind for slot, piece in pieces(NAMED[name].variant).items() if not known(slot, piece)]
-    if strangers:
-        pytest.skip(f"the textbook does not know {', '.join(strangers)}")
+    unlisted = [piece.kind for slot, piece in pieces(NAMED[name].variant).items() if not known(slot, piece)]
+    if unlisted:
+        pytest.skip(f"the textbook does not know {', '.join(unlisted)}")
     compare(NAMED[name].variant, SETTINGS)
 
 

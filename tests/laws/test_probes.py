@@ -14,8 +14,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
 
-from ablations.target import Hard, Soft
-from ablations.variants import NAMED, Variant
+from ablations.dqn.target import Hard, Soft
+from ablations.dqn.variants import NAMED, Variant
 
 from .toys import Observation, Seen
 from .worlds import trained

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations.layers import Dense, Layer, affine
-from ablations.network import ALIGN, Network
-from ablations.streams import Role
+from ablations.dqn.layers import Dense, Layer, affine
+from ablations.dqn.network import ALIGN, Network
+from ablations.rng.streams import Role
 
 LANES = 40
 

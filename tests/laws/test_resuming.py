@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from ablations import checkpoints
-from ablations.cohort import CohortJob, Training
-from ablations.variants import NAMED
+from ablations.dqn.variants import NAMED
+from ablations.runner import checkpoints
+from ablations.runner.cohort import CohortJob, Training
 
 from . import toys
 from .cut import TOTAL, cohort, go_on, resumed, saved, whole

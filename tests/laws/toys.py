@@ -134,7 +134,7 @@ class Strange(gymnasium.Env[Any, Any]):
 
 def odd_and_even(count: int = 1) -> tuple[list[int], list[int]]:
     """Seeds whose environment's first draw is odd, and even: ``count`` of each."""
-    from ablations.streams import Role, stream
+    from ablations.rng.streams import Role, stream
 
     by_rest: dict[int, list[int]] = {0: [], 1: []}
     seed = 0

@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-from ablations.bootstrap import Bootstrap, Double, InverseDouble, Max
+from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
+from ablations.dqn.head import BiasFree, Dueling, Head, Linear
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.replay import Replay
+from ablations.dqn.replay.consecutive import Consecutive
+from ablations.dqn.replay.latest import Latest
+from ablations.dqn.replay.prioritized import Prioritized
+from ablations.dqn.replay.uniform import Uniform
+from ablations.dqn.settings import Settings
+from ablations.dqn.target import Hard, NoTarget, Soft, Target
+from ablations.dqn.variants import Variant
 from ablations.envs.gym import GymLanes
-from ablations.head import BiasFree, Dueling, Head, Linear
-from ablations.learner import Learner, learn
-from ablations.recorder import EpisodeRecorder, Row
-from ablations.replay import Replay
-from ablations.replay.consecutive import Consecutive
-from ablations.replay.latest import Latest
-from ablations.replay.prioritized import Prioritized
-from ablations.replay.uniform import Uniform
-from ablations.settings import Settings
-from ablations.target import Hard, NoTarget, Soft, Target
-from ablations.variants import Variant
+from ablations.recorders.episodes import EpisodeRecorder, Row
 
 from . import toys  # noqa: F401  (registers environments)
 
@@ -88,6 +88,6 @@ def untrained(
 def history(learner: Learner) -> list[list[Row]]:
     """Train; every finished episode of every lane."""
     recorder = EpisodeRecorder(len(learner.seeds))
-    for moment in learn(learner):
-        recorder.observe(moment)
+    for record in learn(learner):
+        recorder.observe(record)
     return recorder.rows

@@ -110,7 +110,7 @@ def clip_scale(norm: float, max_norm: float) -> float:
 # --- target network ----------------------------------------------------------
 
 
-def follow(target: dict[str, Any], minus: Any, online: Any, update: int) -> Any:
+def follow(target: dict[str, Any], target_params: Any, online: Any, update: int) -> Any:
     """theta- of one weight, or of one tensor of them, after `update` finished updates.
 
     none: theta- is theta. hard: theta- <- theta every `period` updates (Mnih et al. 2015).
@@ -119,9 +119,9 @@ def follow(target: dict[str, Any], minus: Any, online: Any, update: int) -> Any:
     if target["kind"] == "none":
         return online
     if target["kind"] == "hard":
-        return online if update % target["period"] == 0 else minus
+        return online if update % target["period"] == 0 else target_params
     if target["kind"] == "soft":
-        return target["tau"] * online + (1 - target["tau"]) * minus
+        return target["tau"] * online + (1 - target["tau"]) * target_params
     raise ValueError(f"unknown target {target['kind']!r}")
 
 

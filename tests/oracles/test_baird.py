@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.bootstrap import Max
+from ablations.dqn.bootstrap import Max
+from ablations.dqn.head import BiasFree
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.replay.latest import Latest
+from ablations.dqn.settings import Settings
+from ablations.dqn.target import Hard, NoTarget, Target
+from ablations.dqn.variants import Variant
 from ablations.envs.gym import GymLanes
 from ablations.envs.worlds import baird
-from ablations.exact_recorder import ExactRecorder
-from ablations.head import BiasFree
-from ablations.learner import Learner, learn
-from ablations.replay.latest import Latest
-from ablations.settings import Settings
-from ablations.target import Hard, NoTarget, Target
-from ablations.variants import Variant
+from ablations.recorders.exact import ExactRecorder
 
 ALPHA, GAMMA = 0.1, 0.99
 
@@ -38,8 +38,8 @@ def errors(target: Target, steps: int = 4_000) -> np.ndarray:
     envs = GymLanes("ablations/Baird-v0", {}, 0, seeds)
     learner = Learner(Variant(Latest(), target, Max(), BiasFree()), settings, envs, 0, seeds)
     exact = ExactRecorder(learner, baird().model(), steps // 2)
-    for moment in learn(learner):
-        exact.observe(moment)
+    for record in learn(learner):
+        exact.observe(record)
     return np.stack([row["q_error_max"] for row in exact.rows])
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.bootstrap import Max
+from ablations.dqn.bootstrap import Max
+from ablations.dqn.head import BiasFree
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.replay.latest import Latest
+from ablations.dqn.settings import Settings
+from ablations.dqn.target import NoTarget
+from ablations.dqn.variants import Variant
 from ablations.envs.exact import optimal_q
 from ablations.envs.gym import GymLanes, make
-from ablations.exact_recorder import model_of
-from ablations.head import BiasFree
-from ablations.learner import Learner, learn
-from ablations.replay.latest import Latest
-from ablations.settings import Settings
-from ablations.target import NoTarget
-from ablations.variants import Variant
+from ablations.recorders.exact import model_of
 from tests.oracles import tabular_q
 
 TABLE = Variant(Latest(), NoTarget(), Max(), BiasFree())
@@ -48,7 +48,7 @@ def arguments(size: int, slip: float, limit: int) -> dict[str, object]:
 @pytest.mark.parametrize(("size", "slip", "limit"), [(2, 0.0, 0), (3, 0.2, 7), (4, 0.1, 0)])
 def test_it_is_the_table_of_q_learning(size: int, slip: float, limit: int) -> None:
     learner = cohort(size, slip, limit, 1_500, epsilon=0.25)
-    rewards = [moment.steps.reward.copy() for moment in learn(learner)]
+    rewards = [record.steps.reward.copy() for record in learn(learner)]
     for lane, seed in enumerate(SEEDS):
         env = make("ablations/Grid-v0", arguments(size, slip, limit))
         expected = tabular_q.learn(

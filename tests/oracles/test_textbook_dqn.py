@@ -309,12 +309,12 @@ def by_hand(trace, chosen, loss, learning_rate, gamma=0.99):
         gw, gb = np.zeros_like(w), np.zeros_like(b)
         for stored_at, weight in zip(update.stored_at, update.weights, strict=True):
             s, a, r, discount, s_next = transitions[stored_at - 1]
-            q, q_minus = s_next @ w + b, s_next @ w_minus + b_minus
+            q, q_target = s_next @ w + b, s_next @ w_minus + b_minus
             kind = chosen["bootstrap"]["kind"]
             value = {
-                "max": max(q_minus),
-                "double": q_minus[q.argmax()],
-                "inverse-double": q[q_minus.argmax()],
+                "max": max(q_target),
+                "double": q_target[q.argmax()],
+                "inverse-double": q[q_target.argmax()],
             }
             delta = r + discount * value[kind] - (s @ w[:, a] + b[a])
             slope = delta if loss == "squared" else np.clip(delta, -1, 1)
@@ -341,10 +341,10 @@ def by_hand(trace, chosen, loss, learning_rate, gamma=0.99):
 def test_a_linear_network_learns_as_worked_by_hand(replay, target, bootstrap, loss):
     chosen = slots(replay=replay, bootstrap=bootstrap) | {"target": target}
     trace = counter(steps=60, chosen=chosen, hidden=[], optimizer="sgd", learning_rate=0.2, loss=loss)
-    online, minus = by_hand(trace, chosen, loss, learning_rate=0.2)
+    online, target_params = by_hand(trace, chosen, loss, learning_rate=0.2)
     for name in ("head.weight", "head.bias"):
         assert trace.online[name] == pytest.approx(online[name], rel=1e-11, abs=1e-12)
-        assert trace.target[name] == pytest.approx(minus[name], rel=1e-11, abs=1e-12)
+        assert trace.target[name] == pytest.approx(target_params[name], rel=1e-11, abs=1e-12)
     assert np.abs(trace.online["head.weight"] - trace.initial["head.weight"]).max() > 0.1
 
 

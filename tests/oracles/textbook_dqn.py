@@ -235,10 +235,12 @@ def torch_optimizer(settings: dict[str, Any], parameters: Parameters) -> torch.o
     raise ValueError(f"unknown optimizer {settings['optimizer']!r}")
 
 
-def follow_all(target: dict[str, Any], minus: Parameters, online: Parameters, update: int) -> Parameters:
+def follow_all(
+    target: dict[str, Any], target_params: Parameters, online: Parameters, update: int
+) -> Parameters:
     """The target network after `update` finished updates; with target `none` the online one's equal."""
     now = copy_of(online)
-    return {name: follow(target, minus[name], now[name], update) for name in minus}
+    return {name: follow(target, target_params[name], now[name], update) for name in target_params}
 
 
 def copy_of(parameters: Parameters) -> Parameters:
@@ -282,7 +284,7 @@ def train(
 
     initial = initial_parameters(slots, settings, inputs, actions, seed, entropy)
     online = {name: torch.tensor(array, dtype=dtype, requires_grad=True) for name, array in initial.items()}
-    minus = copy_of(online)
+    target_params = copy_of(online)
     optimizer = torch_optimizer(settings, online)
 
     history: list[tuple[torch.Tensor, int, float, float, torch.Tensor]] = []  # all transitions, oldest first
@@ -326,7 +328,7 @@ def train(
     trace = Trace(initial=arrays_of(online))
 
     def learn(t: int) -> None:
-        nonlocal minus
+        nonlocal target_params
         beta = 1.0
         if per is not None:
             beta = beta_of(replay["beta_start"], replay["beta_end"], t, settings["total_timesteps"])
@@ -337,7 +339,7 @@ def train(
 
         with torch.no_grad():
             q_next = q_values(online, next_states).tolist()
-            q_minus_next = q_values(minus, next_states).tolist()
+            q_minus_next = q_values(target_params, next_states).tolist()
         y = []
         for b, (_, _, reward, discount, _) in enumerate(batch):
             y.append(target_of(slots["bootstrap"]["kind"], reward, discount, q_next[b], q_minus_next[b]))
@@ -368,7 +370,7 @@ def train(
         deltas = delta.tolist()
         stored_at = [place + 1 for place in places]
         trace.updates.append(Update(t, uniforms, stored_at, drawn, weights, y, deltas, loss.item(), norm))
-        minus = follow_all(slots["target"], minus, online, update=len(trace.updates))
+        target_params = follow_all(slots["target"], target_params, online, update=len(trace.updates))
         if per is not None and drawn is not None:
             per.update(drawn, deltas)
 
@@ -403,6 +405,6 @@ def train(
     env.close()
 
     trace.unfinished = (episode_length, episode_return)
-    trace.online, trace.target = arrays_of(online), arrays_of(minus)
+    trace.online, trace.target = arrays_of(online), arrays_of(target_params)
     trace.priorities = None if per is None else list(per.priorities)
     return trace

@@ -34,7 +34,7 @@ def imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def package_of(path: str) -> str:
-    """``ablations.replay`` of ``ablations/replay/ring.py`` and of ``ablations/replay/__init__.py``."""
+    """``ablations.dqn.replay`` of ``ablations/dqn/replay/ring.py`` and of ``ablations/dqn/replay/__init__.py``."""
     return path.rpartition("/")[0].replace("/", ".")
 
 

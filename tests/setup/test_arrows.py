@@ -80,11 +80,11 @@ def test_running_it_imports_no_torch(program):
     [
         ("import torch.nn", {"torch.nn"}),
         ("def f():\n    from ablations import store", {"ablations", "ablations.store"}),
-        ("from . import ring", {"ablations.replay", "ablations.replay.ring"}),
-        ("from ..layers import Dense", {"ablations.layers", "ablations.layers.Dense"}),
+        ("from . import ring", {"ablations.dqn.replay", "ablations.dqn.replay.ring"}),
+        ("from ..layers import Dense", {"ablations.dqn.layers", "ablations.dqn.layers.Dense"}),
         ("if TYPE_CHECKING:\n    import torch", set()),
         ("if TYPE_CHECKING:\n    import torch\nelse:\n    import numpy", {"numpy"}),
     ],
 )
 def test_the_reader_of_imports_sees_every_form(source, expected):
-    assert set(imported(ast.parse(source), "ablations.replay")) == expected
+    assert set(imported(ast.parse(source), "ablations.dqn.replay")) == expected

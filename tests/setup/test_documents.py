@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.settings import Settings
+from ablations.dqn.settings import Settings
 from scripts.docs import filled
 from tests.setup.sources import REPO
 
@@ -78,7 +78,7 @@ def studies_in(path: Path) -> list[str]:
     "text", [text for path in DOCUMENTS for text in studies_in(path)], ids=lambda t: tomllib.loads(t)["name"]
 )
 def test_every_study_in_the_documents_is_a_valid_one(text, tmp_path):
-    from ablations.studies import load
+    from ablations.studies.load import load
 
     (tmp_path / "study.toml").write_text(text)
     assert load(str(tmp_path / "study.toml")).name == tomllib.loads(text)["name"]

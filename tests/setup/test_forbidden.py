@@ -18,11 +18,11 @@ CALLS = {"os.system", "os.popen", "joblib.dump", "joblib.load"}
 
 MAKERS = {"make", "make_vec", "spec"}
 MAKES_ENVIRONMENTS = {
-    "ablations/environments.py": "check_made, of ids that check_id has let through",
+    "ablations/envs/checks.py": "check_made, of ids that check_id has let through",
     "ablations/envs/gym.py": "make, of ids that a study has, or that `play` and `verify` have checked",
 }
 """Where an environment may be made by its id, which may import a module: nowhere else."""
-OWN_MODULES = ("'ablations.", "f'ablations.", "ENGINES[")
+OWN_MODULES = ("MODULES[", "'ablations.", "f'ablations.", "EXECUTORS[")
 """How the names begin of what may be imported by name."""
 
 
@@ -83,7 +83,7 @@ def test_no_environment_is_made_and_no_module_imported_by_a_name_that_was_not_ch
     ],
 )
 def test_each_import_by_name_is_caught(source):
-    assert imports_by_name(ast.parse(source), "ablations/grid.py")
+    assert imports_by_name(ast.parse(source), "ablations/runner/grid.py")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_each_import_by_name_is_caught(source):
     [
         ("gymnasium.make(env_id)", "ablations/envs/gym.py"),
         ("import_module(f'ablations.cli.{name}')", "ablations/cli/__init__.py"),
-        ("make(means, folder)", "ablations/grid.py"),
+        ("make(means, folder)", "ablations/runner/grid.py"),
     ],
 )
 def test_no_import_that_was_checked_is_caught(source, path):

@@ -106,7 +106,7 @@ def test_clean_removes_what_was_set_up_and_no_result(copy):
 def copy(tmp_path: Path) -> Path:
     """What the set-up reads, in a folder of its own, with a space in its name."""
     folder = tmp_path / "a copy"
-    sources = [path.relative_to(REPO) for path in (REPO / "ablations/native").glob("*.?pp")]
+    sources = [path.relative_to(REPO) for path in (REPO / "ablations/engines/native").glob("*.?pp")]
     named = [
         Path(n) for n in ("Makefile", "pyproject.toml", "constraints.txt", "setup.py", "scripts/setup.sh")
     ]

@@ -1,0 +1,137 @@
+"""The reference family: everything in torch, op by op over all lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ablations.dqn.network import Network
+from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
+from ablations.dqn.replay.ring import Transition
+from ablations.dqn.settings import Settings
+from ablations.envs.gym import GymLanes, Lanes
+from ablations.rng.draws import Draws
+from ablations.rng.streams import Role
+
+if TYPE_CHECKING:
+    from ablations.dqn.replay.ring import Number
+
+
+NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
+"""numpy's name of a type."""
+
+
+def device() -> str:
+    return "cpu"
+
+
+def finish() -> None:
+    """Nothing is under way once a call has returned."""
+
+
+def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
+    return Draws(entropy, seeds, role, width)
+
+
+def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+    """One by one, as Gymnasium does."""
+    return GymLanes(env_id, args, entropy, seeds)
+
+
+def tensor(numbers: npt.NDArray[Any], dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(numbers.astype(NUMPY[dtype], copy=False))
+
+
+def compile(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
+    return function
+
+
+def counter(value: int = 0) -> int:
+    return value
+
+
+def advance(position: int, size: int, capacity: int) -> tuple[int, int]:
+    return (position + 1) % capacity, min(size + 1, capacity)
+
+
+def put(rows: Tensor, slot: int, transition: Transition) -> None:
+    row = rows[:, slot]  # (L, W)
+    d = transition.obs.shape[-1]
+    row[:, :d] = transition.obs
+    row[:, d : 2 * d] = transition.next_obs
+    row[:, 2 * d] = transition.action
+    row[:, 2 * d + 1] = transition.reward
+    row[:, 2 * d + 2] = transition.discount
+
+
+def take(rows: Tensor, index: Tensor, features: int) -> Transition:
+    lanes, capacity, width = rows.shape
+    flat, d = rows.view(-1, width), features  # (L N, W)
+    which = (index + _starts(lanes, capacity, index.device)).view(-1)
+    taken = flat.index_select(0, which).view(*index.shape, width)  # (L, B, W)
+    return Transition(
+        obs=taken[..., :d],
+        next_obs=taken[..., d : 2 * d],
+        action=taken[..., 2 * d].long(),
+        reward=taken[..., 2 * d + 1],
+        discount=taken[..., 2 * d + 2],
+    )
+
+
+def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
+    node = nodes.shape[1] // 2 + slot
+    nodes[:, node] = value
+    while node > 1:
+        node //= 2
+        nodes[:, node] = nodes[:, 2 * node] + nodes[:, 2 * node + 1]
+
+
+def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
+    lanes, width = nodes.shape  # width = 2 M, M a power of two
+    flat = nodes.view(-1)
+    node = index + width // 2  # (L, B)
+    nodes.scatter_(1, node, value)
+    for _ in range(width.bit_length() - 2):
+        node = node >> 1
+        child = (2 * node + _starts(lanes, width, index.device)).view(-1)  # (L B,)
+        total = flat.take(child) + flat.take(child + 1)
+        nodes.scatter_(1, node, total.view(index.shape))
+
+
+def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
+    lanes, width = nodes.shape
+    flat, offset = nodes.view(-1), _starts(lanes, width, nodes.device)
+    node = offset.expand_as(mass) + 1  # (L, B): each lane's root, in the flat view
+    for _ in range(width.bit_length() - 2):
+        child = 2 * node - offset
+        left = flat.take(child)
+        right = mass >= left
+        mass = mass - left * right
+        node = child + right
+    return node - offset - width // 2
+
+
+def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
+    coin, pick = u.unbind(-1)  # (L,), (L,)
+    return torch.where(coin < epsilon, (pick * values.shape[-1]).long(), values.argmax(-1))
+
+
+def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
+    layers = network.views(flat)
+    return lambda obs: network.values(layers, obs)
+
+
+def optimizer(online: Trainable, settings: Settings) -> ReferenceOptimizer:
+    return ReferenceOptimizer(online, settings)
+
+
+@cache
+def _starts(lanes: int, numbers: int, device: torch.device) -> Tensor:
+    """Where each lane begins in a flat view, (L, 1), if it has so many numbers."""
+    return torch.arange(lanes, device=device)[:, None] * numbers

@@ -1,0 +1,131 @@
+"""How an environment that has no say in it is brought back in another process: by what it did since its last reset.
+
+That is the seed of its first reset, where its generator stood before the last one, and the actions since. It brings an
+environment back only if a reset makes it forget everything else, which ``why_not`` tries out.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from ablations.envs.state_diff import difference
+from ablations.rng.streams import position, put
+
+Env = gymnasium.Env[Any, Any]
+Generator = npt.NDArray[np.uint64]
+
+WARMING = 300
+"""Steps of the self-test before its last reset, over as many episodes as they make."""
+STEPS = 50
+"""Steps of the self-test from that reset to the snapshot, from there on, and after one more reset."""
+
+
+@dataclass
+class ActionLog:
+    """An environment and what it takes to bring it back."""
+
+    env: Env
+    seed: int  # of the first reset
+    resets: int = 0
+    before: Mapping[str, Any] | None = (
+        None  # the generator's state at the last reset, None if that was the first
+    )
+    actions: array[int] = field(default_factory=lambda: array("q"))  # since the last reset
+
+    def reset(self) -> Any:
+        """The first reset, by the seed, or a later one, which goes on in the same stream. Gives the observation."""
+        self.resets += 1
+        if self.resets > 1:
+            self.before = _generator_state(self.env)
+            del self.actions[:]
+        seen, _ = self.env.reset(seed=self.seed if self.resets == 1 else None)
+        return seen
+
+    def step(self, action: int) -> tuple[Any, Any, Any, Any]:
+        """Observation, reward, terminated, truncated."""
+        self.actions.append(action)
+        seen, reward, terminated, truncated, _ = self.env.step(action)
+        return seen, reward, terminated, truncated
+
+    def generator(self) -> Generator | None:
+        """Where the generator stood at the last reset (6,), None if that was the first. Raises ValueError."""
+        return None if self.before is None else position(self.before)
+
+    def bring(self, generator: Generator | None, actions: Iterable[int]) -> Any:
+        """Begin again and go where another journal led; gives the observation."""
+        self.resets = 0
+        seen = self.reset()
+        if generator is not None:
+            put(self.env.unwrapped.np_random, generator)
+            seen = self.reset()
+        for action in actions:
+            seen = self.step(action)[0]
+        return seen
+
+
+def _generator_state(env: Env) -> Mapping[str, Any]:
+    """Nothing where it has no generator of Gymnasium's kind: a reset must not fail for that."""
+    try:
+        return env.unwrapped.np_random.bit_generator.state
+    except Exception:
+        return {}
+
+
+def why_not(used: Env, fresh: Env, actions: int, first: int) -> str:
+    """Why journals would not bring back environments of this kind, or an empty text. Both are new, of one kind.
+
+    One is played for a while, then the other is brought to where it is. There both must hold equal numbers, and from
+    there on they must give equal bits, through a reset too.
+    """
+    draws = np.random.default_rng(0)
+    chosen = (first + draws.integers(actions, size=WARMING + 3 * STEPS)).tolist()
+    try:
+        one, other = ActionLog(used, seed=1), ActionLog(fresh, seed=1)
+        one.reset()
+        other.reset()
+        _played(one, chosen[:WARMING])
+        one.reset()
+        _played(one, chosen[WARMING : WARMING + STEPS])
+        other.bring(one.generator(), one.actions)
+        outlives = difference(used, fresh)
+        if outlives:
+            return f"its '{_own(outlives)}' outlives a reset"
+        rest = chosen[WARMING + STEPS : WARMING + 2 * STEPS], chosen[WARMING + 2 * STEPS :]
+        if _goes_on(one, *rest) != _goes_on(other, *rest):
+            return "brought back to where it was, it goes on in another way"
+    except Exception as problem:
+        return f"trying to bring it back raised {type(problem).__name__}: {problem}"
+    return ""
+
+
+def _own(attribute: str) -> str:
+    """An attribute as its environment names it, without the wrappers around."""
+    return re.sub(r"^(\.env(?=\.))*\.", "", attribute)
+
+
+def _goes_on(journal: ActionLog, actions: Sequence[int], after_reset: Sequence[int]) -> list[bytes]:
+    steps = _played(journal, actions)
+    return [*steps, _bits(journal.reset()), *_played(journal, after_reset)]
+
+
+def _played(journal: ActionLog, actions: Sequence[int]) -> list[bytes]:
+    """What each step gave, and each reset where an episode was over."""
+    given = []
+    for action in actions:
+        seen, reward, terminated, truncated = journal.step(action)
+        given.append(_bits(seen, reward, terminated, truncated))
+        if terminated or truncated:
+            given.append(_bits(journal.reset()))
+    return given
+
+
+def _bits(*values: Any) -> bytes:
+    return b"|".join(np.asarray(value).tobytes() for value in values)

@@ -1,0 +1,87 @@
+"""Environment ids: what may be named in a study, and whether this suite can train on it.
+
+``check_id`` looks ids up without making anything. ``check_made`` makes each environment once, which may
+import code by name, so it is called only after a study holds no other mistake.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ablations.errors import Findings, hint
+
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_AFTER_MODULE = re.compile(r"([\w-]+/)?[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+def check_id(env_id: str, allow_modules: Collection[str], found: Findings, key: str) -> None:
+    """Is this id registered with Gymnasium, or is its module allowed? Imports nothing by name."""
+    if ":" in env_id:
+        module, _, name = env_id.partition(":")
+        if module not in allow_modules:
+            found.add(
+                key,
+                f"'{env_id}' would import the module '{module}'; if you trust it, add "
+                f'allow_modules = ["{module}"] to the study{hint(module, allow_modules)}',
+            )
+        elif not _AFTER_MODULE.fullmatch(name):
+            found.add(key, f"'{env_id}' is not an environment id of the form module:Name-v0")
+        return
+    registered = _registered()
+    if env_id not in registered:
+        found.add(key, f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}")
+
+
+def registered_threshold(env_id: str) -> float | None:
+    """The ``reward_threshold`` that Gymnasium registers; None where there is none without an import."""
+    spec = _registered().get(env_id)
+    return None if spec is None or spec.reward_threshold is None else float(spec.reward_threshold)
+
+
+def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float | None:
+    """Make the environment once and refuse spaces other than Box -> Discrete; gives its reward threshold."""
+    import gymnasium
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = gymnasium.make(env_id, **args)
+    except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
+        found.add("envs", f"'{env_id}' {_why_not_made(error)}")
+        return None
+    observations, actions = env.observation_space, env.action_space
+    if not isinstance(observations, gymnasium.spaces.Box):
+        found.add(
+            "envs", f"'{env_id}' has the observation space {_space(observations)}; only Box is supported"
+        )
+    if not isinstance(actions, gymnasium.spaces.Discrete):
+        found.add("envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported")
+    threshold = env.spec.reward_threshold if env.spec is not None else None
+    env.close()
+    return None if threshold is None else float(threshold)
+
+
+def _registered() -> Mapping[str, Any]:
+    import gymnasium
+
+    import ablations.envs.registry  # noqa: F401 (registers this package's own environments)
+
+    return gymnasium.registry
+
+
+def _space(space: Any) -> str:
+    text = " ".join(str(space).split())
+    return text if len(text) <= 60 else f"{type(space).__name__}(...)"
+
+
+def _why_not_made(error: BaseException) -> str:
+    reason = " ".join(str(error).split())[:300] or "no reason given"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"needs the package '{package}', which is not installed: pip install {package}"
+    if type(error).__name__ == "DependencyNotInstalled":
+        return f"needs a package that is not installed: {reason}"
+    return f"could not be made: {type(error).__name__}: {reason}"

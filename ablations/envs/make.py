@@ -1,0 +1,33 @@
+"""Lanes and episodes of an environment: all at once where that is known to give the same bits, else one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablations.envs.classic import known
+from ablations.envs.episodes import Episodes, GymEpisodes
+from ablations.envs.gym import GymLanes, Lanes
+from ablations.envs.vectorized import ArrayEpisodes, ArrayLanes
+from ablations.rng.streams import Role
+
+
+def lanes_of(
+    env_id: str,
+    args: Mapping[str, Any],
+    entropy: int,
+    seeds: Sequence[int],
+    fast: bool,
+    role: Role = Role.ENVIRONMENT,
+) -> Lanes:
+    """An environment per seed, seeded by its stream of ``role``. Without ``fast`` always Gymnasium's own."""
+    found = known(env_id, args) if fast else None
+    if found is None:
+        return GymLanes(env_id, args, entropy, seeds, role)
+    return ArrayLanes(found, entropy, seeds, role)
+
+
+def episodes_of(env_id: str, args: Mapping[str, Any], seeds: Sequence[int], fast: bool) -> Episodes:
+    """An episode per reset seed, all played again at each ``begin``. Without ``fast`` always Gymnasium's own."""
+    found = known(env_id, args) if fast else None
+    return GymEpisodes(env_id, args, seeds) if found is None else ArrayEpisodes(found, seeds)

@@ -1,0 +1,1 @@
+"""Recorders look on between two steps of the learner and change no bit."""

@@ -1,0 +1,1 @@
+"""The runner: from a study to stored runs."""

@@ -1,0 +1,70 @@
+"""A short measurement of how fast rows train on this machine, for ``plan``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from ablations import engines, store
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.settings import from_plain as settings_from_plain
+from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.studies.study import Run
+
+UPDATES_OF_WARMING = 10
+SECONDS = 0.2
+"""How long each row is timed."""
+
+
+def seconds_per_lane_step(runs: Sequence[Run]) -> dict[tuple[str, str], float]:
+    """{(environment, label): seconds per environment step and lane} with one job, by training each row shortly.
+
+    Lanes are as many as the row has runs. Rows that cost the same by construction are timed once.
+    """
+    torch.set_num_threads(1)
+    timed: dict[str, float] = {}
+    costs = {}
+    for (env_id, label), group in groupby(runs, key=lambda run: (run.env_id, run.label)):
+        cohort = list(group)
+        like = _what_costs(cohort[0].config, len(cohort))
+        if like not in timed:
+            timed[like] = _time(cohort)
+        costs[env_id, label] = timed[like]
+    return costs
+
+
+def _what_costs(config: Mapping[str, Any], lanes: int) -> str:
+    settings = {
+        name: config["settings"][name]
+        for name in ("batch_size", "hidden", "train_frequency", "gradient_steps", "optimizer", "buffer_size")
+    }
+    kinds = [config["slots"][slot] for slot in ("replay", "bootstrap", "head")]
+    return store.canonical([config["env_id"], config["env_args"], kinds, settings, lanes])
+
+
+def _time(cohort: Sequence[Run]) -> float:
+    config, seeds = cohort[0].config, [run.seed for run in cohort]
+    settings = settings_from_plain(config["settings"])
+    settings = replace(settings, learning_starts=settings.batch_size, total_timesteps=1_000_000)
+    family = engines.of(config["engine"])
+    envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+    learner = Learner(
+        variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
+    )
+    begun: tuple[float, int] | None = None
+    for record in learn(learner):
+        if begun is None:
+            if learner.updates >= UPDATES_OF_WARMING:
+                family.finish()
+                begun = time.perf_counter(), record.step
+        elif time.perf_counter() - begun[0] >= SECONDS:
+            break
+    family.finish()
+    envs.close()
+    assert begun is not None  # a million steps hold more than ten updates
+    return (time.perf_counter() - begun[0]) / (record.step - begun[1]) / len(seeds)

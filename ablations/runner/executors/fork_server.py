@@ -1,0 +1,28 @@
+"""What the fork server of the local engine imports before it starts workers: all that they need, torch above all."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+
+from ablations.runner.executors import lifeline
+
+# Until all is imported, which takes seconds, the server does not look whether its driver lives. The thread that has
+# started it waits for it meanwhile, and may end later.
+lifeline.hold(lifeline.driver())
+
+import pandas  # noqa: E402, F401  (pyarrow imports it when it makes its first table)
+
+import ablations.runner.cohort  # noqa: E402
+import ablations.runner.executors.worker  # noqa: E402
+import ablations.runner.random_policy  # noqa: E402
+
+# The server ends when the driver has gone, and its workers end with it: no time may be lost in taking torch apart.
+atexit.register(os._exit, 0)
+
+# What is imported stays: the workers' garbage collectors need not look through it again and again.
+gc.collect()
+gc.freeze()
+ablations.runner.executors.worker.server = os.getpid()
+lifeline.let_go()

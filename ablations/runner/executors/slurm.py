@@ -1,0 +1,304 @@
+"""The Slurm engine: an array whose tasks are ``python -m ablations cohort``, each on any node that sees the folder.
+
+A submission has a folder of its own, ``.grid/slurm/0001``: ``tasks.json``, the script ``array.sh``, a log for each
+task, and what tasks say of themselves: ``<index>.steps`` while they work, ``<index>.ended`` when they have ended by
+themselves, ``<index>.exit`` with the exit code of their process, written by the script. submitit only submits; nothing
+is pickled. The queue is asked (``squeue``) for tasks that left it without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ablations import store
+from ablations.runner.executors import ExecutorConfig, ExecutorLost, Note, SubmittedByHand, Task, TaskResult
+from ablations.runner.executors.local import LocalExecutor, signal_name, take_log
+
+FOLDER = ".grid/slurm"
+TASKS = "tasks.json"
+SCRIPT = "array.sh"
+JOB = "job.json"  # the array's number, while we wait for it
+LOOK_SECONDS = 0.5
+ASK_SECONDS = 10.0  # between questions to the queue
+ABSENCES = (
+    3  # so often in a row a task must be missing in the queue, without a word from it: files arrive late
+)
+
+
+@dataclass
+class _Flight:
+    """A task at work."""
+
+    index: int  # in the array
+    task: Task
+    steps: int = 0
+    heard: float | None = None  # when it last said how far it is; None: it waits in the queue
+    absent: int = 0  # looks in a row at which it seemed to have ended without a word
+
+
+def engine(executor_config: ExecutorConfig, folder: Path, note: Note) -> SlurmArrayExecutor:
+    """The engine that ``--engine slurm`` asks for."""
+    return SlurmArrayExecutor(executor_config, folder, note)
+
+
+class SlurmArrayExecutor:
+    """Submits tasks as an array, and waits for what they leave in the folder."""
+
+    def __init__(self, executor_config: ExecutorConfig, folder: Path, note: Note) -> None:
+        self.executor_config, self.folder, self.note = executor_config, folder.resolve(), note
+        self.jobs = executor_config.jobs or 1  # one: cohorts stay whole
+        self.local = LocalExecutor(ExecutorConfig(jobs=1), folder / ".grid" / "logs")
+        self.array: Any = None
+
+    def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[TaskResult]:
+        """Submit and wait. Raises ``Left`` where the array can only be written, not submitted.
+
+        What is no cohort takes seconds, and is done here.
+        """
+        yield from self.local.run([task for task in tasks if task["kind"] != "cohort"], advance)
+        cohorts = [task for task in tasks if task["kind"] == "cohort"]
+        if not cohorts:
+            return
+        if self._wait_for_earlier_arrays():
+            yield from (TaskResult(task, "done") for task in cohorts if self._stands(task))
+            cohorts = [task for task in cohorts if not self._stands(task)]
+        if cohorts:
+            place = self._write(cohorts)
+            self._submit(place, len(cohorts))
+            yield from self._watch(place, cohorts, advance)
+
+    def stop(self) -> None:
+        """Cancel what is at work."""
+        self.local.stop()
+        if self.array is not None:
+            self.array.cancel(check=False)
+            self.array = None
+
+    # ---- submission ----
+
+    def _write(self, tasks: Sequence[Task]) -> Path:
+        """The folder of a new submission, with its tasks and its script."""
+        top = self.folder / FOLDER
+        numbers = [int(path.name) for path in top.glob("[0-9]*") if path.name.isdigit()]
+        place = top / f"{max(numbers, default=0) + 1:04d}"
+        place.mkdir(parents=True)
+        store.write_atomic(place / TASKS, json.dumps(list(tasks)).encode("ascii"))
+        store.write_atomic(place / SCRIPT, self._script(place, len(tasks)).encode())
+        return place
+
+    def _script(self, place: Path, count: int) -> str:
+        at_once = f"%{self.executor_config.jobs}" if self.executor_config.jobs else ""
+        flags = {
+            "job-name": f"ablations-{self.folder.name}",
+            "array": f"0-{count - 1}{at_once}",
+            "cpus-per-task": "1",
+            "output": f"{place}/%a.log",
+        }
+        if self.executor_config.memory is not None:
+            flags["mem"] = f"{max(1, self.executor_config.memory >> 20)}M"
+        ours = shlex.quote(str(place))
+        return "\n".join(
+            [
+                "#!/bin/bash",
+                *(f"#SBATCH --{name}={shlex.quote(value)}" for name, value in flags.items()),
+                f"cd {shlex.quote(str(Path.cwd()))}",
+                f"{shlex.quote(sys.executable)} -m ablations cohort {ours}/{TASKS} --index $SLURM_ARRAY_TASK_ID",
+                "code=$?",
+                f"echo $code > {ours}/.exit-$SLURM_ARRAY_TASK_ID",
+                f"mv {ours}/.exit-$SLURM_ARRAY_TASK_ID {ours}/$SLURM_ARRAY_TASK_ID.exit",
+                "exit $code",
+                "",
+            ]
+        )
+
+    def _submit(self, place: Path, count: int) -> None:
+        script = place / SCRIPT
+        missing = [name for name in ("sbatch", "srun") if shutil.which(name) is None]
+        if missing or find_spec("submitit") is None:
+            why = (
+                f"there is no {missing[0]} here"
+                if missing
+                else "submitit is not installed: pip install submitit"
+            )
+            raise SubmittedByHand(
+                f"an array of {count} tasks was written and not submitted, as {why}; submit it with: "
+                f"sbatch {shlex.quote(str(script))}"
+            )
+        from submitit import SlurmExecutor
+
+        class Array(SlurmExecutor):
+            """Submits a script as it is."""
+
+            def _make_submission_file_text(self, command: str, uid: str) -> str:
+                return command
+
+        try:
+            self.array = Array(place)._submit_command(script.read_text())
+        except Exception as problem:  # submitit raises what the command line said, in errors of its own
+            raise ExecutorLost(f"sbatch refused the array: {_last_line(problem)}") from None
+        store.write_atomic(place / JOB, json.dumps({"job_id": self.array.job_id}).encode("ascii"))
+        self.note(f"submitted {count} tasks as array {self.array.job_id}; logs: {place}")
+
+    # ---- waiting ----
+
+    def _watch(
+        self, place: Path, tasks: Sequence[Task], advance: Callable[[int], None]
+    ) -> Iterator[TaskResult]:
+        flights = [_Flight(index, task) for index, task in enumerate(tasks)]
+        asked = time.monotonic()
+        while flights:
+            time.sleep(LOOK_SECONDS)
+            queue = None
+            if time.monotonic() - asked >= ASK_SECONDS:
+                asked, queue = time.monotonic(), queued(self.array.job_id)
+            for flight in list(flights):
+                self._hear(place, flight, advance)
+                ended = self._ended(place, flight, advance, queue)
+                if ended is not None:
+                    flights.remove(flight)
+                    yield ended
+        self.array = None
+        (place / JOB).unlink(missing_ok=True)
+
+    def _hear(self, place: Path, flight: _Flight, advance: Callable[[int], None]) -> None:
+        """How far a task says it is."""
+        try:
+            now = int((place / f"{flight.index}.steps").read_text())
+        except (OSError, ValueError):
+            return
+        if flight.heard is None or now > flight.steps:
+            advance(now - flight.steps)
+            flight.steps, flight.heard = now, time.monotonic()
+
+    def _ended(
+        self, place: Path, flight: _Flight, advance: Callable[[int], None], queue: set[int] | None
+    ) -> TaskResult | None:
+        """How a task has ended, by its own words, by its exit code, or because the queue no longer has it."""
+        said = _json(place / f"{flight.index}.ended")
+        log = place / f"{flight.index}.log"
+        if said is not None:
+            advance(said["steps"] - flight.steps)
+            status, result = said["status"], said["result"]
+            return TaskResult(
+                flight.task, status, result, said["steps"], cause=said["cause"], log=take_log(log)
+            )
+        timeout = self.executor_config.timeout
+        if timeout is not None and flight.heard is not None and time.monotonic() - flight.heard >= timeout:
+            self._cancel(flight.index)
+            cause = f"no progress for {timeout:g} seconds"
+            return TaskResult(flight.task, "timeout", None, flight.steps, cause=cause, log=take_log(log))
+        code = _exit_code(place / f"{flight.index}.exit")
+        if code is not None or (queue is not None and flight.index not in queue):
+            flight.absent += 1
+        elif queue is not None:
+            flight.absent = 0
+        if flight.absent < ABSENCES:
+            return None
+        signal = signal_name(code - 128) if code is not None and code > 128 else ""
+        return TaskResult(
+            flight.task,
+            "died",
+            None,
+            flight.steps,
+            exit_code=None if signal else code,
+            signal=signal,
+            cause="it left the queue without a word" if code is None else "",
+            log=take_log(log),
+        )
+
+    def _cancel(self, index: int) -> None:
+        subprocess.run(["scancel", f"{self.array.job_id}_{index}"], capture_output=True, check=False)
+
+    def _wait_for_earlier_arrays(self) -> bool:
+        """Arrays of a driver that was killed go on. Whether there was one to wait for."""
+        waited = False
+        for path in sorted((self.folder / FOLDER).glob(f"*/{JOB}")):
+            job_id = (_json(path) or {}).get("job_id")
+            while isinstance(job_id, str) and queued(job_id):
+                if not waited:
+                    self.note(f"array {job_id} of an earlier call is still in the queue: waiting for it")
+                waited = True
+                time.sleep(ASK_SECONDS)
+            path.unlink(missing_ok=True)
+        return waited
+
+    def _stands(self, task: Task) -> bool:
+        lanes = task["job"]["lanes"]
+        return all(store.inspect(self.folder / lane["path"], lane["key"]).is_valid for lane in lanes)
+
+
+def queued(job_id: str) -> set[int] | None:
+    """The indices of an array's tasks that wait or work; None where the queue can't be asked."""
+    command = ["squeue", "--noheader", "--array", "--format=%K", f"--jobs={job_id}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:  # of a job that it has forgotten it says that the id is invalid
+        return set() if "Invalid job id" in done.stderr else None
+    return {int(word) for word in re.findall(r"^\s*(\d+)\s*$", done.stdout, re.MULTILINE)}
+
+
+def carry_out(tasks: Path, index: int) -> tuple[str, str]:
+    """What an array's task runs: the task of this index, in this process. It says how far it is and how it ended."""
+    from ablations.runner.executors.worker import carry_out as do
+
+    place, due, told = tasks.parent, 0.0, 0
+    task = json.loads(tasks.read_bytes())[index]
+    task["job"]["folder"] = str(place.parents[2])  # a folder that was moved since is followed
+
+    def report(steps: int) -> None:
+        nonlocal told, due
+        told += steps
+        if time.monotonic() >= due:
+            due = time.monotonic() + LOOK_SECONDS
+            _tell(place / f"{index}.steps", told)
+
+    report(0)
+    status, value = do(task, report)
+    result, cause = (value, "") if status == "done" else (None, value)
+    said: dict[str, Any] = {"status": status, "result": result, "cause": cause, "steps": told}
+    store.write_atomic(place / f"{index}.ended", json.dumps(said).encode("ascii"))
+    return status, cause
+
+
+def _tell(path: Path, steps: int) -> None:
+    """How far a task is: for looking only, so nothing is synced, and a disk that is full is no matter here."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(str(steps))
+        os.replace(temporary, path)
+    except OSError:
+        return
+
+
+def _exit_code(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _last_line(problem: Exception) -> str:
+    lines = [line for line in str(problem).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(problem)

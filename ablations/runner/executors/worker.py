@@ -1,0 +1,122 @@
+"""What runs inside a worker process: one task, then the end. Tasks arrive as JSON and results go to files.
+
+Imports no torch by itself: the driver names this module, too. The fork server has it all imported (``server``).
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import forkserver, parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ablations.runner.executors import lifeline
+from ablations.store import Unwritten
+
+BEAT_SECONDS = 0.3
+server: int | None = None
+"""The process id of our fork server, which sets it; a worker inherits it."""
+
+
+def main(task_json: str, connection: Connection, log: str) -> None:
+    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test", ...}``.
+
+    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
+    could not be written).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _end_with_driver()
+    redirect_output(log)
+    connection.send(carry_out(json.loads(task_json), _speaker(connection)))
+    connection.close()
+
+
+def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
+    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` is told lane-steps as they come."""
+    import torch
+
+    from ablations.envs.gym import why_not_kept
+    from ablations.runner.cohort import train
+    from ablations.runner.random_policy import random_policy
+
+    torch.set_num_threads(1)
+    try:
+        if task["kind"] == "random_policy":
+            beat = every(BEAT_SECONDS, lambda: report(0))
+            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], beat)
+        if task["kind"] == "self_test":
+            return "done", why_not_kept(task["env_id"], task["env_args"])
+        return "done", train(task["job"], report)
+    except Unwritten as problem:
+        return "unwritten", str(problem)
+
+
+def every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """``act``, at most once in so many seconds however often it is called."""
+    due = time.monotonic() + seconds
+
+    def maybe() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            act()
+
+    return maybe
+
+
+def _speaker(connection: Connection) -> Callable[[int], None]:
+    """Tells the driver lane-steps. Without a driver there is nobody to work for; it must not look like a failed run."""
+
+    def report(steps: int) -> None:
+        try:
+            connection.send(("steps", steps))
+        except OSError:
+            os._exit(1)
+
+    return report
+
+
+def _end_with_driver() -> None:
+    """Workers never outlive the driver, however it ended.
+
+    A thread sees the driver go. Where it can't run, because an environment keeps the interpreter to itself, Linux
+    ends this process with the fork server, which ends when all whom it serves have gone: the driver, and each worker
+    that has not let go of it.
+    """
+    threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
+    lifeline.hold(server)
+    served = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_alive_fd", None)
+    if served is not None:
+        os.close(served)
+
+
+def _wait_for_the_drivers_end() -> None:
+    driver = parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)
+
+
+def redirect_output(log: str) -> None:
+    """Whatever environments and libraries print goes to the log, so that the terminal stays readable.
+
+    A crash in compiled code leaves its traceback there, and SIGUSR1 asks where the process is.
+    """
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed before the driver started
+            stream.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    faulthandler.enable(2)
+    faulthandler.register(signal.SIGUSR1, 2)

@@ -1,0 +1,163 @@
+"""A stored run played again: its final weights act greedily. Nothing is learned and nothing is stored."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from ablations import store
+from ablations.dqn.network import Layers, Network
+from ablations.dqn.settings import from_plain as settings_from_plain
+from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.envs.gym import Refused, sizes
+from ablations.recorders.evaluations import MOST_STEPS, start_seeds
+
+RECORDED = 5
+"""Episodes of a run that says nothing of evaluations."""
+
+
+class Unplayable(Exception):
+    """This run can't be played; the text says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What playing needs of a run that stands: its manifest and its final weights."""
+
+    manifest: Mapping[str, Any]
+    weights: Mapping[str, store.Array]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What the run was trained on."""
+        config: Mapping[str, Any] = self.manifest["config"]
+        return config
+
+    @property
+    def evaluated(self) -> int:
+        """How many episodes each of its evaluations had."""
+        return int(self.config.get("record", {}).get("eval_episodes") or RECORDED)
+
+    def start_seeds(self, episodes: int) -> list[int]:
+        """What its evaluations were reset with, or would have been."""
+        return start_seeds(self.config["entropy"], self.config["seed"], episodes)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A greedy episode from its start to its end. ``cut``: it had no end, and ours came first."""
+
+    start_seed: int
+    total: float
+    length: int
+    terminated: bool
+    truncated: bool
+    cut: bool
+
+
+class Greedy:
+    """argmax_a Q(s, a) of a run's final network, the first of equals."""
+
+    def __init__(self, run: StoredRun, env: gymnasium.Env[Any, Any]) -> None:
+        self.network, self.layers = network_of(run, env)
+        self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
+
+    def __call__(self, seen: Any) -> int:
+        """An action of the environment for what it shows."""
+        obs = torch.from_numpy(np.array(seen, dtype=np.float32).reshape(1, 1, -1))  # (1, 1, D)
+        with torch.no_grad():
+            return self.first_action + int(self.network.values(self.layers, obs).argmax())  # of (1, 1, A)
+
+
+def open_run(run_dir: Path) -> StoredRun:
+    """The run of a folder, once it is certain that it stands and has its weights. Raises Unplayable."""
+    found = store.inspect(run_dir)
+    if found.manifest is None and not run_dir.is_dir():
+        raise Unplayable("a file, not a run's folder" if run_dir.exists() else "no such folder")
+    if found.manifest is None and not (run_dir / store.MANIFEST).is_file():
+        raise Unplayable(f"holds no run (no {store.MANIFEST}){_example(run_dir)}")
+    if not found.is_valid or found.manifest is None:
+        raise Unplayable(
+            f"the run does not stand: {found.state}{f', {found.reason}' if found.reason else ''}"
+        )
+    if store.WEIGHTS not in found.manifest["files"]:
+        raise Unplayable(
+            "the run was stored without its weights; set `weights = true` under [record] in its study, and "
+            "`python -m ablations run` trains it again with them"
+        )
+    missing = {"env_id", "env_args", "slots", "settings", "seed", "entropy"} - found.manifest["config"].keys()
+    if missing:
+        raise Unplayable(f"its manifest's configuration lacks {', '.join(sorted(missing))}")
+    return StoredRun(found.manifest, _arrays(run_dir))
+
+
+def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, Layers]:
+    """The network of a run's configuration with its final weights in its only lane. Raises Unplayable."""
+    try:
+        features, actions = sizes(env)
+        head = variant_from_plain(run.config["slots"]).head
+        network = Network(features, settings_from_plain(run.config["settings"]).hidden, actions, head)
+    except Refused as problem:
+        raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Unplayable(f"this version does not know its configuration ({problem!r})") from None
+    layers = network.views(torch.zeros(1, network.size))
+    parts = network.parameters(layers)
+    if parts.keys() != run.weights.keys():
+        raise Unplayable(f"{store.WEIGHTS} holds {', '.join(run.weights)}; expected {', '.join(parts)}")
+    for name, part in parts.items():
+        array = run.weights[name]
+        shape = tuple(part.shape[-array.ndim :])  # weights (I, O) of (1, I, O), biases (O,) of (1, 1, O)
+        if array.ndim not in (1, 2) or array.shape != shape or array.dtype.kind != "f":
+            raise Unplayable(f"{store.WEIGHTS}: {name} is {array.dtype} {array.shape}; expected {shape}")
+        part.copy_(torch.from_numpy(array.astype(np.float32)))
+    return network, layers
+
+
+def play(
+    env: gymnasium.Env[Any, Any], act: Callable[[Any], int], start_seed: int, see: Callable[[], None]
+) -> Played:
+    """One episode. ``see`` is called at its start and after each step, for those who draw it."""
+    obs, _ = env.reset(seed=start_seed)
+    see()
+    total, length, terminated, truncated = 0.0, 0, False, False
+    while not (terminated or truncated) and length < MOST_STEPS:
+        obs, reward, terminated, truncated, _ = env.step(act(obs))
+        total += float(reward)
+        length += 1
+        see()
+    cut = not (terminated or truncated)
+    return Played(start_seed, total, length, bool(terminated), bool(truncated), cut)
+
+
+def _arrays(run_dir: Path) -> dict[str, store.Array]:
+    """The arrays of a run's ``.npz``; nothing in it is unpickled."""
+    try:
+        with np.load(io.BytesIO(store.read_file(run_dir, store.WEIGHTS)), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        MemoryError,
+        AttributeError,
+        zipfile.BadZipFile,
+        store.Damaged,
+    ) as problem:
+        raise Unplayable(f"{store.WEIGHTS} can't be read: {problem}") from None
+
+
+def _example(folder: Path) -> str:
+    """A run below this folder, where there is one."""
+    below = (path.parent for depth in range(1, 5) for path in folder.glob("*/" * depth + store.MANIFEST))
+    example = min(below, default=None)
+    return f"; a run's folder below it is {example}" if example else ""

@@ -1,0 +1,147 @@
+"""How far a grid is: a bar with time left on a terminal, plain lines through a pipe."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from ablations.runner.grid import Progress
+
+FIRST_LINE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 300.0
+
+
+class Silent:
+    """Says nothing: for callers from Python, and where there is no standard error."""
+
+    def start(self, total_steps: int, text: str) -> None: ...
+    def advance(self, steps: int) -> None: ...
+    def note(self, text: str) -> None: ...
+    def finish(self) -> None: ...
+
+
+class Pace:
+    """How much is done since when. Counts from several threads."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.started = time.monotonic()
+        self.lock = threading.Lock()
+
+    def add(self, steps: int) -> None:
+        """Count lane-steps as done."""
+        with self.lock:
+            self.done += steps
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self.started
+        rate = self.done / max(seconds, 1e-3)
+        if self.done >= self.total:
+            return f"{rate:,.0f} lane-steps/s, took {span(seconds)}"
+        left = f"{span((self.total - self.done) / rate)} left" if rate else "..."
+        return f"{rate:,.0f} lane-steps/s, {left}"
+
+
+class Lines:
+    """Plain lines without control codes, the pauses between them growing from seconds to minutes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.pace: Pace | None = None
+        self.text = ""
+        self.pause = FIRST_LINE_SECONDS
+        self.due = 0.0
+
+    def start(self, total_steps: int, text: str) -> None:
+        self.pace, self.text = Pace(total_steps), text
+        self.due = time.monotonic() + self.pause
+        self.note(f"{text}: {total_steps:,} lane-steps to do")
+
+    def advance(self, steps: int) -> None:
+        if self.pace is None:
+            return
+        self.pace.add(steps)
+        if time.monotonic() >= self.due:
+            self.pause = min(1.5 * self.pause, LONGEST_PAUSE_SECONDS)
+            self.due = time.monotonic() + self.pause
+            self.note(self._line(self.pace))
+
+    def note(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody listens any more; the grid goes on
+            print(text, file=self.stream, flush=True)
+
+    def finish(self) -> None:
+        if self.pace is not None:
+            self.note(self._line(self.pace))
+        self.pace = None
+
+    def _line(self, pace: Pace) -> str:
+        return f"{self.text}: {pace.done / max(pace.total, 1):.0%}, {pace}"
+
+
+class Bar:
+    """A bar on a terminal. rich keeps it in one place and honours NO_COLOR."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self.console = Console(file=stream, highlight=False)
+        self.bar: RichProgress | None = None
+        self.task: TaskID | None = None
+        self.pace: Pace | None = None
+
+    def start(self, total_steps: int, text: str) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        self.pace = Pace(total_steps)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[pace]}"),
+        )
+        self.bar = Progress(*columns, console=self.console)
+        self.task = self.bar.add_task(text, total=total_steps, pace="starting")
+        self.bar.start()
+
+    def advance(self, steps: int) -> None:
+        if self.bar is None or self.task is None or self.pace is None:
+            return
+        self.pace.add(steps)
+        self.bar.update(self.task, advance=steps, pace=str(self.pace))
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def finish(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+        self.bar = None
+
+
+def span(seconds: float) -> str:
+    """A duration in the two largest units that matter."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def on_stderr() -> Progress:
+    """The progress that suits standard error: it leaves standard output to results."""
+    stream = sys.stderr
+    if stream is None:
+        return Silent()
+    if not stream.isatty():
+        return Lines(stream)
+    bar = Bar(stream)
+    return Lines(stream) if bar.console.is_dumb_terminal else bar

@@ -1,0 +1,51 @@
+"""The score of the uniform random policy: the zero of the normalised score, stored with each study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ablations.envs.gym import make, sizes
+from ablations.rng.streams import Role, stream
+
+EPISODES = 100
+MOST_STEPS = 1_000_000
+
+
+def random_policy(
+    env_id: str, env_args: Mapping[str, Any], entropy: int, beat: Callable[[], None] = lambda: None
+) -> dict[str, Any] | None:
+    """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
+
+    ``beat`` is called at every step. None where the environment raises, where a reward is not finite, and where so
+    many episodes take more than ``MOST_STEPS`` steps.
+    """
+    generator = stream(entropy, 0, Role.RANDOM_POLICY)
+    returns: list[float] = []
+    try:
+        env = make(env_id, env_args)
+        actions, first = sizes(env)[1], int(env.action_space.start)  # type: ignore[attr-defined]
+        env.reset(seed=int(generator.integers(2**31)))
+        total = 0.0
+        for _ in range(MOST_STEPS):
+            _, reward, terminated, truncated, _ = env.step(first + int(generator.random() * actions))
+            total += float(reward)
+            beat()
+            if terminated or truncated:
+                returns.append(total)
+                if len(returns) == EPISODES:
+                    break
+                env.reset()
+                total = 0.0
+        env.close()
+    except Exception:
+        return None  # the runs of this environment will tell what it raises
+    if len(returns) < EPISODES or not np.isfinite(returns).all():
+        return None
+    return {
+        "episodes": EPISODES,
+        "mean_return": float(np.mean(returns)),
+        "std_return": float(np.std(returns, ddof=1)),
+    }

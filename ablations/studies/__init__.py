@@ -1,0 +1,1 @@
+"""Studies: TOML files, their schema, and their expansion into rows and runs."""

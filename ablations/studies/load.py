@@ -1,0 +1,151 @@
+"""Studies: load one by name or from a file, and change its seeds or steps.
+
+``load`` reports every mistake at once (``BadInput``); it writes nothing and imports nothing by name. The one
+later step that may, because Gymnasium does, is ``check_environments``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ablations import engines
+from ablations.engines import cuda
+from ablations.envs import checks
+from ablations.errors import BadInput, Findings, Problem, hint
+from ablations.studies import catalog, schema
+from ablations.studies.study import Study
+
+__all__ = [
+    "Study",
+    "check_environments",
+    "from_document",
+    "is_file_name",
+    "load",
+    "on_device",
+    "read_document",
+    "with_engine",
+    "with_seeds",
+    "with_steps",
+]
+
+
+def load(source: str | os.PathLike[str]) -> Study:
+    """The study of a shipped name or a file. Raises ``BadInput`` with every mistake."""
+    return from_document(read_document(source), os.fspath(source), not is_file_name(source))
+
+
+def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """The TOML of a shipped name or a file, not validated. Raises ``BadInput`` where there is none."""
+    where = os.fspath(source)
+    if is_file_name(source):
+        return _parsed(Path(source), where)
+    if where not in catalog.names():
+        message = f"no shipped study has this name{hint(where, catalog.names())}"
+        raise BadInput([Problem(where, "STUDY", f"{message} (the name of a file ends in .toml)")])
+    return _parsed(catalog.path_of(where), where)
+
+
+def from_document(document: Mapping[str, Any], where: str = "study", ships: bool = False) -> Study:
+    """The study of a parsed TOML document; only one that ships may bear a shipped name. Raises ``BadInput``."""
+    return schema.read(document, where, ships)
+
+
+def is_file_name(source: str | os.PathLike[str]) -> bool:
+    """Does STUDY mean a file (it holds a path separator or ends in .toml) rather than a shipped study?"""
+    if isinstance(source, os.PathLike):
+        return True
+    return source.endswith(".toml") or any(sep in source for sep in (os.sep, os.altsep or "/", "/"))
+
+
+def with_seeds(study: Study, count: int) -> Study:
+    """The same study with the seeds 0 to ``count`` - 1."""
+    return _reread(study, {**study.document, "seeds": count})
+
+
+def with_steps(study: Study, steps: int) -> Study:
+    """The same study with this ``total_timesteps`` everywhere. Raises ``BadInput`` if the study sweeps it."""
+    document = dict(study.document)
+    document["settings"] = {**document.get("settings", {}), "total_timesteps": steps}
+    document["env"] = {
+        env_id: {**table, "settings": _without(table.get("settings", {}), "total_timesteps")}
+        for env_id, table in document.get("env", {}).items()
+    }
+    if "total_timesteps" in document.get("sweep", {}):
+        raise BadInput([Problem(study.where, "sweep.total_timesteps", "the study itself sweeps the steps")])
+    return _reread(study, document)
+
+
+def with_engine(study: Study, stored: str | None) -> Study:
+    """Keep the engine that the study's first run chose and stored."""
+    if stored is None or stored == study.engine:
+        return study
+    if engines.why_not(stored):
+        message = (
+            f"the stored results come from the engine '{stored}', which does not work here: "
+            f"{engines.why_not(stored)}; choose another --results folder to run anew"
+        )
+        raise BadInput([Problem(study.where, "engine", message)])
+    if stored == "cuda":
+        found = Findings(study.where)
+        for key, sentence in cuda.refusals({each.env_id: each.args for each in study.environments}):
+            found.add(key, sentence)
+        found.stop()
+    return replace(study, engine=stored)
+
+
+def on_device(study: Study, name: str) -> Study:
+    """The same study, trained on a GPU ("cuda") or not ("cpu"). Raises ``BadInput`` where it says otherwise itself."""
+    said = study.document.get("engine", "auto")
+    if said != "auto" and (said == "cuda") != (name == "cuda"):
+        raise BadInput([Problem(study.where, "engine", f"the study itself says '{said}'")])
+    return from_document({**study.document, "engine": "cuda"}, study.where, True) if name == "cuda" else study
+
+
+def check_environments(study: Study, needed: Collection[str] = ()) -> Study:
+    """Make each environment once (only those ``needed``, if named) and refuse those that can't be trained on.
+
+    Fills in the reward thresholds of environments that register themselves when they are imported.
+    """
+    found = Findings(study.where)
+    checked = []
+    for environment in study.environments:
+        threshold = environment.reward_threshold
+        if not needed or environment.env_id in needed:
+            registered = checks.check_made(environment.env_id, environment.args, found)
+            threshold = registered if threshold is None else threshold
+        checked.append(replace(environment, reward_threshold=threshold))
+    found.stop()
+    return replace(study, environments=tuple(checked))
+
+
+def _parsed(path: Path, where: str) -> dict[str, Any]:
+    """The TOML of a file; every failure is told in one sentence."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        message = "no such file"
+    except IsADirectoryError:
+        message = "this is a folder; a study is a TOML file"
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: {error.reason} at byte {error.start}"
+    except RecursionError:
+        message = "nested too deeply"
+    except ValueError as error:  # tomllib's own error among them, and paths with a null character
+        message = f"not valid TOML: {error}"
+    raise BadInput([Problem(where, "STUDY", message)])
+
+
+def _reread(study: Study, document: Mapping[str, Any]) -> Study:
+    """Validate a changed document; the engine stays."""
+    return replace(from_document(document, study.where, ships=True), engine=study.engine)
+
+
+def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}

@@ -1,0 +1,1 @@
+"""Findings: what stored runs say, as records."""

@@ -1,0 +1,121 @@
+"""The scores of one environment as a board: a line per row of the study, a column per seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablations import store
+from analysis.findings.pooled import scale_of
+from analysis.findings.summary import Line
+from analysis.loading import Results
+from analysis.metrics import METRICS, Floats, Metric
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that statistics ask of one environment."""
+
+    environment: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def env_id(self) -> str:
+        """The environment's id."""
+        return str(self.environment["env_id"])
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The rows' labels, in the study's order."""
+        return [line.row.label for line in self.lines]
+
+    @property
+    def threshold(self) -> float | None:
+        """Return at which the environment counts as solved."""
+        return self.environment.get("reward_threshold")
+
+    @property
+    def random(self) -> float | None:
+        """Mean return of the random policy."""
+        found = self.environment.get("random_policy")
+        return float(found["mean_return"]) if found else None
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether returns can be put between random and threshold."""
+        return scale_of(self.environment) is not None
+
+    def scores(self, name: str) -> Floats:
+        """One metric of every run, (rows, seeds); NaN where a run doesn't stand or has no such score.
+
+        A waiting time that was not seen to end counts as the time for which it was waited: the budget.
+        """
+        metric = METRICS[name]
+        board = np.full((len(self.lines), len(self.seeds)), np.nan)
+        column = {seed: place for place, seed in enumerate(self.seeds)}
+        for place, line in enumerate(self.lines):
+            for run, track, found in zip(line.row.standing, line.tracks, line.of_runs, strict=True):
+                score = found[name]
+                if np.isnan(score) and metric.stopped is not None:
+                    score = metric.stopped(track)
+                board[place, column[run.seed]] = score
+        return board
+
+    @cached_property
+    def failed(self) -> NDArray[np.bool_]:
+        """Runs that were tried and don't stand, (rows, seeds)."""
+        return np.array(
+            [
+                [
+                    any(r.seed == seed and r.state in store.ATTEMPTS for r in line.row.runs)
+                    for seed in self.seeds
+                ]
+                for line in self.lines
+            ]
+        ).reshape(len(self.lines), len(self.seeds))
+
+    def imputed(self, name: str, worst: bool) -> Floats:
+        """The scores with every failed run at the worst, or the best, score of any run in this environment.
+
+        Answers (yes or no) can be either, whatever the others said. Of a metric without a better side the worst is the
+        least and the best the largest, so that the two still say how far the failed runs could move a number.
+        """
+        scores, metric = self.scores(name), METRICS[name]
+        if not np.isfinite(scores).any():
+            return scores
+        least, largest = (0.0, 1.0) if metric.summary == "share" else (np.nanmin(scores), np.nanmax(scores))
+        low = worst == (metric.bigger_is_better is not False)
+        return np.where(self.failed, least if low else largest, scores)
+
+    def scale(self, metric: Metric) -> float:
+        """What 5 % is taken of: the normalised scale in the metric's unit; NaN where there is none."""
+        if metric.scale == "return" and self.is_normalized:
+            assert self.threshold is not None
+            assert self.random is not None
+            return self.threshold - self.random
+        if metric.scale == "steps":
+            return float(max(line.row.budget for line in self.lines))
+        bounds = self.environment.get("value_bounds")
+        if metric.scale == "value" and bounds:
+            return float(bounds[1] - bounds[0])
+        return 1.0 if metric.scale == "share" else np.nan
+
+    def has(self, name: str) -> bool:
+        """Whether any run has such a score."""
+        return any(line.has(name) for line in self.lines)
+
+
+def boards(results: Results, lines: list[Line]) -> list[Board]:
+    """One board per environment in which a run stands."""
+    found = []
+    for environment in results.environments:
+        here = tuple(line for line in lines if line.row.env_id == environment["env_id"])
+        if any(line.n for line in here):
+            found.append(Board(environment, tuple(results.study["seeds"]), here))
+    return found

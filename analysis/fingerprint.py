@@ -1,0 +1,98 @@
+"""Is what was made from a results folder still true? Answered from digests alone, without reading a series.
+
+A stamp lies beside the products: the digest of everything they were made from, and the digest of each of them. It
+holds no date, so equal results have equal stamps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ablations import store
+
+STAMP = ".stamp.json"
+LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
+"""Libraries another version of which may draw or compute another byte."""
+DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")
+"""What of a manifest reaches figures, tables and the report; times and hosts don't."""
+
+
+def of_inputs(folder: Path, study: Mapping[str, Any], unlisted: Iterable[str]) -> str:
+    """The digest of a study, of what its runs' manifests say, and of this package with its libraries."""
+    digest = hashlib.sha256()
+    digest.update((folder / store.STUDY).read_bytes())
+    for run in study["runs"]:
+        digest.update(json.dumps(_facts(folder / run["path"]), sort_keys=True).encode("ascii"))
+    digest.update(json.dumps(sorted(unlisted)).encode("ascii"))
+    digest.update(_program().encode("ascii"))
+    return digest.hexdigest()
+
+
+def is_current(products: Path, inputs: str) -> bool:
+    """Do the products of these inputs lie there, each as it was written?"""
+    stamp = _read(products)
+    return stamp["inputs"] == inputs and all(
+        _is(products / name, digest) for name, digest in stamp["files"].items()
+    )
+
+
+def write(products: Path, inputs: str, files: Mapping[str, bytes]) -> None:
+    """Write products and then their stamp; products of an earlier stamp that are no longer made go."""
+    for name, digest in _read(products)["files"].items():
+        if name not in files and _is(products / name, digest):
+            (products / name).unlink()
+    for name, data in files.items():
+        store.write_atomic(products / name, data)
+    stamp = {"inputs": inputs, "files": {name: sha256(data) for name, data in sorted(files.items())}}
+    store.write_atomic(products / STAMP, (json.dumps(stamp, indent=1) + "\n").encode("ascii"))
+
+
+def sha256(data: bytes) -> str:
+    """The digest as text."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _facts(run_dir: Path) -> list[Any]:
+    """What decides how a run is drawn: facts of its manifest, and whether its files have the sizes stated there."""
+    manifest, sized = store.peek(run_dir)
+    return [run_dir.name, sized, *((manifest or {}).get(name) for name in DECIDES)]
+
+
+def _program() -> str:
+    """The digest of this package's source, and the versions of the libraries it stands on."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*")):
+        if path.suffix in (".py", ".toml", ".j2") and path.is_file():
+            digest.update(path.relative_to(root).as_posix().encode("utf-8") + path.read_bytes())
+    versions = [f"{name} {_version(name)}" for name in LIBRARIES]
+    return f"{digest.hexdigest()} {', '.join(versions)}"
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _read(products: Path) -> dict[str, Any]:
+    """The stamp beside the products; one that is missing or unreadable says nothing."""
+    try:
+        stamp = json.loads((products / STAMP).read_bytes())
+        files = {str(name): str(digest) for name, digest in stamp["files"].items() if "/" not in name}
+        return {"inputs": stamp["inputs"], "files": files}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {"inputs": None, "files": {}}
+
+
+def _is(path: Path, digest: str) -> bool:
+    try:
+        return sha256(path.read_bytes()) == digest
+    except OSError:
+        return False

@@ -1,0 +1,95 @@
+"""The head without a bias: what it computes, what it learns, and how a study asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from ablations.dqn.head import BiasFree
+from ablations.dqn.layers import Dense
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.network import ALIGN, Network
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import DQN, NAMED, Variant
+from ablations.envs.gym import GymLanes
+from ablations.rng.streams import Role
+from ablations.runner.cohort import _weights
+from ablations.studies import load
+
+SMALL: dict[str, Any] = {
+    "total_timesteps": 120,
+    "learning_starts": 50,
+    "batch_size": 8,
+    "buffer_size": 100,
+    "hidden": (16,),
+}
+
+
+def trained(variant: Variant, **settings: Any) -> Learner:
+    chosen = Settings(**{**SMALL, **settings})
+    learner = Learner(variant, chosen, GymLanes("CartPole-v1", {}, 0, [0, 1]), 0, [0, 1])
+    for _ in learn(learner):
+        pass
+    return learner
+
+
+def test_its_one_layer_has_weights_alone() -> None:
+    (dense,) = BiasFree().layers(8, 7)
+    assert dense == Dense("advantage", 8, 7, Role.HEAD, bias=False)
+    assert dense.size == 56
+
+
+@pytest.mark.parametrize("actions", [2, 9])  # stored by output, and by input
+def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int) -> None:
+    network = Network(3, (), actions, BiasFree())
+    flat = network.initial(0, [0, 1], torch.float64)
+    layers = network.views(flat)
+    obs = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 2.0, 3.0]]] * 2, dtype=torch.float64)
+    values = network.values(layers, obs)
+    weight = layers["advantage"].weight
+    assert values[:, 0].count_nonzero() == 0
+    assert torch.equal(values[:, 1], weight[:, 1])
+    torch.testing.assert_close(values[:, 2], weight[:, 0] + 2 * weight[:, 1] + 3 * weight[:, 2])
+
+
+def test_it_takes_the_draws_of_the_linear_head() -> None:
+    network = Network(4, (16,), 2, BiasFree())
+    mine = network.views(network.initial(0, [5], torch.float32))
+    theirs = Network(4, (16,), 2, DQN.head)
+    linear = theirs.views(theirs.initial(0, [5], torch.float32))
+    for name in ("trunk_0", "advantage"):
+        assert torch.equal(mine[name].weight, linear[name].weight)
+    assert mine["advantage"].bias.count_nonzero() == 0
+
+
+def test_only_weights_are_learned_and_stored() -> None:
+    learner = trained(replace(DQN, head=BiasFree()))
+    used = 4 * 16 + 16 + 16 * 2
+    assert learner.network.size == -(-used // ALIGN) * ALIGN
+    assert learner.online.flat[:, used:].count_nonzero() == 0
+    assert learner.online.layers["advantage"].bias.count_nonzero() == 0
+    assert list(_weights(learner, 0)) == ["trunk_0.weight", "trunk_0.bias", "advantage.weight"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["no-replay", "per", "no-target", "soft-target", "double", "inverse-double"])
+@pytest.mark.parametrize("hidden", [(), (16,)])
+def test_it_trains_with_every_piece_of_the_other_slots(name: str, hidden: tuple[int, ...]) -> None:
+    learner = trained(replace(NAMED[name].variant, head=BiasFree()), hidden=hidden)
+    start = learner.network.initial(0, [0, 1], torch.float32)
+    before = learner.network.parameters(learner.network.views(start))
+    for part, parameter in learner.network.parameters(learner.online.layers).items():
+        assert parameter.isfinite().all()
+        assert (parameter != before[part]).flatten(1).any(-1).all()
+
+
+def test_a_study_names_it_though_no_shipped_variant_uses_it() -> None:
+    study = load.from_document(
+        {"name": "s", "envs": ["CartPole-v1"], "baseline": "v", "variants": ["v"],
+         "variant": {"v": {"head": "bias-free"}}}
+    )  # fmt: skip
+    assert study.rows[0].slots.head == BiasFree()
+    assert all(named.variant.head != BiasFree() for named in NAMED.values())

@@ -1,0 +1,124 @@
+"""The Q-network over lanes: initial weights, views, padding, values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ablations.dqn.head import Dueling, Head, Linear
+from ablations.dqn.network import ALIGN, Network
+from ablations.rng.streams import Role, stream
+
+SHAPES = [(4, (64, 64), 2), (3, (8,), 4), (1, (), 1), (6, (24, 5, 7), 3), (2, (8, 9), 10)]
+
+
+@pytest.mark.parametrize(("inputs", "hidden", "actions"), SHAPES)
+@pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8, 4))])
+def test_views_cover_a_lane_without_overlap_and_leave_the_padding(
+    inputs: int, hidden: tuple[int, ...], actions: int, head: Head
+) -> None:
+    network = Network(inputs, hidden, actions, head)
+    flat = torch.zeros(3, network.size)
+    views = network.views(flat)
+    for layer in views.values():
+        for part in layer:
+            part += 1  # would be 2 where views overlap
+    used = sum(dense.size for dense in network.layers)
+    assert network.size % ALIGN == 0
+    assert used <= network.size < used + ALIGN
+    assert (flat[:, :used] == 1).all()
+    assert (flat[:, used:] == 0).all()
+    for dense in network.layers:
+        assert views[dense.name].weight.shape == (3, dense.fan_in, dense.fan_out)
+        assert views[dense.name].bias.shape == (3, 1, dense.fan_out)
+
+
+@pytest.mark.parametrize("actions", [2, 7, 8, 9])
+def test_views_share_memory_with_the_buffer_for_narrow_and_wide_layers(actions: int) -> None:
+    network = Network(3, (5,), actions, Linear())
+    flat = torch.zeros(2, network.size)
+    network.views(flat)["advantage"].weight[1, 4, actions - 1] = 7.0
+    assert flat[0].count_nonzero() == 0
+    assert flat[1].sum() == 7.0
+    flat[1] = 0.0
+    assert network.views(flat)["advantage"].weight.count_nonzero() == 0
+
+
+@pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8,))])
+def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_that_range(head: Head) -> None:
+    """fan_in is the number of inputs: axis 1 of (L, I, O); with the outputs' the range would be another."""
+    network = Network(4, (100, 9), 6, head)
+    views = network.views(network.initial(0, range(40), torch.float64))
+    for dense in network.layers:
+        bound = 1 / np.sqrt(dense.fan_in)
+        for part in views[dense.name]:
+            assert part.abs().max() <= bound
+            assert part.abs().max() > 0.9 * bound
+            assert part.mean().abs() < 0.2 * bound
+    assert views["trunk_0"].weight.abs().max() > 0.4  # 1 / sqrt(4), not 1 / sqrt(100)
+    assert views["trunk_1"].weight.abs().max() < 0.11  # 1 / sqrt(100), not 1 / sqrt(9)
+
+
+def test_the_padding_starts_at_zero() -> None:
+    network = Network(4, (5,), 2, Linear())
+    used = sum(dense.size for dense in network.layers)
+    assert used < network.size
+    assert network.initial(0, [1, 2], torch.float32)[:, used:].count_nonzero() == 0
+
+
+def test_initial_weights_are_the_draws_of_their_roles_in_order_weights_before_biases() -> None:
+    network = Network(3, (4, 5), 2, Dueling((6,)))
+    views = network.views(network.initial(11, [8, 9], torch.float64))
+    for role, names in {
+        Role.WEIGHTS: ["trunk_0", "trunk_1"],
+        Role.ADVANTAGE_HIDDEN: ["advantage_hidden_0"],
+        Role.HEAD: ["advantage"],
+        Role.VALUE: ["value_hidden_0", "value"],
+    }.items():
+        rng = stream(11, 9, role)
+        for name in names:
+            weight, bias = views[name].weight[1], views[name].bias[1, 0]
+            k = 1 / np.sqrt(len(weight))
+            np.testing.assert_array_equal(weight, rng.uniform(-k, k, tuple(weight.shape)))
+            np.testing.assert_array_equal(bias, rng.uniform(-k, k, tuple(bias.shape)))
+
+
+def test_at_one_seed_dueling_starts_from_the_trunk_and_advantage_of_dqn() -> None:
+    seeds = [0, 3]
+    start = {}
+    for head in (Linear(), Dueling()):
+        network = Network(4, (64, 64), 2, head)
+        start[head.kind] = network.views(network.initial(0, seeds, torch.float32))
+    for name, layer in start["linear"].items():
+        assert torch.equal(layer.weight, start["dueling"][name].weight)
+        assert torch.equal(layer.bias, start["dueling"][name].bias)
+
+
+def test_every_seed_and_entropy_has_weights_of_its_own_wherever_its_lane_stands() -> None:
+    network = Network(4, (8,), 2, Linear())
+    forward, backward = (network.initial(0, seeds, torch.float32) for seeds in ([0, 1, 2], [2, 1, 0]))
+    assert torch.equal(forward, backward.flip(0))
+    assert len({tuple(row.tolist()) for row in forward}) == 3
+    assert not torch.equal(forward, network.initial(1, [0, 1, 2], torch.float32))
+
+
+def test_values_are_the_layers_applied_one_after_the_other() -> None:
+    network = Network(2, (3, 9), 2, Linear())
+    layers = network.views(network.initial(0, [4, 5], torch.float64))
+    obs = torch.tensor([[[1.0, -2.0], [0.5, 3.0]], [[0.0, 0.0], [-1.0, 1.0]]], dtype=torch.float64)
+    q = network.values(layers, obs)
+    for lane in range(2):
+        h = obs[lane].numpy()
+        for name in ("trunk_0", "trunk_1"):
+            h = np.maximum(h @ layers[name].weight[lane].numpy() + layers[name].bias[lane].numpy(), 0)
+        expected = h @ layers["advantage"].weight[lane].numpy() + layers["advantage"].bias[lane].numpy()
+        np.testing.assert_allclose(q[lane], expected, rtol=1e-12)
+
+
+def test_without_hidden_layers_the_network_is_linear_in_the_observation() -> None:
+    network = Network(3, (), 2, Linear())
+    layers = network.views(network.initial(0, [0], torch.float64))
+    obs = torch.eye(3, dtype=torch.float64)[None]
+    values = network.values(layers, obs) - layers["advantage"].bias
+    torch.testing.assert_close(values, layers["advantage"].weight, rtol=1e-12, atol=1e-15)

@@ -1,0 +1,147 @@
+"""Gradient steps over lanes: the rules on one number, per-lane clipping, freezing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ablations.dqn.head import Linear
+from ablations.dqn.network import Network
+from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
+from ablations.dqn.settings import Settings
+
+NETWORK = Network(1, (), 1, Linear())  # q = w x + b: two numbers per lane
+
+
+def rules(rule: str, clip: float = 0.0, rate: float = 0.5, adam_eps: float = 1e-8) -> Settings:
+    """Settings of which the optimiser reads these."""
+    return Settings(optimizer=rule, learning_rate=rate, max_grad_norm=clip, adam_eps=adam_eps)  # type: ignore[arg-type]
+
+
+def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[Trainable, ReferenceOptimizer]:
+    """Lanes that all start at w = b = 1."""
+    flat = torch.zeros(lanes, NETWORK.size, dtype=torch.float64)
+    flat[:, :2] = 1.0
+    online = Trainable(NETWORK, flat)
+    return online, ReferenceOptimizer(online, rules(rule, clip, rate))
+
+
+def linear_loss(online: Trainable, *slopes: tuple[float, float]) -> Tensor:
+    """A loss (L,) whose gradient by (w, b) is the given slopes."""
+    by = torch.tensor(slopes, dtype=torch.float64)
+    layer = online.layers["advantage"]
+    return layer.weight[:, 0, 0] * by[:, 0] + layer.bias[:, 0, 0] * by[:, 1]
+
+
+def test_the_gradient_lies_where_its_parameter_lies_and_the_padding_gets_none() -> None:
+    online, _ = made(2, "sgd")
+    grad = online.differentiate(linear_loss(online, (3.0, 4.0), (5.0, 6.0)).sum())
+    assert grad[:, :2].tolist() == [[3, 4], [5, 6]]
+    assert grad[:, 2:].count_nonzero() == 0
+
+
+def test_sgd_subtracts_the_learning_rate_times_the_gradient() -> None:
+    online, optimizer = made(2, "sgd")
+    optimizer.step(linear_loss(online, (3.0, 4.0), (-1.0, 0.0)))
+    assert online.flat[:, :2].tolist() == [[-0.5, -1.0], [1.5, 1.0]]
+
+
+def test_adams_first_step_is_the_learning_rate_against_the_sign_and_the_second_follows_its_means() -> None:
+    online, optimizer = made(1, "adam", rate=0.1)
+    optimizer.step(linear_loss(online, (3.0, -4.0)))
+    assert online.flat[0, :2].tolist() == pytest.approx([0.9, 1.1])
+    optimizer.step(linear_loss(online, (1.0, -4.0)))
+    m = (0.9 * 0.1 * 3 + 0.1 * 1) / (1 - 0.9**2)
+    v = (0.999 * 0.001 * 9 + 0.001 * 1) / (1 - 0.999**2)
+    assert online.flat[0, 0].item() == pytest.approx(0.9 - 0.1 * m / math.sqrt(v), abs=1e-8)
+    assert online.flat[0, 1].item() == pytest.approx(1.2)
+
+
+def test_rmsprop_divides_by_the_root_of_the_mean_square() -> None:
+    online, optimizer = made(1, "rmsprop", rate=0.02)
+    optimizer.step(linear_loss(online, (3.0, 0.0)))
+    assert online.flat[0, :2].tolist() == pytest.approx([1 - 0.02 * 3 / math.sqrt(0.01 * 9), 1.0])
+
+
+def test_adam_eps_shrinks_the_step_of_small_gradients() -> None:
+    flat = torch.zeros(1, NETWORK.size, dtype=torch.float64)
+    online = Trainable(NETWORK, flat)
+    optimizer = ReferenceOptimizer(online, rules("adam", rate=0.1, adam_eps=1.0))
+    optimizer.step(linear_loss(online, (1.0, 0.0)))
+    assert online.flat[0, 0].item() == pytest.approx(-0.1 * 1 / (1 + 1))
+
+
+def test_clipping_scales_each_lane_by_its_own_norm() -> None:
+    online, optimizer = made(3, "sgd", clip=1.0, rate=1.0)
+    optimizer.step(linear_loss(online, (3.0, 4.0), (0.3, 0.4), (0.0, 0.0)))
+    scale = 1.0 / (5.0 + 1e-6)
+    assert online.flat[0, :2].tolist() == pytest.approx([1 - 3 * scale, 1 - 4 * scale], rel=1e-12)
+    assert online.flat[1, :2].tolist() == [1 - 0.3, 1 - 0.4]  # within the norm: untouched
+    assert online.flat[2, :2].tolist() == [1, 1]
+
+
+def test_no_clipping_at_a_norm_of_zero() -> None:
+    online, optimizer = made(1, "sgd", clip=0.0, rate=1.0)
+    optimizer.step(linear_loss(online, (300.0, 400.0)))
+    assert online.flat[0, :2].tolist() == [-299, -399]
+
+
+@pytest.mark.parametrize("rule", ["adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("clip", [0.0, 0.5])
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_a_lane_whose_loss_is_not_finite_freezes_and_the_others_keep_their_bits(
+    rule: str, clip: float, poison: float
+) -> None:
+    slopes = [(1.0, -2.0), (0.5, 0.25), (-3.0, 0.125)]
+    healthy, sound = made(3, rule, clip)
+    online, optimizer = made(3, rule, clip)
+    fresh = []
+    for update in range(5):
+        sound.step(linear_loss(healthy, *slopes))
+        loss = linear_loss(online, *slopes)
+        if update == 2:
+            loss = loss + torch.tensor([0.0, poison, 0.0], dtype=torch.float64)
+            before = online.flat[1].clone()
+        fresh.append(optimizer.step(loss))
+        assert torch.equal(online.flat[[0, 2]], healthy.flat[[0, 2]])
+    assert fresh == [False, False, True, False, False]
+    assert torch.equal(online.flat[1], before)
+    assert optimizer.alive.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("slope", "poison"), [(1.0, math.inf), (0.0, math.nan)])
+def test_a_lane_whose_gradient_is_not_finite_freezes_too(slope: float, poison: float) -> None:
+    """The square root is 0 at 0 and its slope infinite there; times 0 that is not a number."""
+    online, optimizer = made(2, "adam")
+    layer = online.layers["advantage"]
+    shifted = (layer.weight - 1)[:, 0, 0] * slope  # 0 in every lane
+    loss = torch.stack([layer.bias[0, 0, 0], shifted[1].sqrt() + layer.bias[1, 0, 0]])
+    assert loss.isfinite().all()
+    assert optimizer.step(loss)
+    torch.testing.assert_close(online.grad[1, 0].item(), poison, equal_nan=True)
+    assert optimizer.alive.tolist() == [True, False]
+    assert online.flat[1, :2].tolist() == [1, 1]
+    assert online.flat[0, 1] < 1
+
+
+def test_two_lanes_may_freeze_at_different_updates() -> None:
+    online, optimizer = made(3, "sgd")
+    for bad in (0, 2):
+        offset = torch.zeros(3, dtype=torch.float64)
+        offset[bad] = math.nan
+        assert optimizer.step(linear_loss(online, (1.0, 0.0), (1.0, 0.0), (1.0, 0.0)) + offset)
+    assert optimizer.alive.tolist() == [False, True, False]
+    assert online.flat[:, 0].tolist() == [1.0, 0.0, 0.5]
+
+
+def test_a_gradient_whose_norm_overflows_freezes_its_lane_instead_of_stalling_it_unseen() -> None:
+    flat = torch.ones(2, NETWORK.size)
+    online = Trainable(NETWORK, flat)
+    optimizer = ReferenceOptimizer(online, rules("sgd", clip=0.5))
+    layer = online.layers["advantage"]
+    assert optimizer.step(layer.weight[:, 0, 0] * torch.tensor([1e25, 1.0]) + 0 * layer.bias[:, 0, 0])
+    assert optimizer.alive.tolist() == [False, True]
+    assert online.flat[:, 0].tolist() == pytest.approx([1.0, 0.75])

@@ -1,0 +1,110 @@
+"""Nothing between two steps asks the device for a value: so a host never waits, and graphs can be captured.
+
+The whole program is run on PyTorch's ``meta`` device, whose tensors have shapes and types but no values: whatever needs
+one raises. An operation on a tensor of the host's is found too, but for numbers, which travel with a kernel's launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ablations.dqn.learner import learn
+from ablations.dqn.variants import DQN, NAMED, Variant
+from ablations.engines import reference
+from ablations.engines.cuda import ops
+from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
+from tests.laws.worlds import BOOTSTRAPS, HEADS, REPLAYS, TARGETS
+
+from .training import untrained
+
+STEPS = 30
+SHORT: dict[str, Any] = {"total_timesteps": STEPS, "learning_starts": 16, "batch_size": 8, "buffer_size": 20}
+
+
+class Host(TorchDispatchMode):
+    """Notes operations on tensors that lie in the host's memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for each in tree_leaves((args, kwargs, result)):
+            if isinstance(each, torch.Tensor) and each.device.type == "cpu":
+                self.seen.append(str(function))
+        return result
+
+
+@contextmanager
+def without_the_host() -> Iterator[None]:
+    with Host() as host:
+        yield
+    assert host.seen == []
+
+
+@pytest.fixture(autouse=True)
+def without_values(on_cpu_tensors: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops, "DEVICE", "meta")
+
+
+def assert_no_look(variant: Variant, env_id: str = "CartPole-v1", **settings: Any) -> None:
+    learner = untrained(variant, [0, 1, 2], env_id, **{**SHORT, **settings})
+    recorder = DeviceEpisodeRecorder(3, "meta")
+    with without_the_host():
+        for record in learn(learner):
+            recorder.observe(record)
+            if record.step == STEPS - 1:
+                break
+    assert learner.updates == 14
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_no_named_variant_looks(name: str) -> None:
+    assert_no_look(NAMED[name].variant)
+
+
+@pytest.mark.parametrize(
+    "piece", [*REPLAYS, *TARGETS, *BOOTSTRAPS, *HEADS], ids=lambda piece: type(piece).__name__
+)
+def test_no_piece_looks(piece: Any) -> None:
+    slots = {"replay": REPLAYS, "target": TARGETS, "bootstrap": BOOTSTRAPS, "head": HEADS}
+    (slot,) = (slot for slot, pieces in slots.items() if piece in pieces)
+    assert_no_look(Variant(**{slot: piece}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "rmsprop"},
+        {"optimizer": "sgd", "max_grad_norm": 0.5},
+        {"loss": "huber", "bootstrap_truncated": False},
+        {"epsilon_schedule": "exponential"},
+    ],
+)
+def test_no_setting_looks(settings: dict[str, Any]) -> None:
+    assert_no_look(DQN, **settings)
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
+def test_no_environment_and_no_evaluation_looks(env_id: str) -> None:
+    assert_no_look(DQN, env_id)
+    learner = untrained(DQN, [0, 1], env_id, **SHORT)
+    recorder = DeviceEvaluationRecorder(learner, env_id, {}, 10, 2)
+    with without_the_host():
+        for step in range(5):
+            recorder.advance(recorder, 0.99**step)
+
+
+def test_the_references_optimiser_does_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops, "optimizer", reference.optimizer)
+    with pytest.raises(RuntimeError, match="meta"):
+        assert_no_look(DQN)

@@ -1,0 +1,39 @@
+"""Small trainings on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import Variant
+from ablations.engines.cuda import ops
+from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+
+SMALL: dict[str, Any] = {
+    "total_timesteps": 200,
+    "learning_starts": 40,
+    "batch_size": 16,
+    "buffer_size": 100,
+    "hidden": (24, 16),
+}
+
+
+def untrained(
+    variant: Variant, seeds: Sequence[int] = (0, 1), env_id: str = "CartPole-v1", **settings: Any
+) -> Learner:
+    """The learner of a cohort on the device before its first step."""
+    torch.set_num_threads(1)
+    envs: Any = ops.lanes(env_id, {}, 0, seeds)
+    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, family="cuda")
+
+
+def trained(learner: Learner) -> DeviceEpisodeRecorder:
+    """Train to the end; the episodes."""
+    recorder = DeviceEpisodeRecorder(len(learner.seeds), ops.DEVICE)
+    for record in learn(learner):
+        recorder.observe(record)
+    return recorder

@@ -1,0 +1,108 @@
+"""Evaluations: the same numbers however the episodes are stepped, and what an environment that raises costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from ablations.dqn.learner import Learner, learn
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import DQN
+from ablations.envs.make import episodes_of, lanes_of
+from ablations.recorders import evaluations
+from ablations.recorders.evaluations import EvaluationRecorder, start_seeds
+from ablations.recorders.probes import probe_states
+from tests.laws import toys  # noqa: F401 (registers environments)
+from tests.laws.worlds import SMALL
+
+SEEDS = (0, 1, 2)
+
+
+def learner(env_id: str, args: dict[str, Any], fast: bool = False, seeds: tuple[int, ...] = SEEDS) -> Learner:
+    torch.set_num_threads(1)
+    return Learner(DQN, Settings(**SMALL), lanes_of(env_id, args, 0, seeds, fast), 0, seeds)
+
+
+def tables(a: Learner, env_id: str, args: dict[str, Any], every: int, episodes: int) -> list[pa.Table]:
+    """Train; what the evaluations of each lane store."""
+    recorder = EvaluationRecorder(a, env_id, args, every, episodes)
+    for record in learn(a):
+        recorder.observe(record)
+    return [recorder.table(lane, env_id, "dqn", seed) for lane, seed in enumerate(a.seeds)]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "args"),
+    [
+        ("CartPole-v1", {}),
+        ("CartPole-v1", {"sutton_barto_reward": True, "max_episode_steps": 40}),
+        ("Acrobot-v1", {"max_episode_steps": 150}),
+        ("MountainCar-v0", {}),
+    ],
+)
+def test_evaluations_store_the_same_bits_stepped_all_at_once(env_id: str, args: dict[str, Any]) -> None:
+    one_by_one, at_once = (tables(learner(env_id, args, fast), env_id, args, 60, 3) for fast in (False, True))
+    assert [table.num_rows for table in at_once] == [15] * 3
+    for theirs, ours in zip(one_by_one, at_once, strict=True):
+        assert ours.equals(theirs)
+    lengths = {each for table in at_once for each in table["episodic_length"].to_pylist()}
+    assert len(lengths) >= 3 or env_id != "CartPole-v1"  # episodes that end at different steps
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_lane_is_evaluated_as_if_it_were_alone(fast: bool) -> None:
+    together = tables(learner("CartPole-v1", {}, fast), "CartPole-v1", {}, 100, 4)
+    for lane, seed in enumerate(SEEDS):
+        (alone,) = tables(learner("CartPole-v1", {}, fast, (seed,)), "CartPole-v1", {}, 100, 4)
+        assert together[lane].equals(alone)
+
+
+@pytest.mark.parametrize("args", [{"at_step": 4}, {"at_reset": 0}, {"at_reset": 1}])
+def test_an_evaluation_that_raises_fails_its_own_lane_and_no_other(args: dict[str, int]) -> None:
+    a = learner("tests/Walk-v0", {}, seeds=tuple(range(6)))
+    doomed = {lane for lane, seed in enumerate(a.seeds) if any(each % 2 for each in start_seeds(0, seed, 2))}
+    assert 0 < len(doomed) < 6
+    found = tables(a, "tests/Fragile-v0", args, 100, 2)
+    sound = tables(learner("tests/Walk-v0", {}, seeds=tuple(range(6))), "tests/Walk-v0", {}, 100, 2)
+    assert set(a.envs.failures) == doomed
+    for lane in set(range(6)) - doomed:
+        assert found[lane].drop_columns("env_id").equals(sound[lane].drop_columns("env_id"))
+    steps = {failure.step for failure in a.envs.failures.values()}
+    assert steps <= {100, 200, 300}
+    assert "at_step" in args or steps == {100 * (1 + args["at_reset"])}
+
+
+def test_an_episode_that_never_ends_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluations, "MOST_STEPS", 25)
+    args = {"max_episode_steps": -1}
+    for fast in (False, True):
+        (table,) = tables(learner("MountainCar-v0", args, fast, (0,)), "MountainCar-v0", args, 300, 1)
+        (row,) = table.to_pylist()
+        assert (row["episodic_length"], row["terminated"], row["truncated"]) == (25, False, True)
+        assert row["tail_discount"] == 0.99**25
+
+
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
+def test_probe_states_are_the_same_bits_stepped_all_at_once(env_id: str) -> None:
+    (slow, _), (fast, _) = (probe_states(env_id, {}, 4, SEEDS, fast) for fast in (False, True))
+    assert fast.tobytes() == slow.tobytes()
+
+
+def test_only_episodes_under_way_are_stepped_and_all_can_be_played_again() -> None:
+    """The seventh of ten begins and goes on as if it were alone."""
+    episodes, alone = (
+        episodes_of("CartPole-v1", {}, seeds, fast=True) for seeds in (list(range(10)), [6, 6])
+    )
+    for _ in range(2):
+        begun = episodes.begin(np.arange(10) >= 3)  # 3 to 9
+        first = alone.begin(np.array([True, False]))
+        assert (len(begun), begun[3].tolist()) == (7, first[0].tolist())
+        episodes.keep(np.arange(7) == 3)
+        for _ in range(5):
+            assert (
+                episodes.step(np.array([1])).next_obs.tolist() == alone.step(np.array([1])).next_obs.tolist()
+            )

@@ -1,0 +1,397 @@
+"""Good studies: rows, labels, order, products, aliases, keys, and what a study says when its seeds or steps change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ablations import engines, store
+from ablations.dqn.target import Hard, NoTarget, Soft
+from ablations.dqn.variants import DQN, NAMED
+from ablations.dqn.variants import plain as plain_variant
+from ablations.errors import BadInput
+from ablations.studies import load
+from ablations.studies.expand import Alias
+from tests.ablations.documents import document, labels, study
+
+# ---- rows and labels ----
+
+
+def test_rows_are_the_variants_in_the_order_of_the_file():
+    assert labels(variants=["no-target", "dqn", "per"]) == ["no-target", "dqn", "per"]
+
+
+def test_all_stands_for_every_named_variant_in_the_order_of_the_registry():
+    assert labels(variants="all") == list(NAMED)
+
+
+def test_a_sweep_is_the_full_product_with_variants_outside_and_the_last_key_fastest():
+    assert labels(variants=["dqn", "double"], sweep={"buffer_size": [100, 200], "target.period": [1, 5]}) == [
+        f"{variant}@buffer_size={size}@target.period={period}"
+        for variant in ("dqn", "double")
+        for size in (100, 200)
+        for period in (1, 5)
+    ]
+
+
+def test_a_swept_number_that_a_piece_lacks_leaves_one_row_per_remaining_point():
+    resolved = study(
+        variants=["dqn", "no-target", "soft-target"],
+        sweep={"target.period": [1, 5], "gamma": [0.9, 0.5], "target.tau": [0.1]},
+    )
+    assert [row.label for row in resolved.rows] == [
+        "dqn@target.period=1@gamma=0.9",
+        "dqn@target.period=1@gamma=0.5",
+        "dqn@target.period=5@gamma=0.9",
+        "dqn@target.period=5@gamma=0.5",
+        "no-target@gamma=0.9",
+        "no-target@gamma=0.5",
+        "soft-target@gamma=0.9@target.tau=0.1",
+        "soft-target@gamma=0.5@target.tau=0.1",
+    ]
+    assert any("target.period does not apply to no-target, soft-target" in note for note in resolved.notes)
+
+
+def test_a_sweep_of_settings_applies_to_every_variant_and_reaches_its_settings():
+    rows = study(sweep={"learning_rate": [1e-3, 1e-4]}).rows
+    assert [row.settings.learning_rate for row in rows] == [1e-3, 1e-4, 1e-3, 1e-4]
+    assert [dict(row.swept) for row in rows[:2]] == [{"learning_rate": 1e-3}, {"learning_rate": 1e-4}]
+
+
+def test_a_swept_number_reaches_the_piece():
+    rows = study(variants=["dqn"], sweep={"target.period": [7, 8]}).rows
+    assert [row.slots.target for row in rows] == [Hard(7), Hard(8)]
+
+
+def test_a_nested_section_of_a_sweep_means_the_dotted_key():
+    nested, dotted = {"target": {"period": [1, 5]}}, {"target.period": [1, 5]}
+    assert study(sweep=nested).plain() == study(sweep=dotted).plain()
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "texts"),
+    [
+        ("hidden", [[8], [64, 64], []], ["8", "64x64", "none"]),
+        ("learning_rate", [1e-3, 1e-5, 1], ["0.001", "1e-05", "1"]),
+        ("bootstrap_truncated", [True, False], ["true", "false"]),
+        ("loss", ["huber"], ["huber"]),
+        ("buffer_size", [1_000], ["1000"]),
+    ],
+)
+def test_labels_spell_values_as_the_file_does(key, values, texts):
+    assert labels(variants=["dqn"], sweep={key: values}) == [f"dqn@{key}={text}" for text in texts]
+
+
+# ---- variants of the user's own ----
+
+
+def test_an_own_variant_is_its_base_with_other_pieces():
+    own = {"slow": {"target": {"kind": "soft", "tau": 0.001}, "label": "Slow"}}
+    row = study(variants=["dqn", "slow"], variant=own).rows[1]
+    assert row.slots == replace(DQN, target=Soft(0.001))
+    assert (row.label, row.title) == ("slow", "Slow")
+
+
+def test_the_base_may_be_a_shipped_or_an_own_variant_in_any_order():
+    own = {"c": {"base": "b", "target": "none"}, "b": {"base": "combined", "head": "linear"}}
+    rows = study(variants=["dqn", "c"], variant=own).rows
+    combined = NAMED["combined"].variant
+    assert rows[1].slots == replace(combined, target=NoTarget(), head=DQN.head)
+
+
+def test_numbers_left_out_have_the_defaults_of_their_kind():
+    rows = study(variants=["dqn", "p"], variant={"p": {"replay": {"kind": "prioritized", "alpha": 1}}}).rows
+    assert plain_variant(rows[1].slots)["replay"] == {
+        "kind": "prioritized",
+        "alpha": 1.0,
+        "beta_start": 0.4,
+        "beta_end": 1.0,
+        "eps": 1e-6,
+        "stratified": True,
+    }
+
+
+def test_labels_for_people_and_the_question_are_no_part_of_any_key():
+    own = {"slow": {"target": {"kind": "soft", "tau": 0.001}}}
+    named = {"slow": {**own["slow"], "label": "Something else"}}
+    keys = [
+        [run.key for run in study(variants=["dqn", "slow"], variant=tables, question=question).runs()]
+        for tables, question in ((own, ""), (named, "Why?"))
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_a_variant_defined_and_not_listed_is_noted():
+    assert any("variant.slow" in note for note in study(variant={"slow": {"target": "none"}}).notes)
+
+
+# ---- factors ----
+
+FACTORS = {
+    "replay": ["consecutive", "uniform", "prioritized"],
+    "target": ["none", "hard", "soft"],
+    "bootstrap": ["max", "double"],
+    "head": ["linear", "dueling"],
+}
+
+
+def test_a_factorial_crosses_its_pieces_and_lists_cells_that_behave_alike_as_aliases():
+    resolved = study(factors=FACTORS, variants=["no-replay"])
+    assert len(resolved.rows) == 31
+    assert len(resolved.aliases) == 6
+    assert resolved.aliases[0] == Alias("consecutive+none+double+linear", "consecutive+none+max+linear")
+    assert [row.label for row in resolved.rows[:3]] == [
+        "consecutive+none+max+linear",
+        "consecutive+none+max+dueling",
+        "consecutive+hard+max+linear",
+    ]
+    assert resolved.rows[-1].label == "no-replay"
+
+
+def test_a_baseline_may_be_named_by_the_variant_that_equals_its_cell():
+    assert study(factors={"target": ["none", "hard"]}, variants=None).baseline == "uniform+hard+max+linear"
+
+
+def test_a_baseline_that_is_an_alias_is_the_row_run_in_its_place():
+    factors = {"target": ["none"], "bootstrap": ["max", "double"]}
+    resolved = study(factors=factors, variants=None, baseline="uniform+none+double+linear")
+    assert resolved.baseline == "uniform+none+max+linear"
+    assert len(resolved.rows) == 1
+
+
+def test_slots_without_a_factor_keep_the_piece_of_dqn():
+    assert labels(factors={"head": ["dueling"]}, variants=[], baseline="uniform+hard+max+dueling") == [
+        "uniform+hard+max+dueling"
+    ]
+
+
+def test_numbers_that_are_not_defaults_stand_in_a_cells_label():
+    pieces = ["hard", {"kind": "hard", "period": 10}, {"kind": "soft", "tau": 0.005}]
+    heads = [{"kind": "dueling", "hidden": [64, 32]}]
+    assert labels(factors={"target": pieces, "head": heads}, variants=["dqn"]) == [
+        "uniform+hard+max+dueling.hidden=64x32",
+        "uniform+hard.period=10+max+dueling.hidden=64x32",
+        "uniform+soft+max+dueling.hidden=64x32",
+        "dqn",
+    ]
+
+
+def test_hard_period_1_and_soft_tau_1_are_aliases_of_no_target_in_a_factorial():
+    pieces = ["none", {"kind": "hard", "period": 1}, {"kind": "soft", "tau": 1.0}]
+    resolved = study(factors={"target": pieces}, variants=["dqn"])
+    assert [alias.of for alias in resolved.aliases] == ["uniform+none+max+linear"] * 2
+
+
+def test_a_factorial_may_be_swept_too():
+    found = labels(
+        factors={"target": ["none", "hard"]},
+        variants=None,
+        sweep={"gamma": [0.9, 0.5], "target.period": [2, 3]},
+    )
+    assert found == [
+        "uniform+none+max+linear@gamma=0.9",
+        "uniform+none+max+linear@gamma=0.5",
+        "uniform+hard+max+linear@gamma=0.9@target.period=2",
+        "uniform+hard+max+linear@gamma=0.9@target.period=3",
+        "uniform+hard+max+linear@gamma=0.5@target.period=2",
+        "uniform+hard+max+linear@gamma=0.5@target.period=3",
+    ]
+
+
+# ---- environments, seeds, runs ----
+
+
+def test_runs_are_ordered_by_environment_row_and_seed():
+    runs = study(envs=["Acrobot-v1", "CartPole-v1"], seeds=[5, 3]).runs()
+    assert [(run.env_id, run.label, run.seed) for run in runs] == [
+        (env_id, label, seed)
+        for env_id in ("Acrobot-v1", "CartPole-v1")
+        for label in ("dqn", "no-target")
+        for seed in (5, 3)
+    ]
+
+
+def test_a_number_of_seeds_means_from_zero_on():
+    assert study(seeds=3).seeds == (0, 1, 2)
+
+
+def test_settings_are_defaults_under_settings_under_the_sweep_with_overrides_on_top():
+    resolved = study(
+        envs=["CartPole-v1", "Acrobot-v1"],
+        settings={"gamma": 0.9, "total_timesteps": 100},
+        sweep={"learning_rate": [0.5]},
+        env={"Acrobot-v1": {"settings": {"gamma": 0.7}}},
+    )
+    cartpole, acrobot = (
+        next(run for run in resolved.runs() if run.env_id == env_id) for env_id in resolved_ids(resolved)
+    )
+    assert cartpole.config["settings"]["gamma"] == 0.9
+    assert acrobot.config["settings"]["gamma"] == 0.7
+    assert acrobot.config["settings"]["learning_rate"] == 0.5
+    assert acrobot.config["settings"]["batch_size"] == 64
+
+
+def resolved_ids(resolved):
+    return [environment.env_id for environment in resolved.environments]
+
+
+def test_the_configuration_holds_what_decides_a_run_and_its_digest_is_the_key():
+    run = study(entropy=7).runs()[1]
+    assert set(run.config) == {
+        "env_id",
+        "env_args",
+        "slots",
+        "settings",
+        "seed",
+        "entropy",
+        "algorithm_version",
+        "engine",
+        "record",
+    }
+    assert (run.config["seed"], run.config["entropy"], run.config["engine"]) == (
+        1,
+        7,
+        engines.available()[0],
+    )
+    assert run.key == store.key_of(json.loads(json.dumps(run.config)))
+    assert run.path == store.run_path("CartPole-v1", "dqn", 1, run.key)
+
+
+def test_by_default_a_run_is_probed_every_thousand_steps_and_evaluated_fifty_times():
+    run = study(settings={"total_timesteps": 30_000}).runs()[0]
+    assert run.config["record"] == {"probe_every": 1000, "eval_every": 600, "eval_episodes": 5}
+
+
+def test_what_a_run_records_besides_series_is_not_part_of_its_key():
+    plain, more = study(), study(record={"weights": True, "checkpoint_minutes": 3})
+    assert [run.key for run in plain.runs()] == [run.key for run in more.runs()]
+
+
+def test_evaluations_that_are_off_have_no_episodes():
+    run = study(record={"eval_every": 0, "probe_every": 0, "eval_episodes": 9}).runs()[0]
+    assert run.config["record"] == {"probe_every": 0, "eval_every": 0, "eval_episodes": 0}
+
+
+def test_every_run_of_a_study_has_a_key_of_its_own():
+    runs = study(variants="all", seeds=4, sweep={"gamma": [0.9, 0.99]}).runs()
+    assert len({run.key for run in runs}) == len(runs)
+
+
+def test_thresholds_come_from_the_file_else_from_gymnasium():
+    resolved = study(
+        envs=["CartPole-v1", "Acrobot-v1", "MountainCar-v0"], env={"Acrobot-v1": {"reward_threshold": -80}}
+    )
+    assert [environment.reward_threshold for environment in resolved.environments] == [475.0, -80.0, -110.0]
+
+
+def test_an_environment_of_an_allowed_module_is_imported_only_when_it_is_made(tmp_path, monkeypatch):
+    (tmp_path / "some_arms.py").write_text(
+        "import gymnasium\n"
+        "gymnasium.register('Arm-v0', 'gymnasium.envs.classic_control:CartPoleEnv', reward_threshold=12.5)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    resolved = study(envs=["some_arms:Arm-v0"], allow_modules=["some_arms"])
+    assert resolved.environments[0].reward_threshold is None
+    assert load.check_environments(resolved).environments[0].reward_threshold == 12.5
+
+
+def test_a_budget_below_learning_starts_is_legal_and_noted():
+    assert any("no update" in note for note in study(settings={"total_timesteps": 10}).notes)
+
+
+# ---- other seeds, other steps, a stored engine ----
+
+
+def test_other_seeds_change_nothing_but_the_seeds():
+    before = study(seeds=[9, 8])
+    after = load.with_seeds(before, 3)
+    assert after.seeds == (0, 1, 2)
+    assert after.rows == before.rows
+
+
+def test_other_steps_reach_every_environment_overrides_included():
+    before = study(
+        envs=["CartPole-v1", "Acrobot-v1"],
+        env={"Acrobot-v1": {"settings": {"total_timesteps": 5, "gamma": 0.5}}},
+    )
+    after = load.with_steps(before, 123)
+    assert {run.config["settings"]["total_timesteps"] for run in after.runs()} == {123}
+    assert {run.config["settings"]["gamma"] for run in after.runs()} == {0.99, 0.5}
+    assert after.settings.total_timesteps == 123
+
+
+def test_other_steps_are_refused_where_the_study_sweeps_them():
+    with pytest.raises(BadInput, match="sweeps the steps"):
+        load.with_steps(study(sweep={"total_timesteps": [10, 20]}), 5)
+
+
+def test_a_stored_engine_is_kept_and_one_this_version_lacks_is_refused():
+    resolved = study()
+    assert load.with_engine(resolved, "reference").engine == "reference"
+    assert load.with_engine(resolved, None) == resolved
+    with pytest.raises(BadInput, match="cuda"):
+        load.with_engine(resolved, "cuda")
+
+
+# ---- choosing runs ----
+
+
+def test_runs_are_chosen_by_row_variant_alias_and_environment():
+    resolved = study(
+        envs=["CartPole-v1", "Acrobot-v1"],
+        seeds=1,
+        factors={"target": ["none", "hard"], "bootstrap": ["max", "double"]},
+        variants=["per"],
+        sweep={"gamma": [0.9, 0.5]},
+    )
+
+    def chosen(**choice):
+        return [run.label for run in resolved.select(**choice)]
+
+    assert len(chosen()) == 16
+    assert chosen(envs=["Acrobot-v1"], variants=["per"]) == ["per@gamma=0.9", "per@gamma=0.5"]
+    assert chosen(envs=["Acrobot-v1"], variants=["per@gamma=0.5"]) == ["per@gamma=0.5"]
+    alias = "uniform+none+double+linear@gamma=0.5"
+    assert alias in resolved.selectable()
+    assert chosen(envs=["Acrobot-v1"], variants=[alias]) == ["uniform+none+max+linear@gamma=0.5"]
+
+
+# ---- study.json ----
+
+
+def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
+    resolved = study(
+        env={
+            "CartPole-v1": {
+                "value_bounds": [1, 100],
+                "settings": {"hidden": [8]},
+                "args": {"sutton_barto_reward": True},
+            }
+        },
+        sweep={"target.period": [5, 10]},
+    )
+    stored = resolved.plain({"CartPole-v1": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0}})
+    assert json.loads(json.dumps(stored, allow_nan=False)) == stored
+    assert stored["environments"] == [
+        {
+            "env_id": "CartPole-v1",
+            "args": {"sutton_barto_reward": True},
+            "settings": {"hidden": [8]},
+            "reward_threshold": 475.0,
+            "value_bounds": [1.0, 100.0],
+            "random_policy": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0},
+        }
+    ]
+    assert stored["rows"][0]["swept"] == {"target.period": 5}
+    assert stored["rows"][0]["slots"]["target"] == {"kind": "hard", "period": 5}
+    assert [run["path"] for run in stored["runs"]] == [run.path for run in resolved.runs()]
+    assert stored["schema_version"] == store.STUDY_VERSION
+
+
+def test_reading_a_document_changes_nothing_in_it():
+    good = document(sweep={"hidden": [[8], [8, 8]]}, env={"CartPole-v1": {"args": {"a": [1]}}})
+    before = json.dumps(good)
+    load.with_steps(load.from_document(good), 5)
+    assert json.dumps(good) == before

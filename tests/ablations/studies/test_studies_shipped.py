@@ -1,0 +1,115 @@
+"""The studies that ship: each loads, each asks a question, each holds what issue and lessons ask of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablations.dqn.target import Hard, Soft
+from ablations.dqn.variants import NAMED, changed_slots, plain
+from ablations.studies import catalog, load
+
+COMBINATIONS = {"naive", "combined"}
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_a_shipped_study_loads_by_its_name_and_its_environments_can_be_trained_on(name):
+    study = load.check_environments(load.load(name))
+    assert study.name == name
+    assert study.question.endswith(("?", ")"))
+    assert any(row.variant == study.baseline for row in study.rows)
+    assert all(environment.value_bounds for environment in study.environments)
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_rows_and_runs_of_a_shipped_study_are_unique(name):
+    study = load.load(name)
+    assert len({row.label for row in study.rows}) == len(study.rows)
+    assert len({(row.slots, row.settings) for row in study.rows}) == len(study.rows)
+    runs = study.runs()
+    assert len({run.key for run in runs}) == len({run.path for run in runs}) == len(runs)
+
+
+def test_the_default_study_comes_first():
+    assert catalog.names()[0] == "core"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if name not in COMBINATIONS and name != "dqn"])
+def test_a_named_ablation_differs_from_dqn_in_exactly_one_slot(name):
+    assert len(changed_slots(NAMED[name].variant)) == 1
+
+
+@pytest.mark.parametrize("name", sorted(COMBINATIONS))
+def test_a_combination_differs_from_dqn_in_several_slots(name):
+    assert len(changed_slots(NAMED[name].variant)) > 1
+
+
+@pytest.mark.parametrize("name", ["core", "smoke", "classic", "learning-rate"])
+def test_studies_of_all_variants_grow_with_the_registry(name):
+    assert {row.variant for row in load.load(name).rows} == set(NAMED)
+
+
+def test_core_is_ten_seeds_of_default_settings_on_cartpole():
+    study = load.load("core")
+    assert study.seeds == tuple(range(10))
+    assert study.settings == type(study.settings)()
+    assert [environment.env_id for environment in study.environments] == ["CartPole-v1"]
+
+
+def test_smoke_is_two_seeds_and_a_few_thousand_steps_that_do_train():
+    study = load.load("smoke")
+    assert len(study.seeds) == 2
+    assert study.settings.learning_starts < study.settings.total_timesteps <= 5_000
+
+
+def test_classic_gives_each_environment_a_budget_of_its_own():
+    study = load.load("classic")
+    budgets = {run.env_id: run.config["settings"]["total_timesteps"] for run in study.runs()}
+    assert set(budgets) == {"CartPole-v1", "Acrobot-v1", "MountainCar-v0"}
+    assert len(set(budgets.values())) == 3
+
+
+def test_per_is_swept_over_a_quarter_of_the_rate_and_three_alphas():
+    rows = load.load("per").rows
+    rates = {row.settings.learning_rate for row in rows}
+    assert min(rates) == max(rates) / 4
+    assert len({plain(row.slots)["replay"]["alpha"] for row in rows if row.variant == "per"}) == 3
+
+
+def test_the_reference_has_at_most_fifty_runs():
+    assert len(load.load("reference").runs()) <= 50
+
+
+def test_soft_targets_of_the_target_study_have_the_lag_of_its_hard_ones():
+    targets = {row.slots.target for row in load.load("target-period").rows}
+    periods = sorted(target.period for target in targets if isinstance(target, Hard))
+    taus = sorted((target.tau for target in targets if isinstance(target, Soft)), reverse=True)
+    assert periods == [1, 10, 50, 200]
+    assert taus == pytest.approx([2 / (period + 1) for period in periods[1:]], rel=1e-3)
+
+
+def test_buffer_by_target_is_the_lessons_nine_curves():
+    rows = load.load("buffer-by-target").rows
+    assert {(row.settings.buffer_size, plain(row.slots)["target"]["period"]) for row in rows} == {
+        (size, period) for size in (1000, 5000, 10000) for period in (10, 50, 200)
+    }
+
+
+def test_width_depth_has_the_lessons_networks():
+    assert [row.settings.hidden for row in load.load("width-depth").rows] == [
+        (8,),
+        (128,),
+        (64, 64),
+        (64,) * 5,
+    ]
+
+
+def test_as_taught_cuts_at_time_limits_and_decays_epsilon_per_update():
+    settings = load.load("as-taught").settings
+    assert not settings.bootstrap_truncated
+    assert (settings.epsilon_schedule, settings.epsilon_decay, settings.end_e) == ("exponential", 0.995, 0.01)
+
+
+def test_the_factorial_has_thirty_distinct_cells_six_aliases_and_a_line_outside():
+    study = load.load("factorial")
+    assert (len(study.rows), len(study.aliases)) == (31, 6)
+    assert study.baseline == "uniform+hard+max+linear"

@@ -1,0 +1,153 @@
+"""Sentences made of numbers: worked by hand for each kind of verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.findings.against_baseline import Compared
+from analysis.findings.factorial_effects import Sized
+from analysis.metrics import METRICS
+from analysis.report.sentences import answers, effect_sentences, sentence, summary
+from analysis.statistics.factorial import Effect
+from analysis.statistics.intervals import NOTHING, Interval
+from analysis.statistics.paired import Comparison
+from analysis.statistics.power import Seeds
+
+NAMES = {"double": "Double", "dqn": "DQN"}
+
+
+def compared(metric: str = "final_return", n: int = 10, ends: Interval = NOTHING, **others) -> Compared:
+    one = Compared(
+        env_id="CartPole-v1",
+        metric=METRICS[metric],
+        label="double",
+        against="dqn",
+        means=(0.0, 0.0),
+        comparison=Comparison(n, ends, 0.01, "sign-flip, exact", 1.0, 0.5),
+        p_holm=0.0123,
+        family=1,
+        scale=455.0,
+        verdict="undecided",
+        seeds=None,
+        failed=0,
+        at_worst=np.nan,
+        at_best=np.nan,
+    )
+    return replace(one, **others)
+
+
+def test_a_lower_value_is_told_with_its_sign_turned_and_its_interval_the_right_way_round():
+    one = compared("overestimation", ends=Interval(-12.34, -20.0, -10.1), verdict="differs")
+    assert sentence(one, NAMES) == (
+        "Double lowers overestimation by 12.3 [10.1, 20.0] (value) against DQN, n = 10, Holm p = 0.012."
+    )
+
+
+def test_a_higher_value_says_whether_that_is_better():
+    one = compared(ends=Interval(50.0, 20.0, 80.0), verdict="differs")
+    assert sentence(one, NAMES) == (
+        "Double raises final return by 50.0 [20.0, 80.0] (return per episode) against DQN, n = 10, "
+        "Holm p = 0.012: better."
+    )
+    worse = compared("running_variance", ends=Interval(50.0, 20.0, 80.0), verdict="differs")
+    assert sentence(worse, NAMES).endswith(": worse.")
+
+
+def test_what_is_undecided_says_how_many_seeds_would_be_needed():
+    one = compared(ends=Interval(13.4, -5.0, 31.9), seeds=Seeds(24, 9, None))
+    assert sentence(one, NAMES) == (
+        "Double against DQN: final return is undecided at n = 10 (+13.4 [-5.00, 31.9], return per episode); "
+        "about 24 seeds (9 to more than 100 over the interval) would be needed if the true difference equals the "
+        "observed one."
+    )
+
+
+def test_more_seeds_than_any_table_holds_and_differences_that_do_not_vary():
+    many = compared(ends=Interval(1.5, -5.0, 8.0), seeds=Seeds(None, None, None))
+    assert "; more than 100 seeds would be needed if" in sentence(many, NAMES)
+    even = compared("loss", ends=Interval(0.0, 0.0, 0.0), seeds=None)
+    assert sentence(even, NAMES).endswith("is undecided at n = 10 (0.0 [0.0, 0.0], loss).")
+
+
+def test_no_effect_larger_than_five_per_cent_says_what_five_per_cent_is():
+    one = compared(ends=Interval(-1.5, -6.0, 3.0), verdict="no effect larger than 5 %")
+    assert sentence(one, NAMES) == (
+        "Double has no effect larger than 5 % on final return against DQN (-1.50 [-6.00, 3.00], "
+        "return per episode, 5 % is 22.8), n = 10."
+    )
+
+
+def test_one_seed_decides_nothing():
+    one = compared(n=1, ends=Interval(13.4, np.nan, np.nan))
+    assert sentence(one, NAMES) == (
+        "Double against DQN: one seed can't decide on final return (+13.4, return per episode, n = 1)."
+    )
+
+
+def test_what_is_missing_is_said_to_be_missing():
+    assert sentence(compared(n=0), NAMES) == "Double against DQN: no final return to compare."
+    assert answers([compared(n=0)], NAMES) == []
+    assert answers([], NAMES) == []
+
+
+def test_without_common_seeds_the_sentence_says_so():
+    one = compared(n=0, ends=Interval(50.0, 20.0, 80.0), verdict="differs")
+    assert "n = 0 common seeds" in sentence(one, NAMES)
+
+
+def test_failed_runs_are_shown_at_worst_and_at_best():
+    one = compared(ends=Interval(50.0, 20.0, 80.0), verdict="differs", failed=2, at_worst=-30.0, at_best=90.0)
+    assert sentence(one, NAMES).endswith(
+        "better. With the 2 failed runs of either side at the worst or the best of any run, the difference lies "
+        "between -30.0 and 90.0."
+    )
+
+
+def test_a_row_without_a_name_keeps_its_label():
+    assert sentence(compared(n=0), {}).startswith("double against dqn")
+
+
+def test_what_differs_comes_first_and_is_counted():
+    ends = Interval(50.0, 20.0, 80.0)
+    found = [compared(ends=ends), compared(ends=ends, verdict="differs"), compared("auc", ends=ends)]
+    first, second = answers(found, NAMES)
+    assert first.title == "Final return (return per episode; bigger is better)"
+    assert first.summary == "1 of 2 rows differs from the baseline; 1 undecided."
+    assert ["raises" in text for text in first.sentences] == [True]
+    assert ["undecided" in text for text in first.undecided] == [True]
+    assert second.summary == "the row does not differ from the baseline; 1 undecided."
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [
+        (["differs"], "the row differs from the baseline."),
+        (["differs", "differs"], "2 of 2 rows differ from the baseline."),
+        (
+            ["undecided", "no effect larger than 5 %"],
+            "none of 2 rows differ from the baseline; 1 without an effect larger than 5 %; 1 undecided.",
+        ),
+    ],
+)
+def test_a_summary_counts_the_verdicts(verdicts: list[str], text: str):
+    assert summary([compared(verdict=verdict) for verdict in verdicts]) == text
+
+
+def test_a_main_effect_says_what_replaces_what_and_whether_its_sign_is_known():
+    effect = Effect("main", "target: hard - none", "", {}, 6)
+    known = Sized(
+        "CartPole-v1", "", "final_return", effect, 10, Interval(40.0, 10.0, 70.0), 0.002, 0.016, 8, "differs"
+    )
+    (text,) = effect_sentences([known])
+    assert text == (
+        "target, hard instead of none: raises final return by 40.0 [10.0, 70.0] (return per episode, mean over "
+        "6 pairs of cells, n = 10, CartPole-v1, Holm p = 0.016)."
+    )
+    (text,) = effect_sentences([replace(known, number=Interval(40.0, -10.0, 90.0), verdict="undecided")])
+    assert "the effect on final return is undecided (+40.0 [-10.0, 90.0]; return per episode" in text
+    small = replace(known, number=Interval(4.0, -1.0, 9.0), verdict="no effect larger than 5 %")
+    assert "no effect larger than 5 % on final return (+4.00 [-1.00, 9.00]" in effect_sentences([small])[0]
+    assert effect_sentences([replace(known, number=NOTHING)]) == []
