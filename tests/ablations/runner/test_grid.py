@@ -265,7 +265,8 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
             from tests.ablations.runner.test_grid import Notes
             print("started", flush=True)
             study = load.from_document({values!r})
-            grid.run(study, Path({str(tmp_path / "small")!r}), executor_config=ExecutorConfig(2), chosen=study.runs(), progress=Notes())
+            small, two = Path({str(tmp_path / "small")!r}), ExecutorConfig(2)
+            grid.run(study, small, executor_config=two, chosen=study.runs(), progress=Notes())
             """
         )
     )
