@@ -1,6 +1,7 @@
 """The bootstrap slot: the target y of a batch. ``discount`` is gamma * (1 - terminated), so time limits need no case.
 
-``q`` and ``q_minus`` map states (L, B, D) to values (L, B, A); the kernel calls these under no_grad.
+``(batch, q, q_target) -> y`` (L, B), in units of discounted return. ``q`` and ``q_target`` map states (L, B, D) to
+values (L, B, A); the kernel calls these under no_grad.
 Who selects the next action and who evaluates it (van Hasselt et al. 2018 completes the 2 x 2):
 
 ================  =========  ===========
@@ -15,26 +16,15 @@ max, no target    Q          Q
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
+
+from ablations.dqn.facts import Facts
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.dqn.replay.ring import Batch
-
-    Values = Callable[[Tensor], Tensor]
-
-
-class Bootstrap(Protocol):
-    """What the kernel asks of a bootstrap piece."""
-
-    kind: ClassVar[str]
-
-    def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
-        """y of shape (L, B), in units of discounted return."""
-        ...
+    from ablations.dqn.types import Batch, Values
 
 
 @dataclass(frozen=True)
@@ -46,6 +36,9 @@ class Max:
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * q_target(batch.next_obs).amax(-1)
 
+    def facts(self) -> Facts:
+        return Facts(off=True, only_chooses=True, selects="target", evaluates="target")
+
 
 @dataclass(frozen=True)
 class Double:
@@ -56,6 +49,9 @@ class Double:
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * _select_and_evaluate(batch.next_obs, q, q_target)
 
+    def facts(self) -> Facts:
+        return Facts(order=1, only_chooses=True, selects="online", evaluates="target", dash="solid")
+
 
 @dataclass(frozen=True)
 class InverseDouble:
@@ -65,6 +61,11 @@ class InverseDouble:
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * _select_and_evaluate(batch.next_obs, q_target, q)
+
+    def facts(self) -> Facts:
+        return Facts(
+            order=2, only_chooses=True, selects="target", evaluates="online", shade=-0.15, dash="dashed"
+        )
 
 
 def _select_and_evaluate(states: Tensor, select: Values, evaluate: Values) -> Tensor:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
+from ablations.dqn import ops
+from ablations.dqn.facts import Facts
 from ablations.dqn.layers import Dense, Layer, affine
 from ablations.rng.streams import Role
 
@@ -21,25 +23,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Head(Protocol):
-    """What the network asks of a head piece."""
-
-    kind: ClassVar[str]
-
-    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
-        """The dense layers, in the order in which their weights are drawn."""
-        ...
-
-    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
-        """Features (L, B, F) -> action values (L, B, A)."""
-        ...
-
-
 @dataclass(frozen=True)
 class Linear:
     """Q(s, .) = h W + b."""
 
     kind: ClassVar[str] = "linear"
+    op: ClassVar[ops.Head] = ops.Head.LINEAR
 
     def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
         return (Dense("advantage", features, actions, Role.HEAD),)
@@ -47,18 +36,25 @@ class Linear:
     def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
         return affine(layers["advantage"], h)
 
+    def facts(self) -> Facts:
+        return Facts(off=True)
+
 
 @dataclass(frozen=True)
 class BiasFree:
     """Q(s, .) = h W. With no hidden layer and one-hot observations W is a table: Q(s, a) = W[s, a]."""
 
     kind: ClassVar[str] = "bias-free"
+    op: ClassVar[ops.Head] = ops.Head.LINEAR
 
     def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
         return (Dense("advantage", features, actions, Role.HEAD, bias=False),)
 
     def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
         return affine(layers["advantage"], h)
+
+    def facts(self) -> Facts:
+        return Facts(order=1, dash="long")
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,7 @@ class Dueling:
 
     hidden: tuple[Annotated[int, Ge(1)], ...] = ()
     kind: ClassVar[str] = "dueling"
+    op: ClassVar[ops.Head] = ops.Head.DUELING
 
     def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
         widths = (features, *self.hidden)
@@ -86,6 +83,9 @@ class Dueling:
         advantage = self._stream("advantage", layers, h)  # (L, B, A)
         value = self._stream("value", layers, h)  # (L, B, 1)
         return value + advantage - advantage.mean(-1, keepdim=True)
+
+    def facts(self) -> Facts:
+        return Facts(order=2, shade=0.3, dash="dashed") if self.hidden else Facts(order=2, dash="solid")
 
     def _stream(self, name: str, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
         for i in range(len(self.hidden)):

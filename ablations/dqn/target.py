@@ -1,29 +1,21 @@
 """The target slot: how the bootstrap's parameters theta- follow the online parameters theta.
 
-``follow(minus, online, update)`` is called after each gradient update with the number of finished updates
-(1 after the first) and returns the new theta-; both arguments are (L, P) buffers and theta- starts equal to theta.
-Hence Hard(1) = NoTarget = Soft(1) exactly.
+``follow(target_params, online_params, update)`` is called after each gradient update with the number of finished ones
+(1 after the first) and returns the new theta-: ``target_params`` written in place, or ``online_params`` itself. Both are
+(L, P) buffers and theta- starts equal to theta. Hence Hard(1) = NoTarget = Soft(1) exactly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
+from ablations.dqn.facts import Facts
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-class Target(Protocol):
-    """What the kernel asks of a target piece."""
-
-    kind: ClassVar[str]
-
-    def follow(self, target_params: Tensor, online: Tensor, update: int) -> Tensor:
-        """theta- after this update; it may be ``minus`` written in place or ``online`` itself."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -32,8 +24,11 @@ class NoTarget:
 
     kind: ClassVar[str] = "none"
 
-    def follow(self, target_params: Tensor, online: Tensor, update: int) -> Tensor:
-        return online
+    def follow(self, target_params: Tensor, online_params: Tensor, update: int) -> Tensor:
+        return online_params
+
+    def facts(self) -> Facts:
+        return Facts(off=True, makes_irrelevant=("bootstrap",), lag=0.0, shade=0.15, dash="solid")
 
 
 @dataclass(frozen=True)
@@ -43,10 +38,16 @@ class Hard:
     period: Annotated[int, Ge(1)] = 100
     kind: ClassVar[str] = "hard"
 
-    def follow(self, target_params: Tensor, online: Tensor, update: int) -> Tensor:
+    def follow(self, target_params: Tensor, online_params: Tensor, update: int) -> Tensor:
         if update % self.period == 0:
-            target_params.copy_(online)
+            target_params.copy_(online_params)
         return target_params
+
+    def facts(self) -> Facts:
+        """A copy every C updates is on average (C - 1) / 2 updates old."""
+        if self.period == 1:
+            return Facts(order=1, equals=NoTarget(), lag=0.0)
+        return Facts(order=1, lag=(self.period - 1) / 2, moves="copies")
 
 
 @dataclass(frozen=True)
@@ -59,5 +60,11 @@ class Soft:
     tau: Annotated[float, Gt(0), Le(1)] = 0.005
     kind: ClassVar[str] = "soft"
 
-    def follow(self, target_params: Tensor, online: Tensor, update: int) -> Tensor:
-        return target_params.lerp_(online, self.tau)
+    def follow(self, target_params: Tensor, online_params: Tensor, update: int) -> Tensor:
+        return target_params.lerp_(online_params, self.tau)
+
+    def facts(self) -> Facts:
+        """A blend is on average 1 / tau - 1 updates old."""
+        if self.tau == 1:
+            return Facts(order=2, equals=NoTarget(), lag=0.0, hue=1)
+        return Facts(order=2, lag=1 / self.tau - 1, moves="blends", hue=1)

@@ -1,4 +1,4 @@
-"""A variant is a value: one piece for each of the four slots. This file is the registry; it imports no torch.
+"""A variant is a value: one piece for each slot. This file is the registry; it imports no torch.
 
 To add a trick, write its piece (a frozen dataclass in the slot's file) and add one line to ``NAMED``: it then appears
 in the studies that run all variants, in figures and tables, and in the law tests.
@@ -6,102 +6,199 @@ in the studies that run all variants, in figures and tables, and in the law test
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.dqn.head import BiasFree, Dueling, Head, Linear
-from ablations.dqn.replay import Replay
+from ablations.dqn.bootstrap import Double, InverseDouble, Max
+from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.head import BiasFree, Dueling, Linear
+from ablations.dqn.loss import Huber, Squared
+from ablations.dqn.maintenance import NoMaintenance
+from ablations.dqn.optimizer import SGD, Adam, RMSprop
 from ablations.dqn.replay.consecutive import Consecutive
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.replay.uniform import Uniform
-from ablations.dqn.target import Hard, NoTarget, Soft, Target
+from ablations.dqn.returns import OneStep
+from ablations.dqn.target import Hard, NoTarget, Soft
+from ablations.dqn.trunk import Mlp
 
-SLOTS = ("replay", "target", "bootstrap", "head")
+if TYPE_CHECKING:
+    from ablations.dqn.settings import Settings
+
+Piece = Any
+"""A frozen dataclass with class variable ``kind``, numbers as fields with defaults, ``facts()`` and its slot's functions."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A piece for every slot. The defaults are the baseline."""
+    """A piece for every slot; the fields are the one list of slots. The defaults are the neutral pieces: the baseline."""
 
-    replay: Replay = Uniform()
-    target: Target = Hard()
-    bootstrap: Bootstrap = Max()
-    head: Head = Linear()
+    trunk: Piece = Mlp()
+    head: Piece = Linear()
+    exploration: Piece = EpsilonGreedy()
+    replay: Piece = Uniform()
+    returns: Piece = OneStep()
+    target: Piece = Hard()
+    bootstrap: Piece = Max()
+    loss: Piece = Squared()
+    optimizer: Piece = Adam()
+    maintenance: Piece = NoMaintenance()
 
-
-class Named(NamedTuple):
-    """A variant of the registry and what people call it."""
-
-    variant: Variant
-    title: str
+    def __iter__(self) -> Iterator[tuple[str, Piece]]:
+        """(slot, piece), in order."""
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
 
 
 DQN = Variant()
+SLOTS = tuple(slot for slot, _ in DQN)
+
+Change = Piece | Mapping[str, Any]
+"""What is put into a slot: a piece, or numbers to change of the piece that stands there."""
+
+
+class Named(NamedTuple):
+    """What a variant changes of the pieces that it is put on, and what people call it."""
+
+    changes: Mapping[str, Change]
+    title: str
+
+    @property
+    def variant(self) -> Variant:
+        """The variant on neutral pieces."""
+        return changed(DQN, self.changes)
+
 
 NAMED: dict[str, Named] = {
-    "dqn": Named(DQN, "DQN"),
+    "dqn": Named({}, "DQN"),
     # each replaces exactly one slot of the baseline
-    "no-replay": Named(replace(DQN, replay=Latest()), "No replay"),
-    "consecutive": Named(replace(DQN, replay=Consecutive()), "Consecutive batch"),
-    "no-target": Named(replace(DQN, target=NoTarget()), "No target network"),
-    "soft-target": Named(replace(DQN, target=Soft()), "Soft target"),
-    "double": Named(replace(DQN, bootstrap=Double()), "Double"),
-    "inverse-double": Named(replace(DQN, bootstrap=InverseDouble()), "Inverse double"),
-    "dueling": Named(replace(DQN, head=Dueling()), "Dueling"),
-    "dueling-deep": Named(replace(DQN, head=Dueling(hidden=(64,))), "Dueling, deep streams"),
-    "per": Named(replace(DQN, replay=Prioritized()), "Prioritised replay"),
-    "per-flat": Named(replace(DQN, replay=Prioritized(alpha=0.0)), "Prioritised, alpha 0"),
+    "no-replay": Named({"replay": Latest()}, "No replay"),
+    "consecutive": Named({"replay": Consecutive()}, "Consecutive batch"),
+    "no-target": Named({"target": NoTarget()}, "No target network"),
+    "soft-target": Named({"target": Soft()}, "Soft target"),
+    "double": Named({"bootstrap": Double()}, "Double"),
+    "inverse-double": Named({"bootstrap": InverseDouble()}, "Inverse double"),
+    "dueling": Named({"head": Dueling()}, "Dueling"),
+    "dueling-deep": Named({"head": Dueling(hidden=(64,))}, "Dueling, deep streams"),
+    "per": Named({"replay": Prioritized()}, "Prioritised replay"),
+    "per-flat": Named({"replay": Prioritized(alpha=0.0)}, "Prioritised, alpha 0"),
     # combinations
-    "naive": Named(replace(DQN, replay=Latest(), target=NoTarget()), "Naive (no replay, no target)"),
-    "combined": Named(Variant(Prioritized(), Hard(), Double(), Dueling()), "Double + Dueling + PER"),
+    "naive": Named({"replay": Latest(), "target": NoTarget()}, "Naive (no replay, no target)"),
+    "combined": Named(
+        {"head": Dueling(), "replay": Prioritized(), "bootstrap": Double()}, "Double + Dueling + PER"
+    ),
 }
 
-UNNAMED: dict[str, tuple[type, ...]] = {"head": (BiasFree,)}
+UNNAMED: dict[str, tuple[type, ...]] = {
+    "head": (BiasFree,),
+    "loss": (Huber,),
+    "optimizer": (RMSprop, SGD),
+}
 """Pieces by slot that no named variant uses, but a study may."""
 
 
 def _known(slot: str) -> dict[str, type]:
-    named = [type(getattr(named.variant, slot)) for named in NAMED.values()]
-    return {piece.kind: piece for piece in (*named, *UNNAMED.get(slot, ()))}  # type: ignore[attr-defined]
+    named = [named.changes[slot] for named in NAMED.values() if slot in named.changes]
+    pieces = [getattr(DQN, slot), *(change for change in named if not isinstance(change, Mapping))]
+    return {piece.kind: piece for piece in (*map(type, pieces), *UNNAMED.get(slot, ()))}
 
 
 PIECES: dict[str, dict[str, type]] = {slot: _known(slot) for slot in SLOTS}
 """Every piece by slot and kind: a piece is known as soon as a named variant uses it, or ``UNNAMED`` lists it."""
 
 
-def plain(variant: Variant) -> dict[str, dict[str, Any]]:
-    """The variant as JSON: {slot: {"kind": ..., number: ...}}."""
-    return {slot: {"kind": piece.kind, **_plain_numbers(piece)} for slot, piece in pieces(variant).items()}
+def changed(variant: Variant, changes: Mapping[str, Change]) -> Variant:
+    """The variant with these pieces, or these numbers of its own pieces, in place."""
+    return replace(
+        variant,
+        **{
+            slot: replace(getattr(variant, slot), **change) if isinstance(change, Mapping) else change
+            for slot, change in changes.items()
+        },
+    )
 
 
-def from_plain(slots: dict[str, dict[str, Any]]) -> Variant:
-    """The inverse of ``plain``, for data that has been validated before."""
-    return Variant(**{slot: _piece(slot, numbers) for slot, numbers in slots.items()})
-
-
-def pieces(variant: Variant) -> dict[str, Any]:
-    """{slot: piece}, in the order of ``SLOTS``."""
-    return {slot: getattr(variant, slot) for slot in SLOTS}
-
-
-def changed_slots(variant: Variant, base: Variant = DQN) -> tuple[str, ...]:
+def differing_slots(variant: Variant, base: Variant = DQN) -> tuple[str, ...]:
     """The slots in which two variants differ."""
-    return tuple(slot for slot in SLOTS if getattr(variant, slot) != getattr(base, slot))
+    return tuple(slot for slot, piece in variant if piece != getattr(base, slot))
 
 
-def behavior(variant: Variant) -> Variant:
-    """The variant that trains alike: a target that is always theta makes every bootstrap the same."""
-    if isinstance(variant.target, NoTarget) or variant.target in (Hard(1), Soft(1.0)):
-        return replace(variant, target=NoTarget(), bootstrap=Max())
-    return variant
+def acting(variant: Variant) -> Variant:
+    """The variant as it trains: pieces that equal another one are it, and pieces that do not matter are neutral."""
+    variant = replace(variant, **{slot: piece.facts().equals or piece for slot, piece in variant})
+    idle = {slot for _, piece in variant for slot in piece.facts().makes_irrelevant}
+    return replace(
+        variant,
+        **{slot: getattr(DQN, slot) for slot in idle if getattr(variant, slot).facts().only_chooses},
+    )
 
 
-def _plain_numbers(piece: Any) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(piece).items()}
+def objections(variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
+    """(the number or setting to mend, sentence) for what pieces have against each other, or against the settings."""
+    for slot, piece in variant:
+        for key, sentence in getattr(piece, "objections", lambda *_: ())(variant, settings):
+            yield key if hasattr(settings, key) else f"{slot}.{key}", sentence
 
 
-def _piece(slot: str, numbers: dict[str, Any]) -> Any:
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in numbers.items() if k != "kind"}
-    return PIECES[slot][numbers["kind"]](**values)
+def ignored_settings(variant: Variant) -> frozenset[str]:
+    """Settings that have no effect beside these pieces."""
+    return frozenset(name for _, piece in variant for name in piece.facts().ignores)
+
+
+# ---- as JSON --------------------------------------------------------------------------------------------------------
+
+
+def plain_piece(piece: Piece) -> dict[str, Any]:
+    """{"kind": ..., number: ...}, all numbers."""
+    return {
+        "kind": piece.kind,
+        **{field.name: plain_value(getattr(piece, field.name)) for field in fields(piece)},
+    }
+
+
+def plain(variant: Variant) -> dict[str, dict[str, Any]]:
+    """{slot: piece}, every slot with all its numbers."""
+    return {slot: plain_piece(piece) for slot, piece in variant}
+
+
+def plain_changes(variant: Variant) -> dict[str, dict[str, Any]]:
+    """What of ``plain`` a run's configuration states: no neutral piece, and no number that holds its default.
+
+    A slot, a piece or a number that is added later therefore changes no stored key.
+    """
+    return {
+        slot: {
+            "kind": piece.kind,
+            **{
+                field.name: plain_value(getattr(piece, field.name))
+                for field in fields(piece)
+                if getattr(piece, field.name) != field.default
+            },
+        }
+        for slot, piece in variant
+        if piece != getattr(DQN, slot)
+    }
+
+
+def from_plain(slots: Mapping[str, Mapping[str, Any]]) -> Variant:
+    """The variant of ``plain`` or ``plain_changes``, for data that has been validated before."""
+    return replace(DQN, **{slot: piece_from_plain(slot, piece) for slot, piece in slots.items()})
+
+
+def piece_from_plain(slot: str, piece: Mapping[str, Any]) -> Piece:
+    """The piece of ``plain_piece``."""
+    numbers = {k: tuple(v) if isinstance(v, list) else v for k, v in piece.items() if k != "kind"}
+    return PIECES[slot][piece["kind"]](**numbers)
+
+
+def described(slot: str, piece: Piece) -> dict[str, Any]:
+    """A piece with its facts, as study.json has it."""
+    facts = piece.facts()
+    equals = {} if facts.equals is None else {"equals": described(slot, facts.equals)}
+    return {**plain_piece(piece), "facts": {**facts.plain(), **equals}}
+
+
+def plain_value(value: Any) -> Any:
+    """A number as JSON has it."""
+    return [plain_value(each) for each in value] if isinstance(value, tuple) else value

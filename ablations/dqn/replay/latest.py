@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ablations.dqn.replay.ring import Batch, Ring, Space, Transition
+from ablations.dqn.facts import Facts
+from ablations.dqn.replay.ring import Ring
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.dqn.replay.ring import Number
+    from ablations.dqn.types import Number, Space, Transition
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,13 @@ class Latest:
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
-    def sample(self, memory: Ring, u: Tensor, progress: Number) -> Batch:
-        return memory.gather(u[:, :1].long())  # a draw in [0, 1) floors to slot 0, the only one
+    def sample(self, memory: Ring, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
+        return u[:, :1].long(), memory.ones  # a draw in [0, 1) floors to slot 0, the only one
 
-    def feedback(self, memory: Ring, batch: Batch, delta: Tensor) -> None:
+    def feedback(self, memory: Ring, index: Tensor, delta: Tensor) -> None:
         """Nothing to learn from errors."""
+
+    def facts(self) -> Facts:
+        return Facts(
+            off=True, samples=1, once=True, ignores=("buffer_size", "batch_size"), shade=0.3, dash="solid"
+        )

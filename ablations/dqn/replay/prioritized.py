@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from ablations.dqn.replay.ring import Batch, Ring, Space, Transition
+from ablations.dqn.facts import Facts
+from ablations.dqn.replay.ring import Ring
 from ablations.dqn.replay.sumtree import SumTree
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.dqn.replay.ring import Number
+    from ablations.dqn.types import Number, Space, Transition
     from ablations.state import State
 
 
@@ -66,7 +67,7 @@ class Prioritized:
         slot = memory.add(transition)
         memory.tree.set_slot(slot, memory.largest.squeeze(1) ** self.alpha)
 
-    def sample(self, memory: PrioritizedRing, u: Tensor, progress: Number) -> Batch:
+    def sample(self, memory: PrioritizedRing, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
         tree, size = memory.tree, memory.size
         share = (memory.strata + u) / u.shape[-1] if self.stratified else u
         mass = share * tree.total
@@ -74,9 +75,15 @@ class Prioritized:
         beta = self.beta_start + (self.beta_end - self.beta_start) * progress
         weight = (size * tree.values(index) / tree.total) ** -beta  # (L, B)
         weight = weight / weight.amax(-1, keepdim=True)
-        return memory.gather(index, weight.to(memory.rows.dtype))
+        return index, weight.to(memory.ones.dtype)
 
-    def feedback(self, memory: PrioritizedRing, batch: Batch, delta: Tensor) -> None:
+    def feedback(self, memory: PrioritizedRing, index: Tensor, delta: Tensor) -> None:
         priority = delta.abs().double() + self.eps  # (L, B)
-        memory.tree.set_many(batch.index, priority**self.alpha)
+        memory.tree.set_many(index, priority**self.alpha)
         memory.largest.copy_(memory.largest.maximum(priority.amax(-1, keepdim=True)))
+
+    def facts(self) -> Facts:
+        """With alpha 0 nothing is prioritized: a control."""
+        flat = self.alpha == 0
+        dash: Literal["dotted", "dashdot"] = "dotted" if flat else "dashdot"
+        return Facts(order=3, control=flat, shade=(self.alpha - 0.6) * 0.6, dash=dash)

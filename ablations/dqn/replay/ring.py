@@ -6,88 +6,49 @@ Actions are stored as floats: exact up to 2**24.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.engines import Family
+    from ablations.dqn.types import Count, Space, Transition
     from ablations.state import State
-
-    Count = int | Tensor
-    Number = float | Tensor
-    """A number of the host, or one on a device, where it can change without the host: a tensor without axes."""
 
 
 LINE = 16
 """A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
 
 
-class Space(NamedTuple):
-    """What a replay memory is to hold, and how to get storage for it."""
-
-    lanes: int
-    capacity: int  # settings.buffer_size
-    batch_size: int
-    features: int  # numbers in one observation: D
-    zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
-    family: Family  # moves rows, climbs trees
-
-
-class Transition(NamedTuple):
-    """One environment step of every lane; or several of each, then everything is (L, B, ...)."""
-
-    obs: Tensor  # (L, D)
-    action: Tensor  # (L,) int64
-    reward: Tensor  # (L,)
-    discount: Tensor  # (L,): gamma * (1 - terminated)
-    next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
-
-
-@dataclass(slots=True)
-class Batch:
-    """B transitions of every lane: the parts of a ``Transition``, what each counts, and where it lies."""
-
-    obs: Tensor  # (L, B, D)
-    action: Tensor  # (L, B) int64
-    reward: Tensor  # (L, B)
-    discount: Tensor  # (L, B)
-    next_obs: Tensor  # (L, B, D)
-    weight: Tensor  # (L, B): importance of each sample's loss
-    index: Tensor  # (L, B) int64: slots of the ring
-
-
 class Ring:
     """Storage that forgets the oldest transition first. Lanes move in step, so position and size are shared."""
 
     def __init__(self, space: Space, capacity: int, batch_size: int) -> None:
-        self.family = space.family
+        self.engine = space.engine
         self.features = space.features
         self.capacity = capacity
         width = -(-(2 * space.features + 3) // LINE) * LINE
-        self.rows = space.zeros((space.lanes, capacity, width))  # (L, N, W)
+        self._block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
-        self.position: Count = space.family.counter()  # the slot that is written next
-        self.size: Count = space.family.counter()
+        self.position: Count = space.engine.counter()  # the slot that is written next
+        self.size: Count = space.engine.counter()
 
     def add(self, transition: Transition) -> Count:
         """Write one row per lane; returns its slot."""
         slot = self.position + 0  # a copy: on a device the position moves in place
-        self.family.put(self.rows, slot, transition)
-        self.position, self.size = self.family.advance(self.position, self.size, self.capacity)
+        self.engine.put(self._block, slot, transition)
+        self.position, self.size = self.engine.advance(self.position, self.size, self.capacity)
         return slot
 
     def terminal_share(self) -> Tensor:
         """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
-        stored = self.rows[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
+        stored = self._block[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
         return (stored == 0).double().mean(-1)
 
     def state(self) -> State:
         """The rows that are filled, without their padding, and where the next one goes."""
         return {
-            "rows": self.rows[:, : int(self.size), : 2 * self.features + 3],
+            "rows": self._block[:, : int(self.size), : 2 * self.features + 3],
             "position": int(self.position),
             "size": int(self.size),
         }
@@ -96,11 +57,10 @@ class Ring:
         """Go on from where ``state`` was taken."""
         import torch
 
-        self.position = self.family.counter(state["position"])
-        self.size = self.family.counter(state["size"])
-        self.rows[:, : state["size"], : 2 * self.features + 3] = torch.from_numpy(state["rows"])
+        self.position = self.engine.counter(state["position"])
+        self.size = self.engine.counter(state["size"])
+        self._block[:, : state["size"], : 2 * self.features + 3] = torch.from_numpy(state["rows"])
 
-    def gather(self, index: Tensor, weight: Tensor | None = None) -> Batch:
-        """The rows at ``index`` (L, B) of each lane; every weight is 1 unless given."""
-        taken = self.family.take(self.rows, index, self.features)
-        return Batch(*taken, weight=self.ones if weight is None else weight, index=index)
+    def rows(self, index: Tensor) -> Transition:
+        """The transitions at ``index`` (L, B) of each lane: all that a piece sees of how they are kept."""
+        return self.engine.take(self._block, index, self.features)

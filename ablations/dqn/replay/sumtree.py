@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.dqn.replay.ring import Count, Space
+    from ablations.dqn.types import Count, Space
 
 
 class SumTree:
@@ -21,7 +21,7 @@ class SumTree:
         self.depth = max(1, (capacity - 1).bit_length())
         self.leaves = 1 << self.depth
         self.nodes = space.zeros((space.lanes, 2 * self.leaves), dtype=dtype)  # (L, 2 M)
-        self.family = space.family
+        self.engine = space.engine
 
     @property
     def total(self) -> Tensor:
@@ -30,18 +30,18 @@ class SumTree:
 
     def set_slot(self, slot: Count, value: Tensor) -> None:
         """Leaf ``slot`` of every lane becomes ``value`` (L,)."""
-        self.family.tree_put(self.nodes, slot, value)
+        self.engine.tree_put(self.nodes, slot, value)
 
     def set_many(self, index: Tensor, value: Tensor) -> None:
         """Leaves ``index`` (L, B) become ``value`` (L, B); of duplicates the last one counts."""
-        self.family.tree_set(self.nodes, index, value)
+        self.engine.tree_set(self.nodes, index, value)
 
     def find(self, mass: Tensor) -> Tensor:
         """The leaf under each point of the cumulated priorities: (L, B) in [0, total) -> (L, B) slots.
 
         From the root down: left while the mass is below the left child's sum, else right with that sum taken off.
         """
-        return self.family.tree_find(self.nodes, mass)
+        return self.engine.tree_find(self.nodes, mass)
 
     def values(self, index: Tensor) -> Tensor:
         """The leaves at ``index``: (L, B)."""

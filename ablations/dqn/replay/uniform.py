@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ablations.dqn.replay.ring import Batch, Ring, Space, Transition
+from ablations.dqn.facts import Facts
+from ablations.dqn.replay.ring import Ring
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ablations.dqn.replay.ring import Number
+    from ablations.dqn.types import Number, Space, Transition
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,11 @@ class Uniform:
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
-    def sample(self, memory: Ring, u: Tensor, progress: Number) -> Batch:
-        return memory.gather((u * memory.size).long())
+    def sample(self, memory: Ring, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
+        return (u * memory.size).long(), memory.ones
 
-    def feedback(self, memory: Ring, batch: Batch, delta: Tensor) -> None:
+    def feedback(self, memory: Ring, index: Tensor, delta: Tensor) -> None:
         """Nothing to learn from errors."""
+
+    def facts(self) -> Facts:
+        return Facts(order=2)

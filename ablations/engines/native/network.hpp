@@ -342,7 +342,7 @@ template <class T> class Network {
         for (long p = 0; p < size; p += Vec<T>::W) (Vec<T>::load(slope + p) * f).store(slope + p);
     }
 
-    // torch.optim's rules: Adam (betas 0.9, 0.999), RMSprop (alpha 0.99, eps 1e-8), SGD.
+    // torch.optim's rules: Adam (betas 0.9, 0.999), RMSprop (alpha 0.99), SGD.
     void step(const Descent& d, T* theta, T* first, T* second) const {
         typedef Vec<T> V;
         const double rate = d.learning_rate;
@@ -362,7 +362,7 @@ template <class T> class Network {
             return;
         }
         case 1: {
-            const V keep = V::all(T(0.99)), gain = V::all(T(1 - 0.99)), eps = V::all(T(1e-8)), r = V::all(T(rate));
+            const V keep = V::all(T(0.99)), gain = V::all(T(1 - 0.99)), eps = V::all(T(d.eps)), r = V::all(T(rate));
             for (long p = 0; p < size; p += V::W) {
                 const V g = V::load(slope + p), v = fma(gain * g, g, keep * V::load(second + p));
                 v.store(second + p);

@@ -1,0 +1,98 @@
+"""The records that learner, pieces, engines and recorders pass to each other. Imports no torch.
+
+Shapes: L lanes, B samples of a batch, D numbers of an observation, A actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ablations.dqn.ops import Engine
+    from ablations.envs.gym import Steps
+
+    Count = int | Tensor
+    Number = float | Tensor
+    """A number of the host, or one on a device, where it can change without the host: a tensor without axes."""
+    Values = Callable[[Tensor], Tensor]
+    """States (L, B, D) -> values (L, B, A)."""
+
+
+class Clock(NamedTuple):
+    """How far a run is."""
+
+    step: Number  # environment steps so far
+    updates: Number  # gradient updates so far
+    total: int  # environment steps of the whole run
+
+
+class Space(NamedTuple):
+    """What a replay memory is to hold, and how to get storage for it."""
+
+    lanes: int
+    capacity: int  # settings.buffer_size
+    batch_size: int
+    features: int  # numbers in one observation: D
+    zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
+    engine: Engine  # moves rows, climbs trees
+
+
+class Transition(NamedTuple):
+    """One environment step of every lane; or several of each, then everything is (L, B, ...)."""
+
+    obs: Tensor  # (L, D)
+    action: Tensor  # (L,) int64
+    reward: Tensor  # (L,)
+    discount: Tensor  # (L,): gamma * (1 - terminated)
+    next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
+
+
+@dataclass(slots=True)
+class Batch:
+    """B transitions of every lane: the parts of a ``Transition``, what each counts, and where it lies."""
+
+    obs: Tensor  # (L, B, D)
+    action: Tensor  # (L, B) int64
+    reward: Tensor  # (L, B)
+    discount: Tensor  # (L, B)
+    next_obs: Tensor  # (L, B, D)
+    weight: Tensor  # (L, B): importance of each sample's loss
+    index: Tensor  # (L, B) int64: slots of the memory
+
+
+@dataclass(slots=True)
+class Update:
+    """What a gradient update saw, for those who look on."""
+
+    batch: Batch
+    q: Tensor  # (L, B, A): Q(s, .) before the update
+    delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    loss: Tensor  # (L,)
+    largest_q: Tensor  # (L,): max |Q| over the batch
+    froze: bool  # whether a lane was frozen by this update; False where nobody looks before the end
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What an environment step did (step 1 is the first), for recorders."""
+
+    step: int
+    epsilon: float  # the exploration rate; NaN where there is none
+    steps: Steps
+    updates: tuple[Update, ...]  # made at this step
+
+
+class Moments(NamedTuple):
+    """What an optimizer remembers of past gradients; a rule uses what it needs."""
+
+    first: Tensor  # (L, P): Adam's m
+    second: Tensor  # (L, P): Adam's v, RMSprop's mean square
+    count: Tensor  # steps taken, a tensor without axes
+
+
+Plain = dict[str, Any]
+"""A piece as JSON has it: its kind and its numbers."""
