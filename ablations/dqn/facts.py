@@ -29,7 +29,7 @@ class Facts:
     samples: int | None = None
     """Samples per update; None: batch_size."""
     once: bool = False
-    """Learns from each transition as it comes, once: skips some if updates are rarer than steps, repeats them if not."""
+    """Learns from each transition once, as it comes: rarer updates skip some, more frequent ones repeat them."""
     ignores: tuple[str, ...] = ()
     """Settings that have no effect beside this piece."""
     lag: float | None = None
@@ -38,7 +38,7 @@ class Facts:
     """How a target that lags follows."""
     tabular: bool = False
     """A trunk without layers: on one-hot observations the values are a table."""
-    # looks within the slot's color: the second hue, -1 (white) to 1 (black), the dash; of a target they follow from the lag
+    # looks within the slot's color: the second hue, -1 (white) to 1 (black), the dash; of a target by its lag
     hue: int = 0
     shade: float = 0.0
     dash: Literal["solid", "dashed", "dashdot", "dotted", "long"] | None = None

@@ -15,19 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ablations import engines
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import Trainable
-from ablations.dqn.replay.ring import Space, Transition
+from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Clock, Space, StepRecord, Transition, Update
 from ablations.dqn.variants import Variant
-from ablations.engines import Update
 from ablations.envs.gym import Lanes, Steps
 from ablations.rng.streams import Role
 from ablations.state import Part, State
 
 if TYPE_CHECKING:
-    from ablations.dqn.replay.ring import Number
+    from ablations.dqn.ops import Engine
+    from ablations.dqn.types import Number
 
 
 @dataclass
@@ -39,40 +37,32 @@ class Learner:
     envs: Lanes
     entropy: int
     seeds: Sequence[int]
+    engine: Engine
     dtype: torch.dtype = torch.float32
-    family: str = "reference"
     updates: int = 0  # finished gradient updates
     diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
 
     def __post_init__(self) -> None:
-        s, lanes, family = self.settings, len(self.seeds), engines.of(self.family)
-        self.network = Network(self.envs.features, tuple(s.hidden), self.envs.actions, self.variant.head)
+        s, v, engine, lanes = self.settings, self.variant, self.engine, len(self.seeds)
+        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
-        self.online = Trainable(self.network, initial.to(family.device()))
-        self.epsilon_greedy = family.epsilon_greedy
-        self.tensor = partial(family.tensor, dtype=self.dtype)
-        self.evaluator = partial(family.evaluator, self.network)
-        self.q = self.evaluator(self.online.flat)  # Q(s, .) of the online network: (L, B, D) -> (L, B, A)
+        self.online = Trainable(self.network, initial.to(engine.device()))
+        self.explore = engine.explorer(v.exploration)
+        self.tensor = partial(engine.tensor, dtype=self.dtype)
+        self.q = engine.evaluator(self.network, self.online.flat)  # Q(s, .): (L, B, D) -> (L, B, A)
         self.use_target(self.online.flat.clone())
-        self.optimizer = family.optimizer(self.online, s)
-        self.memory = self.variant.replay.init(
-            Space(
-                lanes=lanes,
-                capacity=s.buffer_size,
-                batch_size=s.batch_size,
-                features=self.envs.features,
-                zeros=partial(torch.zeros, dtype=self.dtype, device=family.device()),
-                family=family,
-            )
-        )
-        self.exploration = family.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
-        self.sampling = family.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
-        self.act_and_store = family.compile(act_and_store, self.envs)
+        self.optimizer = engine.optimizer(self.online, v, s)
+        zeros = partial(torch.zeros, dtype=self.dtype, device=engine.device())
+        space = Space(lanes, s.buffer_size, s.batch_size, self.envs.features, zeros, engine)
+        self.memory = v.replay.init(space)
+        self.exploration = engine.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
+        self.sampling = engine.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
+        self.act_and_store = engine.compile(act_and_store, self.envs)
 
     def use_target(self, flat: Tensor) -> None:
-        """Take theta- (L, P) as what ``q_minus`` evaluates: (L, B, D) -> (L, B, A)."""
-        self.target_params, self.q_target = flat, self.evaluator(flat)
-        self.correct = engines.of(self.family).compile(correct)
+        """Take theta- (L, P) as what ``q_target`` evaluates: (L, B, D) -> (L, B, A)."""
+        self.target_params, self.q_target = flat, self.engine.evaluator(self.network, flat)
+        self.update = self.engine.compile(update)
 
     def parts(self) -> dict[str, Part]:
         """Everything that a checkpoint holds of a training, by name."""
@@ -90,7 +80,7 @@ class Learner:
         diverged_at = [self.diverged_at.get(lane, -1) for lane in range(len(self.seeds))]
         return {
             "online": self.online.flat,
-            "minus": self.target_params,
+            "target_params": self.target_params,
             "one_network": self.target_params is self.online.flat,
             "updates": self.updates,
             "diverged_at": np.array(diverged_at, dtype=np.int64),
@@ -102,48 +92,33 @@ class Learner:
         if state["one_network"]:
             self.use_target(self.online.flat)
         else:
-            self.target_params.copy_(torch.from_numpy(state["minus"]))
+            self.target_params.copy_(torch.from_numpy(state["target_params"]))
         self.updates = state["updates"]
         steps = enumerate(state["diverged_at"].tolist())
         self.diverged_at = {lane: step for lane, step in steps if step >= 0}
 
 
-@dataclass(frozen=True)
-class StepRecord:
-    """The state of affairs after an environment step (1 = after the first)."""
-
-    step: int
-    epsilon: float
-    steps: Steps
-    updates: tuple[Update, ...]  # made at this step
-
-
 def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
     """Train all lanes to ``settings.total_timesteps`` environment steps, of which ``done`` lie behind them."""
-    s = a.settings
+    s, rate = a.settings, a.variant.exploration.rate
     for step in range(done + 1, s.total_timesteps + 1):
-        epsilon = epsilon_at(s, step - 1, a.updates)
-        steps = a.act_and_store(a, a.exploration.next(), epsilon)
+        clock = Clock(step - 1, a.updates, s.total_timesteps)
+        steps = a.act_and_store(a, a.exploration.next(), clock)
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(train_step(a, step) for _ in range(rounds))
-        yield StepRecord(step, epsilon, steps, updates)
+        yield StepRecord(step, rate(clock), steps, updates)
     mark_diverged(a)
 
 
-def act_and_store(a: Learner, u: Tensor, epsilon: Number) -> Steps:
+def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
     """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
     obs = a.tensor(a.envs.obs)  # (L, D)
-    action = act(a, obs, u, epsilon)
+    with torch.no_grad():
+        values = a.q(obs[:, None]).squeeze(1)  # (L, 1, A) -> (L, A)
+    action = a.explore(values, u, clock)  # (L,)
     steps = a.envs.step(action)
     a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor))
     return steps
-
-
-def act(a: Learner, obs: Tensor, u: Tensor, epsilon: Number) -> Tensor:
-    """Epsilon-greedy actions (L,). A coin and a pick are drawn for each lane whatever the action."""
-    with torch.no_grad():
-        values = a.q(obs[:, None]).squeeze(1)  # (L, 1, A) -> (L, A)
-    return a.epsilon_greedy(values, u, epsilon)
 
 
 def transition(
@@ -161,27 +136,29 @@ def transition(
 
 
 def train_step(a: Learner, step: int) -> Update:
-    """One gradient update of every lane, and the target follows."""
-    update: Update = a.correct(a, a.sampling.next(), step / a.settings.total_timesteps)
-    if update.froze:
+    """One gradient update of every lane; the target follows, and the networks are maintained."""
+    v, made = a.variant, a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
+    if made.froze:
         frozen = (~a.optimizer.alive).nonzero().flatten().tolist()
         a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
     a.updates += 1
-    target_params = a.variant.target.follow(a.target_params, a.online.flat, a.updates)
+    target_params = v.target.follow(a.target_params, a.online.flat, a.updates)
     if target_params is not a.target_params:
         a.use_target(target_params)
-    return update
+    v.maintenance.maintain(a.online, a.target_params, a.optimizer, a.updates)
+    return made  # type: ignore[no-any-return]
 
 
-def correct(a: Learner, u: Tensor, progress: Number) -> Update:
+def update(a: Learner, u: Tensor, progress: Number) -> Update:
     """Correct Q by a batch: sample with uniform draws ``u`` (L, B), bootstrap, descend, feed the errors back."""
     v = a.variant
-    batch = v.replay.sample(a.memory, u, progress)
+    index, weight = v.replay.sample(a.memory, u, progress)
+    batch = v.returns.batch(a.memory, index, weight)
     with torch.no_grad():
         y = v.bootstrap(batch, a.q, a.q_target)  # (L, B)
-    update = a.optimizer.descend(batch, y)
-    v.replay.feedback(a.memory, batch, update.delta)
-    return update
+    made = a.optimizer.descend(batch, y)
+    v.replay.feedback(a.memory, index, made.delta)
+    return made
 
 
 def mark_diverged(a: Learner) -> None:
@@ -199,15 +176,3 @@ def step_of(s: Settings, update: int) -> int:
     """The environment step that gradient update number ``update`` (1 = the first) follows."""
     first = -(-s.learning_starts // s.train_frequency) * s.train_frequency
     return first + (update - 1) // s.gradient_steps * s.train_frequency
-
-
-def epsilon_at(s: Settings, steps: int, updates: int) -> float:
-    """The exploration rate after ``steps`` environment steps and ``updates`` gradient updates."""
-    match s.epsilon_schedule:
-        case "linear":
-            slope = (s.end_e - s.start_e) / (s.exploration_fraction * s.total_timesteps)
-            return max(s.end_e, s.start_e + slope * steps)
-        case "exponential":
-            return max(s.end_e, s.start_e * s.epsilon_decay**updates)
-        case _:  # constant
-            return s.start_e

@@ -1,19 +1,18 @@
-"""The Q-network over lanes: a trunk of dense ReLU layers and a head, all parameters in one (L, P) buffer."""
+"""The Q-network over lanes: a trunk and a head, all parameters in one (L, P) buffer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.dqn.head import Head
-from ablations.dqn.layers import Dense, Layer, affine
-from ablations.rng.streams import Role, stream
+from ablations.dqn.layers import Dense, Layer
+from ablations.rng.streams import stream
 
 ALIGN = 64
 """A lane's slice is a multiple of this many numbers, so that vector bodies and scalar tails of the optimiser's loops
@@ -27,19 +26,19 @@ Layers = Mapping[str, Layer]
 
 @dataclass(frozen=True)
 class Network:
-    """Q(s, .) = head(relu(... relu(s W_0 + b_0) ...)) for observations of D numbers and A actions."""
+    """Q(s, .) = head(trunk(s)) for observations of D numbers and A actions; both are pieces of their slots."""
 
     observation: int  # D
-    hidden: tuple[int, ...]
     actions: int  # A
-    head: Head
+    trunk: Any
+    head: Any
 
     @cached_property
     def layers(self) -> tuple[Dense, ...]:
         """All dense layers, trunk first, in the order of the buffer."""
-        widths = (self.observation, *self.hidden)
-        trunk = (Dense(f"trunk_{i}", a, b, Role.WEIGHTS) for i, (a, b) in enumerate(pairwise(widths)))
-        return (*trunk, *self.head.layers(widths[-1], self.actions))
+        trunk = self.trunk.layers(self.observation)
+        features = trunk[-1].fan_out if trunk else self.observation
+        return (*trunk, *self.head.layers(features, self.actions))
 
     @cached_property
     def size(self) -> int:
@@ -86,17 +85,34 @@ class Network:
                     views[name].bias[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (1, o)))
         return flat
 
-    def features(self, layers: Layers, obs: Tensor) -> Tensor:
-        """The last hidden layer: (L, B, D) -> (L, B, F)."""
-        return [obs, *self.activations(layers, obs)][-1]
-
     def activations(self, layers: Layers, obs: Tensor) -> list[Tensor]:
         """Every hidden layer of the trunk, first to last: (L, B, D) -> [(L, B, width)]."""
-        hidden = [obs]
-        for i in range(len(self.hidden)):
-            hidden.append(affine(layers[f"trunk_{i}"], hidden[-1]).relu_())
-        return hidden[1:]
+        activations: list[Tensor] = self.trunk.activations(layers, obs)
+        return activations
 
     def values(self, layers: Layers, obs: Tensor) -> Tensor:
         """Q: (L, B, D) -> (L, B, A)."""
-        return self.head.apply(layers, self.features(layers, obs))
+        features = [obs, *self.activations(layers, obs)][-1]  # (L, B, F)
+        values: Tensor = self.head.apply(layers, features)
+        return values
+
+
+class Trainable:
+    """The online parameters: a buffer, its gradient, and views of both, layer by layer."""
+
+    def __init__(self, network: Network, flat: Tensor) -> None:
+        self.network = network
+        self.flat = flat  # (L, P)
+        self.grad = torch.zeros_like(flat)  # (L, P): the padding's gradient stays zero
+        self.layers = {
+            name: Layer(*(part.detach().requires_grad_() for part in layer))
+            for name, layer in network.views(flat).items()
+        }
+        self._leaves = list(network.parameters(self.layers).values())
+        self._gradients = list(network.parameters(network.views(self.grad)).values())
+
+    def differentiate(self, loss: Tensor) -> Tensor:
+        """The gradient of the scalar ``loss`` by all parameters: ``grad`` (L, P), overwritten."""
+        for stored, fresh in zip(self._gradients, torch.autograd.grad(loss, self._leaves), strict=True):
+            stored.copy_(fresh)
+        return self.grad

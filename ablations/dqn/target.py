@@ -1,8 +1,8 @@
 """The target slot: how the bootstrap's parameters theta- follow the online parameters theta.
 
 ``follow(target_params, online_params, update)`` is called after each gradient update with the number of finished ones
-(1 after the first) and returns the new theta-: ``target_params`` written in place, or ``online_params`` itself. Both are
-(L, P) buffers and theta- starts equal to theta. Hence Hard(1) = NoTarget = Soft(1) exactly.
+(1 after the first) and returns the new theta-: ``target_params`` written in place, or ``online_params`` itself. Both
+are (L, P) buffers and theta- starts equal to theta. Hence Hard(1) = NoTarget = Soft(1) exactly.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Clock(NamedTuple):
 
     step: Number  # environment steps so far
     updates: Number  # gradient updates so far
-    total: int  # environment steps of the whole run
+    total: Number  # environment steps of the whole run
 
 
 class Space(NamedTuple):
@@ -86,7 +86,8 @@ class StepRecord:
     updates: tuple[Update, ...]  # made at this step
 
 
-class Moments(NamedTuple):
+@dataclass(frozen=True)
+class Moments:
     """What an optimizer remembers of past gradients; a rule uses what it needs."""
 
     first: Tensor  # (L, P): Adam's m

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from ablations.dqn.settings import Settings
 
 Piece = Any
-"""A frozen dataclass with class variable ``kind``, numbers as fields with defaults, ``facts()`` and its slot's functions."""
+"""A frozen dataclass: ``kind`` as a class variable, numbers as fields with defaults, ``facts()``, its slot's functions."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A piece for every slot; the fields are the one list of slots. The defaults are the neutral pieces: the baseline."""
+    """A piece for every slot; the fields are the one list of slots, the defaults the neutral pieces."""
 
     trunk: Piece = Mlp()
     head: Piece = Linear()
@@ -101,7 +101,7 @@ UNNAMED: dict[str, tuple[type, ...]] = {
 def _known(slot: str) -> dict[str, type]:
     named = [named.changes[slot] for named in NAMED.values() if slot in named.changes]
     pieces = [getattr(DQN, slot), *(change for change in named if not isinstance(change, Mapping))]
-    return {piece.kind: piece for piece in (*map(type, pieces), *UNNAMED.get(slot, ()))}
+    return {piece.kind: piece for piece in (*map(type, pieces), *UNNAMED.get(slot, ()))}  # type: ignore[attr-defined]
 
 
 PIECES: dict[str, dict[str, type]] = {slot: _known(slot) for slot in SLOTS}

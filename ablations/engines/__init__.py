@@ -1,4 +1,4 @@
-"""Engines: what computes under the kernel and the pieces, in torch or in compiled code; which there are, which is taken.
+"""Engines: what computes under the kernel and the pieces, in torch or in compiled code.
 
 ``reference`` is plain torch; ``native`` is compiled and answers to it; ``cuda`` is the reference's arithmetic on a GPU.
 """

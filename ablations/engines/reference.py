@@ -1,4 +1,4 @@
-"""The reference family: everything in torch, op by op over all lanes."""
+"""The reference engine: everything in torch, op by op over all lanes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
-from ablations.dqn.replay.ring import Transition
+from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Clock, Transition
+from ablations.dqn.variants import Variant
+from ablations.engines.descent import ReferenceOptimizer
 from ablations.envs.gym import GymLanes, Lanes
 from ablations.rng.draws import Draws
 from ablations.rng.streams import Role
 
 if TYPE_CHECKING:
-    from ablations.dqn.replay.ring import Number
+    from ablations.dqn.types import Number
 
 
 NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
@@ -127,8 +128,13 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda obs: network.values(layers, obs)
 
 
-def optimizer(online: Trainable, settings: Settings) -> ReferenceOptimizer:
-    return ReferenceOptimizer(online, settings)
+def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
+    act: Callable[[Tensor, Tensor, Clock], Tensor] = exploration.act
+    return act
+
+
+def optimizer(online: Trainable, variant: Variant, settings: Settings) -> ReferenceOptimizer:
+    return ReferenceOptimizer(online, variant, settings)
 
 
 @cache

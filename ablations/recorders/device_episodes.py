@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.dqn.learner import StepRecord
+from ablations.dqn.types import StepRecord
 from ablations.engines.cuda.capture import Captured
 from ablations.state import State, packed, unpacked
 from ablations.store import EPISODES, tabulate

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ablations.dqn.learner import StepRecord
+from ablations.dqn.types import StepRecord
 from ablations.state import State, packed, unpacked
 from ablations.store import EPISODES, tabulate
 

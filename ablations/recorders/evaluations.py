@@ -15,7 +15,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.dqn.learner import Learner, StepRecord
+from ablations.dqn.learner import Learner
+from ablations.dqn.types import StepRecord
 from ablations.envs.gym import failure_of
 from ablations.envs.make import episodes_of
 from ablations.rng.streams import Role, stream

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ablations.dqn.learner import Learner, StepRecord
+from ablations.dqn.learner import Learner
+from ablations.dqn.types import StepRecord
 from ablations.envs.exact import Array, Model, optimal_q, policy_values
 from ablations.envs.gym import make
 from ablations.envs.worlds import World

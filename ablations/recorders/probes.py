@@ -17,8 +17,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.dqn.learner import Learner, StepRecord
-from ablations.engines import Update
+from ablations.dqn.learner import Learner
+from ablations.dqn.types import StepRecord, Update
 from ablations.envs.gym import Failure
 from ablations.envs.make import lanes_of
 from ablations.rng.streams import Role, stream

@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ablations.dqn.types import Clock
+
 WARM_UPS = 3
 """Calls that run operation by operation before the recording: libraries set themselves up, allocators settle."""
 
@@ -44,10 +46,7 @@ class Captured:
         if self.places is None:
             self.places = [_placed(argument, self.device) for argument in arguments]
         for place, argument in zip(self.places, arguments, strict=True):
-            if isinstance(argument, Tensor):
-                place.copy_(argument)
-            elif isinstance(argument, int | float):
-                place.fill_(argument)
+            _refill(place, argument)
         if self.device.type != "cuda":
             return self.function(*self.places)
         self.calls += 1
@@ -70,7 +69,19 @@ class Captured:
         return result
 
 
+def _refill(place: Any, argument: Any) -> None:
+    if isinstance(argument, Tensor):
+        place.copy_(argument)
+    elif isinstance(argument, int | float):
+        place.fill_(argument)
+    elif isinstance(argument, Clock):
+        for part, number in zip(place, argument, strict=True):
+            part.fill_(number)
+
+
 def _placed(argument: Any, device: torch.device) -> Any:
+    if isinstance(argument, Clock):  # in double precision, whatever is made of it
+        return Clock(*torch.zeros(len(argument), dtype=torch.float64, device=device).unbind())
     if isinstance(argument, Tensor):
         return torch.empty_like(argument, device=device)
     if isinstance(argument, int | float):

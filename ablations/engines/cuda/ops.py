@@ -1,7 +1,7 @@
-"""The family of a GPU: the reference's arithmetic with everything on the device, captured in CUDA graphs.
+"""The engine of a GPU: the reference's arithmetic with everything on the device, captured in CUDA graphs.
 
 Random numbers are another generator's and sums another library's, so its series differ from those of the other
-families. Matrix products are in full float32, never in TF32.
+engines. Matrix products are in full float32, never in TF32.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablations.dqn.optimizer import Trainable
-from ablations.dqn.replay.ring import Transition
+from ablations.dqn.network import Trainable
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Transition
+from ablations.dqn.variants import Variant
 from ablations.engines import reference
 from ablations.engines.cuda.capture import Captured, Refilled
 from ablations.engines.cuda.draws import DeviceDraws
@@ -26,7 +27,7 @@ DEVICE = "cuda"
 """Where everything lives. Tests put it on the "cpu", where the same program runs without being captured."""
 
 take, tree_find = reference.take, reference.tree_find
-evaluator, epsilon_greedy = reference.evaluator, reference.epsilon_greedy
+evaluator, explorer, epsilon_greedy = reference.evaluator, reference.explorer, reference.epsilon_greedy
 
 
 torch.set_float32_matmul_precision("highest")  # no TF32, whatever the surroundings say
@@ -111,5 +112,5 @@ def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
     reference.tree_set(nodes, index, value.gather(1, last))
 
 
-def optimizer(online: Trainable, settings: Settings) -> DeviceOptimizer:
-    return DeviceOptimizer(online, settings)
+def optimizer(online: Trainable, variant: Variant, settings: Settings) -> DeviceOptimizer:
+    return DeviceOptimizer(online, variant, settings)

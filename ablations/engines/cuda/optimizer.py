@@ -8,16 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
+from ablations.dqn.network import Trainable
 from ablations.dqn.settings import Settings
+from ablations.dqn.variants import Variant
+from ablations.engines.descent import ReferenceOptimizer
 from ablations.state import State
 
 
 class DeviceOptimizer(ReferenceOptimizer):
     """Each update keeps the parameters of frozen lanes by a mask, and notes on the device which update froze them."""
 
-    def __init__(self, online: Trainable, settings: Settings) -> None:
-        super().__init__(online, settings)
+    def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:
+        super().__init__(online, variant, settings)
         self.updates = torch.zeros((), dtype=torch.int64, device=online.flat.device)
         self.frozen = self.updates.repeat(len(online.flat))  # (L,): the update that did it; 0: none
         self.frozen_at = self.frozen

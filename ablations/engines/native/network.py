@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.dqn.head import Dueling
+from ablations.dqn import ops
 from ablations.dqn.network import NARROW, Network
 from ablations.engines.native import library
 from ablations.engines.reference import NUMPY
@@ -19,9 +19,15 @@ from ablations.engines.reference import NUMPY
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
 
+def compiled_network(network: Network) -> bool:
+    """Whether the compiled network knows this trunk and this head."""
+    return ops.op_of(network.trunk) is not None and ops.op_of(network.head) is not None
+
+
 def layer_specs(network: Network) -> tuple[list[library.LayerSpec], int]:
     """The layers as the compiled network takes them, and the index of the advantage's last layer (-1: no streams)."""
-    trunk = len(network.hidden)
+    trunk = len(network.trunk.layers(network.observation))
+    dueling = ops.op_of(network.head) is ops.Head.DUELING
     specs: list[library.LayerSpec] = []
     start, advantage = 0, -1
     for i, (name, inputs, outputs, _, has_bias) in enumerate(network.layers):
@@ -29,7 +35,7 @@ def layer_specs(network: Network) -> tuple[list[library.LayerSpec], int]:
         first_of_stream = i >= trunk and (i == trunk or (name.startswith("value") and i == advantage + 1))
         source = trunk - 1 if first_of_stream else i - 1
         last_of_stream = name in ("advantage", "value")
-        if name == "advantage" and isinstance(network.head, Dueling):
+        if name == "advantage" and dueling:
             advantage = i
         bias = start + weights if has_bias else -1
         specs.append(

@@ -1,4 +1,4 @@
-"""The native family: compiled code, a lane at a time while its parameters are in the cache.
+"""The native engine: compiled code, a lane at a time while its parameters are in the cache.
 
 Sums run in one fixed order per lane, so a run's bits depend neither on the lanes beside it nor on the instruction set.
 What the compiled network does not know (a head of a user's own) is computed by the reference.
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import Trainable, put_back, state_of
-from ablations.dqn.replay.ring import Batch, Transition
+from ablations.dqn import ops
+from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
-from ablations.engines import Optimizer, Update, compiles, reference
+from ablations.dqn.types import Batch, Clock, Transition, Update
+from ablations.dqn.variants import Variant
+from ablations.engines import compiles, reference
+from ablations.engines.descent import moments_of, put_back, state_of
 from ablations.engines.native import library
-from ablations.engines.native.network import Compiled, empty, function_of, in_rows
+from ablations.engines.native.network import Compiled, compiled_network, empty, function_of, in_rows
 from ablations.engines.native.stepping import Interaction
 from ablations.envs.gym import Lanes
 from ablations.envs.make import lanes_of
@@ -27,10 +29,7 @@ from ablations.envs.vectorized import ArrayLanes
 from ablations.state import State
 
 if TYPE_CHECKING:
-    from ablations.dqn.replay.ring import Number
-
-RULES = {"adam": 0, "rmsprop": 1, "sgd": 2}
-LOSSES = {"squared": 0, "huber": 1}
+    from ablations.dqn.types import Number
 
 device, finish, draws, tensor = reference.device, reference.finish, reference.draws, reference.tensor
 counter, advance = reference.counter, reference.advance
@@ -120,15 +119,21 @@ def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
 
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
-    if not compiles(network.head):
+    if not compiled_network(network):
         return reference.evaluator(network, flat)
     return Compiled(network, flat.dtype).evaluator(flat)
 
 
-def optimizer(online: Trainable, settings: Settings) -> Optimizer:
-    if not compiles(online.network.head):
-        return reference.optimizer(online, settings)
-    return NativeOptimizer(online, settings)
+def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
+    if ops.op_of(exploration) is not ops.Exploration.EPSILON_GREEDY:
+        return reference.explorer(exploration)
+    return lambda values, u, clock: epsilon_greedy(values, u, exploration.rate(clock))
+
+
+def optimizer(online: Trainable, variant: Variant, settings: Settings) -> ops.Optimizer:
+    if not compiles(variant):
+        return reference.optimizer(online, variant, settings)
+    return NativeOptimizer(online, variant, settings)
 
 
 class NativeOptimizer:
@@ -136,30 +141,29 @@ class NativeOptimizer:
 
     frozen_at: Tensor | None = None
 
-    def __init__(self, online: Trainable, settings: Settings) -> None:
+    def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:
         self.online = online
         self.compiled = Compiled(online.network, online.flat.dtype)
-        self.first = torch.zeros_like(online.flat)
-        self.second = torch.zeros_like(online.flat)
-        self.count = torch.zeros((), dtype=torch.float32)
-        self._count = self.count.numpy()  # the same memory: numpy counts faster
+        self.moments = moments_of(online.flat)
+        self._count = self.moments.count.numpy()  # the same memory: numpy counts faster
         self.alive = torch.ones(len(online.flat), dtype=torch.bool)
         self._norm = online.flat.new_zeros(len(online.flat))
         self._descend = function_of("network_descend", online.flat.dtype)
         lanes, stride = online.flat.shape
+        rule = variant.optimizer
         self._arguments = library.DescentArguments(
             lanes=lanes,
             stride=stride,
             theta=online.flat.data_ptr(),
-            first=self.first.data_ptr(),
-            second=self.second.data_ptr(),
+            first=self.moments.first.data_ptr(),
+            second=self.moments.second.data_ptr(),
             alive=self.alive.data_ptr(),
             norm=self._norm.data_ptr(),
-            rule=RULES[settings.optimizer],
-            huber=LOSSES[settings.loss],
+            rule=ops.op_of(rule),
+            huber=ops.op_of(variant.loss) is ops.Loss.HUBER,
             learning_rate=settings.learning_rate,
-            eps=settings.adam_eps,
-            max_norm=settings.max_grad_norm,
+            eps=getattr(rule, "eps", 0.0),
+            max_norm=rule.max_grad_norm,
         )
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
@@ -191,8 +195,9 @@ class NativeOptimizer:
 
     def state(self) -> State:
         """Moments, the number of updates, and who is alive. The latest gradient is not part of it."""
-        return state_of(self)
+        return {**state_of(self.moments), "alive": self.alive}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
-        put_back(self, state)
+        put_back(self.moments, state)
+        self.alive.copy_(torch.from_numpy(state["alive"]))

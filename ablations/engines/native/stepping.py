@@ -15,10 +15,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ablations.dqn.replay.ring import Transition
-from ablations.engines import compiles
+from ablations.dqn import ops
+from ablations.dqn.types import Clock, Transition
 from ablations.engines.native import library
-from ablations.engines.native.network import Compiled, function_of
+from ablations.engines.native.network import Compiled, compiled_network, function_of
 from ablations.engines.reference import NUMPY
 from ablations.envs.cartpole import CartPole
 from ablations.envs.dynamics import Array, PhysicsStep
@@ -28,7 +28,7 @@ from ablations.envs.vectorized import BLOCK, ArrayLanes
 if TYPE_CHECKING:
     from ablations.dqn.learner import Learner
 
-    Plain = Callable[[Learner, Tensor, float], Steps]
+    Plain = Callable[[Learner, Tensor, Clock], Steps]
 
 TRIED = 200
 """States that the self-test of compiled physics compares."""
@@ -40,12 +40,13 @@ class Interaction:
     def __init__(self, plain: Plain, envs: ArrayLanes) -> None:
         self.plain, self.envs = plain, envs
         self.buffers: Buffers | None = None
+        self._knows: bool | None = None  # asked at the first step
 
-    def __call__(self, a: Learner, u: Tensor, epsilon: float) -> Steps:
+    def __call__(self, a: Learner, u: Tensor, clock: Clock) -> Steps:
         """One environment step of every lane."""
         envs = self.envs
-        if envs.failures or not compiles(a.network.head):  # such lanes and networks the plain function knows
-            return self.plain(a, u, epsilon)
+        if envs.failures or not self.knows(a):  # such lanes and pieces the plain function knows
+            return self.plain(a, u, clock)
         b = self.buffers = self.buffers or Buffers(a, envs)
         x = b.arguments
         if envs.states is not b.states or envs.obs is not b.obs:  # the plain function has been here
@@ -53,7 +54,7 @@ class Interaction:
             b.states, b.obs = envs.states, envs.obs
             x.states, x.obs = address(envs.states), address(envs.obs)
         u = u.contiguous()
-        x.u, x.epsilon = u.data_ptr(), epsilon
+        x.u, x.epsilon = u.data_ptr(), a.variant.exploration.rate(clock)
         b.act(b.network.handle, b.reference)
         b.physics()
         if b.settle(b.reference):
@@ -62,6 +63,13 @@ class Interaction:
         steps = Steps(b.next_obs.copy(), b.reward.copy(), b.terminated.copy(), b.truncated.copy())
         a.variant.replay.add(a.memory, b.transition(steps))
         return steps
+
+    def knows(self, a: Learner) -> bool:
+        """Whether the learner's network and its way to explore are compiled."""
+        if self._knows is None:
+            greedy = ops.op_of(a.variant.exploration) is ops.Exploration.EPSILON_GREEDY
+            self._knows = greedy and compiled_network(a.network)
+        return self._knows
 
 
 class Buffers:
