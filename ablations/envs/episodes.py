@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,26 +12,8 @@ from ablations.envs.dynamics import Flags, Seen
 from ablations.envs.gym import Steps, make, sizes
 
 
-class Episodes(Protocol):
-    """N episodes. ``begin`` starts them, ``step`` steps the n that go on, ``keep`` says which of these still do."""
-
-    raised: dict[int, Exception]  # by number of the episode: what its environment raised
-
-    def begin(self, chosen: Flags) -> Seen:
-        """Begin those chosen (N,): what is seen of their starts (n, D)."""
-        ...
-
-    def step(self, actions: npt.NDArray[np.int64]) -> Steps:
-        """Step those that go on: (n,) actions that count from 0 -> arrays that lead with n."""
-        ...
-
-    def keep(self, going: Flags) -> None:
-        """Of those that went on only these (n,) still do."""
-        ...
-
-
 class GymEpisodes:
-    """An environment of Gymnasium's own per episode. One that raises gives zeros."""
+    """N episodes, an environment of Gymnasium's own for each. One that raises gives zeros, and stands in ``raised``."""
 
     def __init__(self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int]) -> None:
         self.seeds = seeds
@@ -42,6 +24,7 @@ class GymEpisodes:
         self.raised: dict[int, Exception] = {}
 
     def begin(self, chosen: Flags) -> Seen:
+        """Begin those chosen (N,): what is seen of their starts (n, D)."""
         self.raised = {}
         self.going = np.flatnonzero(chosen).tolist()
         obs = np.zeros((len(self.going), self.features), dtype=np.float32)
@@ -54,6 +37,7 @@ class GymEpisodes:
         return obs
 
     def step(self, actions: npt.NDArray[np.int64]) -> Steps:
+        """Step those that go on: (n,) actions that count from 0 -> arrays that lead with n."""
         n = len(self.going)
         obs = np.zeros((n, self.features), dtype=np.float32)
         reward, terminated, truncated = np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -67,4 +51,5 @@ class GymEpisodes:
         return Steps(obs, reward, terminated, truncated)
 
     def keep(self, going: Flags) -> None:
+        """Of those that went on only these (n,) still do."""
         self.going = [number for number, goes in zip(self.going, going.tolist(), strict=True) if goes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.envs.classic import known
-from ablations.envs.episodes import Episodes, GymEpisodes
+from ablations.envs.episodes import GymEpisodes
 from ablations.envs.gym import GymLanes, Lanes
 from ablations.envs.vectorized import ArrayEpisodes, ArrayLanes
 from ablations.rng.streams import Role
@@ -27,7 +27,9 @@ def lanes_of(
     return ArrayLanes(found, entropy, seeds, role)
 
 
-def episodes_of(env_id: str, args: Mapping[str, Any], seeds: Sequence[int], fast: bool) -> Episodes:
+def episodes_of(
+    env_id: str, args: Mapping[str, Any], seeds: Sequence[int], fast: bool
+) -> GymEpisodes | ArrayEpisodes:
     """An episode per reset seed, all played again at each ``begin``. Without ``fast`` always Gymnasium's own."""
     found = known(env_id, args) if fast else None
     return GymEpisodes(env_id, args, seeds) if found is None else ArrayEpisodes(found, seeds)

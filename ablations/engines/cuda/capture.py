@@ -9,7 +9,7 @@ arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,20 +20,16 @@ WARM_UPS = 3
 """Calls that run operation by operation before the recording: libraries set themselves up, allocators settle."""
 
 
-@runtime_checkable
-class Refilled(Protocol):
-    """What a function draws from while it runs, and must not run out."""
-
-    def refill(self) -> None:
-        """Make ready for one more call."""
-        ...
-
-
 class Captured:
-    """Calls ``function`` with what it is called with. Results keep their place: the next call overwrites them."""
+    """Calls ``function`` with what it is called with. Results keep their place: the next call overwrites them.
 
-    def __init__(self, function: Callable[..., Any], device: str, source: Refilled | None = None) -> None:
-        self.function, self.device, self.source = function, torch.device(device), source
+    ``refill`` is called before each call, where what the function draws from must not run out.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], device: str, refill: Callable[[], None] | None = None
+    ) -> None:
+        self.function, self.device, self.refill = function, torch.device(device), refill
         self.places: list[Any] | None = None
         self.calls = 0
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -41,8 +37,8 @@ class Captured:
 
     def __call__(self, *arguments: Any) -> Any:
         """Numbers may be given as such; whatever is neither number nor tensor must be the same at each call."""
-        if self.source is not None:
-            self.source.refill()
+        if self.refill is not None:
+            self.refill()
         if self.places is None:
             self.places = [_placed(argument, self.device) for argument in arguments]
         for place, argument in zip(self.places, arguments, strict=True):

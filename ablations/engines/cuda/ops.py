@@ -17,7 +17,7 @@ from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
 from ablations.engines import reference
-from ablations.engines.cuda.capture import Captured, Refilled
+from ablations.engines.cuda.capture import Captured
 from ablations.engines.cuda.draws import DeviceDraws
 from ablations.engines.cuda.lanes import DeviceLanes
 from ablations.engines.cuda.optimizer import DeviceOptimizer
@@ -74,7 +74,7 @@ def tensor(numbers: Any, dtype: torch.dtype) -> Tensor:
 
 
 def compile(function: Callable[..., Any], envs: object = None) -> Captured:
-    return Captured(function, DEVICE, envs if isinstance(envs, Refilled) else None)
+    return Captured(function, DEVICE, envs.refill if isinstance(envs, DeviceLanes) else None)
 
 
 def counter(value: int = 0) -> Tensor:

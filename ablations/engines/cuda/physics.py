@@ -1,5 +1,9 @@
 """Classic control as tensor arithmetic, after ``gymnasium/envs/classic_control``: states (..., S) in float64.
 
+Each world is functions of states, actions (...) that count from 0 and uniform draws: ``starts(u)`` makes starting states
+of (..., draws) numbers in [0, 1), ``seen(states)`` what an agent sees (..., D) in float32, ``step`` the next states,
+rewards and terminations.
+
 Results agree with Gymnasium's to rounding: sines, cosines and sums are a device's own.
 """
 
@@ -7,33 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 PhysicsStep = tuple[Tensor, Tensor, Tensor]
 """Next states (..., S), rewards (...) and terminations (...)."""
-
-
-class Physics(Protocol):
-    """An environment without memory: functions of states, actions and uniform draws."""
-
-    features: ClassVar[int]  # numbers that are seen: D
-    actions: ClassVar[int]
-    draws: ClassVar[int]  # uniform numbers that a starting state takes
-
-    def starts(self, u: Tensor) -> Tensor:
-        """Starting states from draws in [0, 1): (..., draws) -> (..., S)."""
-        ...
-
-    def seen(self, states: Tensor) -> Tensor:
-        """What an agent sees: (..., S) -> (..., D) float32."""
-        ...
-
-    def step(self, states: Tensor, actions: Tensor) -> PhysicsStep:
-        """One step by actions (...) that count from 0."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +128,7 @@ class Acrobot:
         return torch.stack((dtheta1, dtheta2, acc1, acc2), dim=-1)
 
 
-KINDS: dict[str, type[Physics]] = {
+KINDS: dict[str, type[CartPole | Acrobot | MountainCar]] = {
     "CartPole-v1": CartPole,
     "Acrobot-v1": Acrobot,
     "MountainCar-v0": MountainCar,
