@@ -1,8 +1,8 @@
 """Classic control as tensor arithmetic, after ``gymnasium/envs/classic_control``: states (..., S) in float64.
 
-Each world is functions of states, actions (...) that count from 0 and uniform draws: ``starts(u)`` makes starting states
-of (..., draws) numbers in [0, 1), ``seen(states)`` what an agent sees (..., D) in float32, ``step`` the next states,
-rewards and terminations.
+Each world is functions of states, actions (...) that count from 0 and uniform draws: ``starts(u)`` makes starting
+states of (..., draws) numbers in [0, 1), ``seen(states)`` what an agent sees (..., D) in float32, ``step`` the next
+states, rewards and terminations.
 
 Results agree with Gymnasium's to rounding: sines, cosines and sums are a device's own.
 """
