@@ -10,6 +10,8 @@ import pytest
 from .once import once
 from .outside import SLOW_SOFT, ablations, assert_answered, write_study
 
+QUESTION = "How softly may a target follow?"
+
 SWEPT = '[sweep]\n"target.period" = [5, 50]\n"trunk.hidden" = [[8], [8, 8]]\n'
 
 FACTORS = """[factors]
@@ -29,7 +31,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.toml and its finished results: three rows, three seeds."""
 
     def make(folder: Path) -> None:
-        write_study(folder, {"variants": ["dqn", "per", "slow-soft"], "seeds": 3}, tables=SLOW_SOFT)
+        top = {"variants": ["dqn", "per", "slow-soft"], "seeds": 3, "question": QUESTION}
+        write_study(folder, top, tables=SLOW_SOFT)
         train(folder)
 
     return once(tmp_path_factory, "finished", make)

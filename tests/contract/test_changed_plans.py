@@ -99,7 +99,11 @@ def test_code_that_changed_is_told_by_status_and_refused_by_a_strict_run(tmp_pat
     assert_refused(called(checkout, "run", "tiny.toml", "--strict"), "--strict", "this code is commit")
     assert_answered(called(checkout, "run", "tiny.toml"), 0)
 
-    store = checkout / "ablations" / "store.py"
+    (store,) = [
+        path
+        for path in (checkout / "ablations").rglob("*.py")
+        if "\nALGORITHM_VERSION = " in path.read_text(encoding="utf-8")
+    ]
     source = store.read_text(encoding="utf-8")
     number = source.split("\nALGORITHM_VERSION = ")[1].split("\n")[0]
     store.write_text(

@@ -58,7 +58,7 @@ def dask_program(folder: Path, *words: str, until: str) -> Iterator[tuple[subpro
 
 
 def through(address: str) -> tuple[str, ...]:
-    return "--engine", "dask", "--scheduler", address
+    return "--executor", "dask", "--scheduler", address
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_without_a_queue_the_array_is_written_and_its_tasks_can_be_carried_out_b
     write_study(tmp_path, tables=RECORD)
     (tmp_path / "bin").mkdir()
     alone = {"PATH": str(tmp_path / "bin")}  # no sbatch
-    words = ("run", "tiny.toml", "--engine", "slurm", "--jobs", "2")
+    words = ("run", "tiny.toml", "--executor", "slurm", "--jobs", "2")
     answer = ablations(*words, cwd=tmp_path, **alone)
     assert_answered(answer, 1)
     place = tmp_path / "results" / "tiny" / ".grid" / "slurm" / "0001"

@@ -169,7 +169,11 @@ def test_every_kind_of_every_slot_trains_as_the_studys_own_piece(tmp_path: Path)
 PLACES = """
 [env."CartPole-v0"]
 settings = { total_timesteps = 80, gamma = 0.9 }
-slots = { trunk = { hidden = [8] }, target = { kind = "hard", period = 7 }, exploration = { end_e = 0.1 }, loss = "huber" }
+[env."CartPole-v0".slots]
+trunk = { hidden = [8] }
+target = { kind = "hard", period = 7 }
+exploration = { end_e = 0.1 }
+loss = "huber"
 [variant.hardened]
 base = "dqn"
 target = { kind = "hard" }

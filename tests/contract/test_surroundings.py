@@ -95,7 +95,11 @@ def files_of_at_most(size: int) -> Callable[[], None]:
 def test_a_result_that_finds_no_room_is_told_and_the_study_can_be_finished(tmp_path: Path) -> None:
     # Weights of 128 x 128 numbers take more than the limit, all other files take less.
     write_study(
-        tmp_path, {"seeds": 2}, {"hidden": [128, 128], "total_timesteps": 200}, "[record]\nweights = true\n"
+        tmp_path,
+        {"seeds": 2},
+        {"total_timesteps": 200},
+        "[record]\nweights = true\n",
+        slots={"trunk": {"hidden": [128, 128]}},
     )
     env = surroundings(tmp_path)
     answer = called(
