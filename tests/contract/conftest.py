@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from .once import once
-from .outside import SLOW_SOFT, ablations, assert_answered, write_study
-
-QUESTION = "How softly may a target follow?"
+from .outside import QUESTION, SLOW_SOFT, ablations, assert_answered, write_study
 
 SWEPT = '[sweep]\n"target.period" = [5, 50]\n"trunk.hidden" = [[8], [8, 8]]\n'
 

@@ -32,6 +32,8 @@ SLOW_SOFT = (
     '[variant.slow-soft]\nbase = "dqn"\ntarget = { kind = "soft", tau = 0.001 }\nlabel = "Soft, slowly"\n'
 )
 
+QUESTION = "How softly may a target follow?"
+
 Answer = subprocess.CompletedProcess[str]
 
 # For ``preexec_fn``: a shell's background job ignores SIGINT, and its children would inherit that.

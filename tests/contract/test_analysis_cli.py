@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from .conftest import QUESTION
 from .outside import (
+    QUESTION,
     SMALL,
     ablations,
     analysis,

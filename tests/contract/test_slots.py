@@ -65,7 +65,7 @@ NAMES = [*REGISTERED, "hardened", "squared", "narrow", "quick", "quicker", "calm
 
 def of_the_study(**own: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The slots of a row that has these pieces of its own, and else what [slots] says."""
-    shared = {
+    shared: dict[str, Any] = {
         "trunk": {"kind": "mlp", "hidden": [16]},
         "target": {"kind": "soft", "tau": 0.01},
         "loss": {"kind": "huber"},
