@@ -27,14 +27,15 @@ def series_digest(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def sign(manifest_file: Path, manifest: dict[str, Any]) -> None:
-    """Write a manifest whose own digest, where it carries one, is of what it now says."""
-    own = manifest.pop("manifest_sha256", None)
-    text = json.dumps(manifest, indent=1) + "\n"
+def sign(file: Path, document: dict[str, Any]) -> None:
+    """Write a manifest or a study.json whose digest of itself, where it carries one, is of what it now says."""
+    (own,) = [name for name in document if name in {"manifest_sha256", "study_sha256"}] or [None]
+    unsigned = {name: value for name, value in document.items() if name != own}
+    text = json.dumps(unsigned, indent=1) + "\n"
     if own is not None:
-        manifest["manifest_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-        text = json.dumps(manifest, indent=1) + "\n"
-    manifest_file.write_text(text, encoding="utf-8")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = json.dumps(unsigned | {own: digest}, indent=1) + "\n"
+    file.write_text(text, encoding="utf-8")
 
 
 def forge_series(place: Path, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from .outside import (
     HEAR_CTRL_C,
+    PLAIN,
     SLOW_SOFT,
     SMALL,
     ablations,
@@ -131,7 +132,7 @@ def test_lanes_says_how_many_seeds_train_together_and_changes_no_bit(finished: P
 def test_how_often_to_checkpoint_is_no_part_of_the_key(copied: Path) -> None:
     results = copied / "results" / "tiny"
     before = fingerprint(results)
-    tables = SLOW_SOFT + "[record]\ncheckpoint_minutes = 7\n"
+    tables = SLOW_SOFT + PLAIN + "checkpoint_minutes = 7\n"
     write_study(copied, {"variants": ["dqn", "per", "slow-soft"], "seeds": 3}, tables=tables)
     assert_answered(ablations("plan", "tiny.toml", cwd=copied), 0)
     answer = ablations("run", "tiny.toml", cwd=copied)
