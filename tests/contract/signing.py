@@ -29,7 +29,7 @@ def series_digest(table: pa.Table) -> str:
 
 def sign(file: Path, document: dict[str, Any]) -> None:
     """Write a manifest or a study.json whose digest of itself, where it carries one, is of what it now says."""
-    (own,) = [name for name in document if name in {"manifest_sha256", "study_sha256"}] or [None]
+    own = next((name for name in ("manifest_sha256", "study_sha256") if name in document), None)
     unsigned = {name: value for name, value in document.items() if name != own}
     text = json.dumps(unsigned, indent=1) + "\n"
     if own is not None:
