@@ -21,6 +21,7 @@ from .outside import (
     imported,
     names_in,
     python,
+    rows_in,
     runs_in,
     write_study,
 )
@@ -72,6 +73,13 @@ def test_a_sweep_is_drawn_under_its_name(swept: Path, tmp_path: Path) -> None:
     assert_answered(analysis("figures", "results/tiny", cwd=tmp_path), 0)
     drawn = names_in(tmp_path / "results" / "tiny" / "figures")
     assert {f"CartPole-v1-sweep.{suffix}" for suffix in FORMATS} <= drawn
+
+
+def test_the_summary_has_a_line_for_each_row_of_a_sweep_by_its_label(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept / "results", tmp_path / "results")
+    assert_answered(analysis("tables", "results/tiny", cwd=tmp_path), 0)
+    results = tmp_path / "results" / "tiny"
+    assert [row["variant"] for row in summary(results)] == list(rows_in(results))
 
 
 def test_the_summary_has_the_contracts_columns_and_a_row_for_each_of_the_study(

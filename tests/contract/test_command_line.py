@@ -195,6 +195,16 @@ def test_plan_shows_matrix_rows_work_minutes_and_disk_and_leaves_results_alone(
     assert fingerprint(swept / "results" / "tiny") == before
 
 
+def test_plan_says_where_no_replay_skips_transitions_and_where_it_repeats_them(tmp_path: Path) -> None:
+    said = []
+    for settings in ({}, {"train_frequency": 4}, {"gradient_steps": 2}):
+        write_study(tmp_path, {"variants": ["dqn", "no-replay"]}, settings)
+        answer = ablations("plan", "tiny.toml", cwd=tmp_path)
+        assert_answered(answer, 0)
+        said.append({word for word in ("skip", "repeat") if word in answer.stdout})
+    assert said == [set(), {"skip"}, {"repeat"}]
+
+
 def test_plan_of_a_study_never_run_says_all_is_to_do(tmp_path: Path) -> None:
     write_study(tmp_path, {"variants": ["dqn", "no-replay"], "seeds": 7})
     answer = ablations("plan", "tiny.toml", cwd=tmp_path)

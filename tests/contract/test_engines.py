@@ -31,10 +31,10 @@ def test_another_engine_on_a_study_that_has_begun_is_refused_and_the_way_out_nam
     before = fingerprint(results)
     for command in ("run", "plan"):
         answer = ablations(command, "tiny.toml", "--engine", another_than(stored), cwd=copied)
-        assert_refused(answer, another_than(stored), stored, "--results")
+        assert_refused(answer, "--engine", "--results")
     top = {"variants": ["dqn", "per", "slow-soft"], "seeds": 3, "question": QUESTION}
     write_study(copied, top | {"engine": another_than(stored)}, tables=SLOW_SOFT)
-    assert_refused(ablations("run", "tiny.toml", cwd=copied), another_than(stored), "--results")
+    assert_refused(ablations("run", "tiny.toml", cwd=copied), "engine", "--results")
     assert fingerprint(results) == before
     # The option overrides the study's.
     assert_answered(ablations("run", "tiny.toml", "--engine", stored, cwd=copied), 0)

@@ -22,6 +22,7 @@ from .outside import (
     runs_in,
     write_study,
 )
+from .signing import sign
 
 
 def said_together(text: str, *words: str) -> bool:
@@ -216,6 +217,19 @@ def test_all_leaves_nothing_out_where_nothing_stands_twice(tmp_path: Path) -> No
     assert study["left_out"] == []
     for row in study["rows"]:
         assert set(row["slots"]) == set(PIECES)
+
+
+def test_a_study_of_all_that_has_begun_keeps_the_rows_of_its_study_json(tmp_path: Path) -> None:
+    """As if the registry had had no `per` when it began."""
+    write_study(tmp_path, {"variants": "all", "seeds": 1}, {"total_timesteps": 120})
+    results = begin(tmp_path, "--variants", "dqn")
+    study = read_json(results / "study.json")
+    for name in ("rows", "runs"):
+        study[name] = [each for each in study[name] if each["label"] != "per"]
+    sign(results / "study.json", study)
+    begin(tmp_path, "--variants", "double")
+    assert list(rows_in(results)) == [row["label"] for row in study["rows"]]
+    assert runs_in(results) == study["runs"]
 
 
 @pytest.mark.parametrize(
