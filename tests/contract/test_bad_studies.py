@@ -25,7 +25,7 @@ def test_mistakes_are_told_all_at_once_each_with_file_key_and_nearest_name_and_n
     assert_answered(answer, 2)
     lines = answer.stderr.splitlines()
     missing = [mistake.what for mistake in mistakes if not named(lines, "tiny.toml", mistake)]
-    assert missing == [], answer.stderr
+    assert not missing, f"untold: {missing}; told:\n{answer.stderr}"
     assert names_in(tmp_path) == {"tiny.toml"}
 
 

@@ -148,6 +148,11 @@ def test_the_facts_of_the_bootstraps_tell_who_selects_and_who_evaluates(resolved
     assert plain["evaluates"] == double["evaluates"] != inverse["evaluates"]
 
 
+def test_the_facts_of_no_replay_tell_how_many_samples_an_update_takes(resolved: Path) -> None:
+    facts = rows_in(resolved)["no-replay"]["slots"]["replay"]["facts"]
+    assert [value for name, value in facts.items() if "samples" in name] == [1]
+
+
 KINDS = [(slot, kind) for slot, kinds in PIECES.items() for kind in kinds]
 
 
