@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from .once import once
-from .outside import SLOW_SOFT, ablations, assert_answered, write_study
+from .outside import QUESTION, SLOW_SOFT, ablations, assert_answered, write_study
 
-SWEPT = '[sweep]\nhidden = [[8], [8, 8]]\n"target.period" = [5, 50]\n'
+SWEPT = '[sweep]\n"target.period" = [5, 50]\n"trunk.hidden" = [[8], [8, 8]]\n'
 
 FACTORS = """[factors]
-replay = ["uniform"]
 target = ["none", "hard"]
 bootstrap = ["max", "double"]
-head = ["linear"]
+[sweep]
+"target.period" = [5, 50]
 """
 
 
@@ -29,7 +29,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.toml and its finished results: three rows, three seeds."""
 
     def make(folder: Path) -> None:
-        write_study(folder, {"variants": ["dqn", "per", "slow-soft"], "seeds": 3}, tables=SLOW_SOFT)
+        top = {"variants": ["dqn", "per", "slow-soft"], "seeds": 3, "question": QUESTION}
+        write_study(folder, top, tables=SLOW_SOFT)
         train(folder)
 
     return once(tmp_path_factory, "finished", make)
@@ -37,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished sweep over widths and target periods; `soft-target` has no period."""
+    """A finished sweep over target periods and widths; `soft-target` has no period."""
 
     def make(folder: Path) -> None:
         write_study(folder, {"variants": ["dqn", "soft-target"]}, {"total_timesteps": 300}, SWEPT)
@@ -48,11 +49,13 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def factorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished factorial of four cells, one of them an alias."""
+    """A finished factorial of four cells, one of them an alias, two of them at two points of a sweep."""
 
     def make(folder: Path) -> None:
-        top = {"baseline": "uniform+hard+max+linear", "seeds": 1}
-        write_study(folder, top, {"total_timesteps": 300}, FACTORS, without=["variants"])
+        top = {"baseline": "hard+max", "seeds": 1}
+        write_study(
+            folder, top, {"total_timesteps": 300}, FACTORS, without=["variants"], slots={"loss": "huber"}
+        )
         train(folder)
 
     return once(tmp_path_factory, "factorial", make)

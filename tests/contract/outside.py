@@ -21,13 +21,18 @@ SMALL: dict[str, Any] = {
     "learning_starts": 100,
     "batch_size": 32,
     "buffer_size": 500,
-    "hidden": [16],
 }
+SMALL_SLOTS: dict[str, Any] = {"trunk": {"hidden": [16]}}
+
+# Nothing is stored but the series, unless a test says so.
+PLAIN = "[record]\nprobe_every = 0\neval_every = 0\n"
 
 # A variant of the user's own, built from the pieces.
 SLOW_SOFT = (
     '[variant.slow-soft]\nbase = "dqn"\ntarget = { kind = "soft", tau = 0.001 }\nlabel = "Soft, slowly"\n'
 )
+
+QUESTION = "How softly may a target follow?"
 
 Answer = subprocess.CompletedProcess[str]
 
@@ -91,8 +96,9 @@ def study_text(
     settings: Mapping[str, Any] | None = None,
     tables: str = "",
     without: Sequence[str] = (),
+    slots: Mapping[str, Any] | None = None,
 ) -> str:
-    """A small good study: `top`, `settings` add or replace keys, `tables` follow, `without` is left out."""
+    """A small good study: `top`, `settings`, `slots` add or replace keys, `tables` follow, `without` is left out."""
     keys: dict[str, Any] = {
         "name": "tiny",
         "envs": ["CartPole-v1"],
@@ -101,10 +107,13 @@ def study_text(
         "variants": ["dqn"],
     } | dict(top or {})
     lines = [f"{key} = {toml(value)}" for key, value in keys.items() if key not in without]
-    lines += ["[settings]"] + [
-        f"{key} = {toml(value)}" for key, value in (SMALL | dict(settings or {})).items()
-    ]
-    return "\n".join(lines) + "\n" + tables
+    for name, values in (
+        ("settings", SMALL | dict(settings or {})),
+        ("slots", SMALL_SLOTS | dict(slots or {})),
+    ):
+        lines += [f"[{name}]"] + [f"{key} = {toml(value)}" for key, value in values.items()]
+    record = "" if "[record]" in tables else PLAIN
+    return "\n".join(lines) + "\n" + tables + record
 
 
 def write_study(
@@ -114,16 +123,28 @@ def write_study(
     tables: str = "",
     without: Sequence[str] = (),
     file: str = "tiny.toml",
+    slots: Mapping[str, Any] | None = None,
 ) -> Path:
     path = folder / file
-    path.write_text(study_text(top, settings, tables, without), encoding="utf-8")
+    path.write_text(study_text(top, settings, tables, without, slots), encoding="utf-8")
     return path
+
+
+def begin(folder: Path, *options: str) -> Path:
+    """Run tiny.toml, or the part of it that `options` ask for, in one process; gives the results folder."""
+    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", *options, cwd=folder), 0)
+    return folder / "results" / "tiny"
 
 
 def read_json(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text(encoding="utf-8"))
     assert isinstance(found, dict)
     return found
+
+
+def rows_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """The rows that study.json lists, by label, in its order."""
+    return {row["label"]: row for row in read_json(folder / "study.json")["rows"]}
 
 
 def runs_in(folder: Path) -> list[dict[str, Any]]:
@@ -134,6 +155,12 @@ def runs_in(folder: Path) -> list[dict[str, Any]]:
 
 def manifest_of(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     return read_json(folder / run["path"] / "manifest.json")
+
+
+def digest_of(config: Mapping[str, Any]) -> str:
+    """The key of a config, as the contract spells it."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def committed(folder: Path) -> set[str]:

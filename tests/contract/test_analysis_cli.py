@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from .outside import (
+    QUESTION,
     SMALL,
     ablations,
     analysis,
@@ -20,6 +21,7 @@ from .outside import (
     imported,
     names_in,
     python,
+    rows_in,
     runs_in,
     write_study,
 )
@@ -73,6 +75,13 @@ def test_a_sweep_is_drawn_under_its_name(swept: Path, tmp_path: Path) -> None:
     assert {f"CartPole-v1-sweep.{suffix}" for suffix in FORMATS} <= drawn
 
 
+def test_the_summary_has_a_line_for_each_row_of_a_sweep_by_its_label(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept / "results", tmp_path / "results")
+    assert_answered(analysis("tables", "results/tiny", cwd=tmp_path), 0)
+    results = tmp_path / "results" / "tiny"
+    assert [row["variant"] for row in summary(results)] == list(rows_in(results))
+
+
 def test_the_summary_has_the_contracts_columns_and_a_row_for_each_of_the_study(
     place: Path, tmp_path: Path
 ) -> None:
@@ -107,14 +116,14 @@ def test_the_final_return_is_the_mean_over_seeds_of_the_last_tenth_of_the_budget
     assert_answered(analysis("tables", "results/tiny", cwd=tmp_path), 0)
     found = {row["variant"]: float(row["final_return"]) for row in summary(place)}
     for label, final in found.items():
-        executor_config = []
+        means = []
         for run in runs_in(place):
             if run["label"] == label:
                 episodes = pd.read_parquet(place / run["path"] / "episodes.parquet")
                 late = episodes[episodes.global_step > 0.9 * SMALL["total_timesteps"]]
-                executor_config.append(late.episodic_return.mean())
-        executor_config = [mean for mean in executor_config if not math.isnan(mean)]
-        assert final == pytest.approx(sum(executor_config) / len(executor_config), rel=1e-3)
+                means.append(late.episodic_return.mean())
+        means = [mean for mean in means if not math.isnan(mean)]
+        assert final == pytest.approx(sum(means) / len(means), rel=1e-3)
 
 
 @pytest.mark.slow
@@ -151,7 +160,7 @@ def test_other_stored_runs_are_counted_and_named_but_never_drawn(copied: Path) -
     assert [row["variant"] for row in summary(copied / "results" / "tiny")] == ["dqn", "per"]
 
 
-@pytest.mark.parametrize("command", ["figures", "tables", "report"])
+@pytest.mark.parametrize("command", ["figures", "tables", "report", "export"])
 def test_a_folder_that_is_missing_empty_or_no_study_is_a_bad_folder(command: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "torn").mkdir()
@@ -165,7 +174,7 @@ def test_a_folder_that_is_missing_empty_or_no_study_is_a_bad_folder(command: str
     assert names_in(tmp_path / "empty") == set()
 
 
-@pytest.mark.parametrize("command", ["figures", "tables", "report"])
+@pytest.mark.parametrize("command", ["figures", "tables", "report", "export"])
 def test_a_study_of_which_no_run_stands_leaves_nothing_to_draw(
     command: str, place: Path, tmp_path: Path
 ) -> None:
@@ -177,25 +186,20 @@ def test_a_study_of_which_no_run_stands_leaves_nothing_to_draw(
     assert not any(path.suffix in {".png", ".html"} for path in place.rglob("*"))
 
 
-def test_a_newer_schema_is_refused_by_its_number(place: Path, tmp_path: Path) -> None:
-    study = place / "study.json"
-    text = study.read_text(encoding="utf-8")
-    newer, found = re.subn(r'"schema_version": ?\d+', '"schema_version": 99', text)
-    assert found == 1
-    study.write_text(newer, encoding="utf-8")
-    answer = analysis("tables", "results/tiny", cwd=tmp_path)
-    assert_answered(answer, 2)
-    assert "99" in answer.stderr
-
-
 def test_an_unknown_command_or_option_of_analysis_exits_2(tmp_path: Path) -> None:
     for args in (["figurs", "x"], ["figures"], ["tables", "x", "--sedes", "2"]):
         assert_answered(analysis(*args, cwd=tmp_path), 2)
 
 
-def test_report_writes_one_html_file(place: Path, tmp_path: Path) -> None:
+def test_report_writes_one_html_file_that_asks_the_studys_question(place: Path, tmp_path: Path) -> None:
     assert_answered(analysis("report", "results/tiny", cwd=tmp_path), 0)
-    assert "<html" in (place / "report.html").read_text(encoding="utf-8")
+    text = (place / "report.html").read_text(encoding="utf-8")
+    assert "<html" in text
+    assert QUESTION in text
+
+
+def test_export_of_a_finished_study_exits_0(place: Path, tmp_path: Path) -> None:
+    assert_answered(analysis("export", "results/tiny", cwd=tmp_path), 0)
 
 
 def test_analysis_load_from_python_gives_every_stored_episode(place: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_settings_changed_after_half_of_the_grid_make_new_runs_and_leave_the_old
     assert "asks for other runs" in answer.stdout
     answer = ablations("run", "tiny.toml", cwd=tmp_path)
     assert_answered(answer, 0)
-    assert "4 of 4 runs stand (4 trained now)" in answer.stdout
+    assert "4 of 4 runs are valid (4 trained now)" in answer.stdout
     for said in (answer.stdout, ablations("status", "tiny.toml", cwd=tmp_path).stdout):
         assert "2 other stored runs are kept" in said
         assert "CartPole-v1/dqn (2)" in said
@@ -99,7 +99,11 @@ def test_code_that_changed_is_told_by_status_and_refused_by_a_strict_run(tmp_pat
     assert_refused(called(checkout, "run", "tiny.toml", "--strict"), "--strict", "this code is commit")
     assert_answered(called(checkout, "run", "tiny.toml"), 0)
 
-    store = checkout / "ablations" / "store.py"
+    (store,) = [
+        path
+        for path in (checkout / "ablations").rglob("*.py")
+        if "\nALGORITHM_VERSION = " in path.read_text(encoding="utf-8")
+    ]
     source = store.read_text(encoding="utf-8")
     number = source.split("\nALGORITHM_VERSION = ")[1].split("\n")[0]
     store.write_text(

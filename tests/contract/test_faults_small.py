@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from .outside import (
     analysis,
     assert_answered,
     assert_refused,
-    committed,
     episodes_bytes,
     fingerprint,
     manifest_of,
@@ -30,6 +30,7 @@ BROKEN = """
 import faulthandler
 import os
 import pathlib
+import time
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
@@ -65,6 +66,13 @@ class Dies(Broken):
         return super().step(action)
 
 
+class Sleeps(Broken):
+    def step(self, action):
+        if self.steps == 1500:
+            time.sleep(100)
+        return super().step(action)
+
+
 class DictObservation(Broken):
     observation_space = Dict({"position": Box(-1.0, 1.0, (2,), np.float32)})
 
@@ -91,7 +99,7 @@ gymnasium.register("NoReward-v0", NoReward)
 gymnasium.register("LateNoReward-v0", LateNoReward)
 gymnasium.register("DictObservation-v0", DictObservation)
 gymnasium.register("ManyActions-v0", ManyActions)
-gymnasium.register("inner/Broken-v0", Broken)
+gymnasium.register("Sleeps-v0", Sleeps)
 """
 
 SEEDS = 8
@@ -114,10 +122,10 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
     assert_answered(answer, 1)
     manifests = {run["path"]: manifest_of(results, run) for run in runs_in(results)}
     failed = {path for path, manifest in manifests.items() if manifest["status"] == "failed"}
-    stand = {path for path, manifest in manifests.items() if manifest["status"] == "ok"}
+    valid = {path for path, manifest in manifests.items() if manifest["status"] == "ok"}
     assert failed
-    assert stand
-    assert len(failed) + len(stand) == SEEDS
+    assert valid
+    assert len(failed) + len(valid) == SEEDS
     for path in failed:
         text = (results / path / "manifest.json").read_text(encoding="utf-8")
         assert "the pole snapped" in text
@@ -126,7 +134,7 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
         assert str(folder) not in text
         assert '"/' not in text
         assert 'File \\"/' not in text
-    for path in stand:
+    for path in valid:
         assert manifests[path]["steps"] == 1800
         table = pq.read_table(results / path / "episodes.parquet")
         assert table.num_rows == 180
@@ -139,15 +147,15 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
     names, row = (results / "tables" / "summary.csv").read_text(encoding="utf-8").splitlines()
     summary = dict(zip(names.split(","), row.split(","), strict=True))
     assert int(summary["failed"]) == len(failed)
-    assert int(summary["ok"]) == len(stand)
+    assert int(summary["ok"]) == len(valid)
 
     # Mended, the failed ones alone are tried again.
     before = fingerprint(results)
     (folder / "mended").touch()
     assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=folder), 0)
     after = fingerprint(results)
-    assert {path: after[path] for path in before if path.rsplit("/", 1)[0] in stand} == {
-        path: before[path] for path in before if path.rsplit("/", 1)[0] in stand
+    assert {path: after[path] for path in before if path.rsplit("/", 1)[0] in valid} == {
+        path: before[path] for path in before if path.rsplit("/", 1)[0] in valid
     }
     assert {manifest_of(results, run)["status"] for run in runs_in(results)} == {"ok"}
 
@@ -158,22 +166,9 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
     assert episodes_bytes(folder / "undisturbed" / "tiny") == recorded
 
 
-def test_a_slash_in_an_environments_id_is_written_as_two_underlines(tmp_path: Path) -> None:
-    folder = with_module(tmp_path)
-    (folder / "mended").touch()
-    write_study(
-        folder, ALLOWED | {"envs": ["brokenenv:inner/Broken-v0"], "seeds": 1}, {"total_timesteps": 100}
-    )
-    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=folder), 0)
-    results = folder / "results" / "tiny"
-    (run,) = runs_in(results)
-    assert run["env_id"] == "brokenenv:inner/Broken-v0"
-    assert run["path"].startswith("runs/brokenenv:inner__Broken-v0/dqn/")
-    assert committed(results) == {run["path"]}
-
-
 def test_runs_that_diverge_act_to_the_end_of_their_budget_and_stand(tmp_path: Path) -> None:
-    write_study(tmp_path, {"variants": ["dqn", "no-target"]}, {"optimizer": "sgd", "learning_rate": 1e6})
+    top, settings = {"variants": ["dqn", "no-target"]}, {"learning_rate": 1e6}
+    write_study(tmp_path, top, settings, slots={"optimizer": "sgd"})
     assert_answered(ablations("run", "tiny.toml", cwd=tmp_path), 0)
     results = tmp_path / "results" / "tiny"
     for run in runs_in(results):
@@ -228,17 +223,37 @@ def test_an_environment_whose_reward_is_no_number_costs_no_other_environment(
     assert status[env_id] in {"ok", "diverged", "failed"}
 
 
-def test_a_run_whose_process_dies_is_recorded_without_absolute_paths(tmp_path: Path) -> None:
+def failed_in_summary(results: Path) -> dict[str, tuple[int, int]]:
+    """How many runs count and how many failed, by environment."""
+    with (results / "tables" / "summary.csv").open(encoding="utf-8", newline="") as file:
+        return {row["env_id"]: (int(row["n"]), int(row["failed"])) for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options", "status"),
+    [
+        ("brokenenv:Dies-v0", [], "died"),
+        pytest.param("brokenenv:Sleeps-v0", ["--timeout", "5"], "timeout", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_whose_process_dies_or_stands_still_is_an_attempt_that_is_counted_and_no_result(
+    env_id: str, options: list[str], status: str, tmp_path: Path
+) -> None:
     folder = with_module(tmp_path)
     settings = {"total_timesteps": 1800, "train_frequency": 8}
-    write_study(folder, ALLOWED | {"envs": ["brokenenv:Dies-v0"], "seeds": 1}, settings)
-    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=folder), 1)
+    write_study(folder, ALLOWED | {"envs": [env_id, "CartPole-v1"], "seeds": 1}, settings)
+    assert_answered(ablations("run", "tiny.toml", "--jobs", "1", *options, cwd=folder), 1)
     results = folder / "results" / "tiny"
-    (run,) = runs_in(results)
-    assert manifest_of(results, run)["status"] == "died"
+    (run,) = [run for run in runs_in(results) if run["env_id"] == env_id]
+    manifest = manifest_of(results, run)
+    assert manifest["status"] == status
+    assert manifest["attempts"]
     text = (results / run["path"] / "manifest.json").read_text(encoding="utf-8")
     assert str(folder) not in text
     assert 'File \\"/' not in text
+    assert_answered(ablations("status", "tiny.toml", cwd=folder), 1)
+    assert_answered(analysis("tables", "results/tiny", cwd=folder), 0)
+    assert failed_in_summary(results) == {env_id: (0, 1), "CartPole-v1": (1, 0)}
 
 
 def test_a_module_that_exits_when_imported_is_refused(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_bits_and_words_do_not_depend_on_locale_clock_home_hashes_threads_or_the
     assert episodes_bytes(odd / "ré sults" / "tiny") == episodes_bytes(tmp_path / "results" / "tiny")
     answer = called("status", "stüdy one.toml", "--results", "ré sults", cwd=odd, env=env)
     assert_answered(answer, 0)
-    assert "2 of 2 runs stand" in answer.stdout
+    assert "2 of 2 runs are valid" in answer.stdout
 
 
 def test_a_run_with_all_its_streams_closed_gives_the_same_bits(finished: Path, tmp_path: Path) -> None:
@@ -95,7 +95,11 @@ def files_of_at_most(size: int) -> Callable[[], None]:
 def test_a_result_that_finds_no_room_is_told_and_the_study_can_be_finished(tmp_path: Path) -> None:
     # Weights of 128 x 128 numbers take more than the limit, all other files take less.
     write_study(
-        tmp_path, {"seeds": 2}, {"hidden": [128, 128], "total_timesteps": 200}, "[record]\nweights = true\n"
+        tmp_path,
+        {"seeds": 2},
+        {"total_timesteps": 200},
+        "[record]\nweights = true\n",
+        slots={"trunk": {"hidden": [128, 128]}},
     )
     env = surroundings(tmp_path)
     answer = called(
