@@ -33,11 +33,17 @@ def types(record: type) -> dict[str, Any]:
 @cache
 def model(record: Any, tagged: bool = False) -> type[BaseModel]:
     """The model of a record's fields; ``tagged``: with the kind of the record, which must be given."""
-    from pydantic import create_model
-
     tag = {"kind": (Literal[record.kind], ...)} if tagged else {}
     values = {name: (_fitting(type_), getattr(record, name)) for name, type_ in types(record).items()}
-    made: type[BaseModel] = create_model(record.__name__, __config__=STRICT, **tag, **values)  # type: ignore[call-overload]
+    return strict_model(record.__name__, tag | values)
+
+
+def strict_model(name: str, values: Mapping[str, tuple[Any, Any]]) -> type[BaseModel]:
+    """A model of these {field: (type, default)}."""
+    from pydantic import create_model
+
+    create: Any = create_model
+    made: type[BaseModel] = create(name, __config__=STRICT, **values)
     return made
 
 

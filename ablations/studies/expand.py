@@ -70,8 +70,11 @@ def check_sweep(sweep: Sweep, variants: Mapping[str, Variant], found: Findings, 
     """
     for key, values in sweep.items():
         slot, _, number = key.partition(".")
-        owners = {_owner(key, variant): name for name, variant in reversed(variants.items())}
-        owners.pop(None, None)
+        owners = {
+            owner: name
+            for name, variant in reversed(list(variants.items()))
+            if (owner := _owner(key, variant)) is not None
+        }
         if not owners and complete:
             why = f"none has a {slot} with '{number}'" if number else "the pieces of each ignore it"
             found.add(f"sweep.{key}", f"applies to no variant of this study: {why}")
@@ -126,7 +129,9 @@ def against(rows: Iterable[Row], baseline: Mapping[str, Row], own: Mapping[str, 
             agreeing = [
                 label
                 for label in agreeing
-                if all(own[key] == value for key, value in baseline[label].swept.items() if key not in row.swept)
+                if all(
+                    own[key] == value for key, value in baseline[label].swept.items() if key not in row.swept
+                )
             ]
         itself = row.label in baseline
         compared.append(replace(row, against=agreeing[0] if len(agreeing) == 1 and not itself else None))
@@ -136,9 +141,7 @@ def against(rows: Iterable[Row], baseline: Mapping[str, Row], own: Mapping[str, 
 # ---- parts ----
 
 
-def _levels(
-    slot: str, changes: Sequence[Change], base: Variant, found: Findings
-) -> list[tuple[str, Change]]:
+def _levels(slot: str, changes: Sequence[Change], base: Variant, found: Findings) -> list[tuple[str, Change]]:
     """(label, change) of each level of a factor."""
     levels: dict[Any, tuple[str, Change]] = {}
     for change in changes:

@@ -110,9 +110,7 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
             found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
 
 
-def _environment(
-    env_id: str, section: schema.EnvTable | None, base: Variant, found: Findings
-) -> Environment:
+def _environment(env_id: str, section: schema.EnvTable | None, base: Variant, found: Findings) -> Environment:
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
     key = f'env."{env_id}".slots'

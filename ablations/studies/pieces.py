@@ -22,9 +22,7 @@ def numbers(piece: Any) -> dict[str, Any]:
 
 def swept_numbers() -> list[str]:
     """``slot.number`` of every piece, in the order of the slots."""
-    dotted = [
-        f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)
-    ]
+    dotted = [f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)]
     return list(dict.fromkeys(dotted))
 
 
@@ -84,9 +82,9 @@ def read_variants(
             found.add(f"variant.{name}.base", f"unknown variant {shown(of)}{near}")
     _report_circles(bases, found)
     built: dict[str, Named | None] = {}
-    for name in names:
-        _build(name, tables, bases, base, built, found)
-    return {name: built[name] for name in names}
+    return {
+        name: None if name in NAMED else _build(name, tables, bases, base, built, found) for name in names
+    }
 
 
 def _report_circles(bases: Mapping[str, Any], found: Findings) -> None:
@@ -157,7 +155,11 @@ def piece_label(piece: Piece) -> str:
     """``hard``, or ``hard.period=10`` where a number is not its default."""
     default = type(piece)()
     return str(piece.kind) + _suffix(
-        {name: getattr(piece, name) for name in numbers(piece) if getattr(piece, name) != getattr(default, name)}
+        {
+            name: getattr(piece, name)
+            for name in numbers(piece)
+            if getattr(piece, name) != getattr(default, name)
+        }
     )
 
 

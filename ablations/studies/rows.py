@@ -60,7 +60,7 @@ def _resolved(
     by_name = {each.name for each in candidates if each.by_name}
     by_all = {each.name for each in candidates if not each.by_name and not each.cell}
     possible, left_out = _without_objections(study, everything, {*by_name, baseline}, found)
-    equal = dict((other, one) for one, other in expand.equal_rows(possible))
+    equal = {other: one for one, other in expand.equal_rows(possible)}
     for row in possible:
         if row.label in equal and row.variant in by_all:
             left_out.append(LeftOut(row.label, f"equal to '{equal[row.label]}'"))
@@ -102,13 +102,13 @@ def _listed(
             found.add("variants", f"unknown variant '{name}'{hint(name, list(known))}")
     named = {name: known[name] for name in sections.variants if name in known}
     return [
-        Candidate(name, each.title, each.changes, {}, True) for name, each in named.items() if each is not None
+        Candidate(name, each.title, each.changes, {}, True)
+        for name, each in named.items()
+        if each is not None
     ]
 
 
-def _check_names(
-    candidates: Sequence[Candidate], own: Mapping[str, Named | None], found: Findings
-) -> None:
+def _check_names(candidates: Sequence[Candidate], own: Mapping[str, Named | None], found: Findings) -> None:
     """No two rows have one name, and no two variants one label."""
     cells = {each.name for each in candidates if each.cell}
     titles: dict[str, str] = {}
@@ -135,8 +135,8 @@ def _fitting(
             found.add("variants", f"'{each.name}' can't be put on the pieces of this study: {lack}")
         elif lack is not None:
             left_out.append(LeftOut(each.name, lack))
-    names = {each.name for each in left_out}
-    return [each for each in candidates if each.name not in names], tuple(left_out)
+    labels = {each.label for each in left_out}
+    return [each for each in candidates if each.name not in labels], tuple(left_out)
 
 
 def _baseline(
@@ -169,9 +169,7 @@ def _own_values(study: Study, candidates: Sequence[Candidate], row: Row) -> dict
     return own
 
 
-def _check_overrides(
-    study: Study, sweep: expand.Sweep, found: Findings
-) -> None:
+def _check_overrides(study: Study, sweep: expand.Sweep, found: Findings) -> None:
     """An environment overrides nothing that is swept."""
     for environment in study.environments:
         key = f'env."{environment.env_id}"'
@@ -243,7 +241,11 @@ def _place(study: Study, environment: Environment, row: Row, key: str, sentence:
         overridden = next((name for name in names if name in environment.settings), None)
         swept = next((name for name in names if name in row.swept), None)
         return (
-            f"{here}.settings.{overridden}" if overridden else f"sweep.{swept}" if swept else f"settings.{key}"
+            f"{here}.settings.{overridden}"
+            if overridden
+            else f"sweep.{swept}"
+            if swept
+            else f"settings.{key}"
         )
     if key in row.swept:
         return f"sweep.{key}"

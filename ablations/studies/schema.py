@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Ge, Lt, MinLen, Predicate
+from annotated_types import Ge, Lt, Predicate
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,14 +21,13 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     WrapValidator,
-    create_model,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ablations import engines
 from ablations.dqn import fields, settings
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import NAMED, PIECES, SLOTS, Change
+from ablations.dqn.variants import PIECES, SLOTS, Change
 from ablations.envs import checks
 from ablations.errors import Findings, hint, nearest, shown
 from ablations.studies import pieces
@@ -51,14 +51,12 @@ RENAMED = {"epsilon_schedule": "exploration.schedule", "adam_eps": "optimizer.ep
 
 def mistake(sentence: str) -> PydanticCustomError:
     """An error that is told as it is."""
-    return PydanticCustomError("study", sentence)  # type: ignore[arg-type]
+    return PydanticCustomError("study", sentence)
 
 
 def mistakes(sentences: Iterable[tuple[tuple[str, ...], str]], value: Any) -> ValidationError:
     """Several errors of one value, each with the keys below it that lead there."""
-    lines = [
-        InitErrorDetails(type=mistake(sentence), loc=loc, input=value) for loc, sentence in sentences
-    ]
+    lines = [InitErrorDetails(type=mistake(sentence), loc=loc, input=value) for loc, sentence in sentences]
     return ValidationError.from_exception_data("study", lines)
 
 
@@ -119,7 +117,7 @@ def _names(what: str) -> Callable[[Any], tuple[str, ...]]:
 
 
 def _variants(value: Any) -> tuple[str, ...]:
-    """"all" is given as the one name of that."""
+    """ "all" is given as the one name of that."""
     return (value,) if value == ALL else () if value == () else _names('variants (or "all")')(value)
 
 
@@ -157,7 +155,9 @@ def _swept_problem(key: str, values: Any) -> str | None:
         example = next((dotted for dotted in known if dotted.startswith(f"{key}.")), "target.period")
         return f"a sweep varies numbers, such as '{example}'; to vary pieces use [factors]"
     if key not in (*settings.NAMES, *known):
-        owner = RENAMED.get(key) or next((dotted for dotted in known if dotted.partition(".")[2] == key), None)
+        owner = RENAMED.get(key) or next(
+            (dotted for dotted in known if dotted.partition(".")[2] == key), None
+        )
         near = owner or nearest(key, [*settings.NAMES, *known])
         return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
     if not isinstance(values, tuple):
@@ -171,7 +171,9 @@ def _piece(slot: str) -> Callable[[Any], Change]:
     def validate(value: Any) -> Change:
         named = {"kind": value} if isinstance(value, str) else value
         if not isinstance(named, dict):
-            raise mistake(f'expected a kind such as "{next(iter(PIECES[slot]))}" or a table, got {shown(value)}')
+            raise mistake(
+                f'expected a kind such as "{next(iter(PIECES[slot]))}" or a table, got {shown(value)}'
+            )
         if "kind" not in named:
             return named
         try:
@@ -187,13 +189,13 @@ def _piece(slot: str) -> Callable[[Any], Change]:
 @cache
 def _union(slot: str) -> TypeAdapter[Any]:
     """The pieces of a slot, told apart by their kind."""
-    models = tuple(fields.model(piece, tagged=True) for piece in PIECES[slot].values())
-    union: Any = Union[models]
-    return TypeAdapter(Annotated[union, Field(discriminator="kind")] if len(models) > 1 else union)
+    union: Any = reduce(or_, (fields.model(piece, tagged=True) for piece in PIECES[slot].values()))
+    told_apart: Any = Annotated[union, Field(discriminator="kind")]
+    return TypeAdapter(told_apart if len(PIECES[slot]) > 1 else union)
 
 
 def _piece_problem(slot: str, value: Mapping[str, Any], error: ErrorDetails) -> tuple[tuple[str, ...], str]:
-    names = tuple(part for part in error["loc"] if part in value)
+    names = tuple(part for part in error["loc"] if isinstance(part, str) and part in value)
     if value["kind"] not in PIECES[slot]:
         return (), pieces.wrong_kind(slot, value["kind"])
     if error["type"] == "extra_forbidden":
@@ -239,26 +241,18 @@ Bounds = Annotated[
     Predicate(lambda bounds: bounds[0] < bounds[1]),
     told("expected [lowest, highest] of two finite numbers"),
 ]
-Slots = create_model(
-    "Slots", __config__=fields.STRICT, **{slot: (Annotated[Any, PlainValidator(_piece(slot))], None) for slot in SLOTS}
-)
-Factors = create_model(
-    "Factors",
-    __config__=fields.STRICT,
-    **{
-        slot: (
-            Annotated[
-                tuple[Annotated[Any, PlainValidator(_piece(slot))], ...],
-                MinLen(1),
-                told("expected a list of pieces", whole=True),
-            ],
-            (),
-        )
-        for slot in SLOTS
-    },
-)
+_PIECES = {slot: Annotated[Any, PlainValidator(_piece(slot))] for slot in SLOTS}
+_LEVELS = {
+    slot: Annotated[tuple[piece, ...], Predicate(bool), told("expected a list of pieces", whole=True)]
+    for slot, piece in _PIECES.items()
+}
 Label = Annotated[str, Predicate(_is_label), told("expected 1 to 80 printable characters")]
-VariantTable = create_model("VariantTable", __base__=Slots, base=(Any, "dqn"), label=(Label, ""))
+Slots = fields.strict_model("Slots", {slot: (piece, None) for slot, piece in _PIECES.items()})
+Factors = fields.strict_model("Factors", {slot: (levels, ()) for slot, levels in _LEVELS.items()})
+VariantTable = fields.strict_model(
+    "VariantTable",
+    {"base": (Any, "dqn"), **{slot: (piece, None) for slot, piece in _PIECES.items()}, "label": (Label, "")},
+)
 Given = dict[str, Any]
 
 
@@ -304,16 +298,16 @@ class Document(Section):
     ] = ()
     settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
-    env: Annotated[
-        dict[str, EnvTable], told('expected sections such as [env."CartPole-v1"]', whole=True)
-    ] = Field(default_factory=dict)
+    env: Annotated[dict[str, EnvTable], told('expected sections such as [env."CartPole-v1"]', whole=True)] = (
+        Field(default_factory=dict)
+    )
     variant: Annotated[
         dict[str, Annotated[Given, table(VariantTable)]],
         told("expected sections such as [variant.my-own]", whole=True),
     ] = Field(default_factory=dict)
     sweep: Annotated[Given, PlainValidator(_sweep)] = Field(default_factory=dict)
     factors: Annotated[
-        Given, table(Factors), MinLen(1), told("expected lists of pieces by slot", whole=True)
+        Given, table(Factors), Predicate(bool), told("expected lists of pieces by slot", whole=True)
     ] = Field(default_factory=dict)
     record: Annotated[Given, table(fields.model(Record))] = Field(default_factory=dict)
 
@@ -412,5 +406,3 @@ def check_engine(name: str, environments: Sequence[Environment], found: Findings
 
         for key, sentence in cuda.refusals({each.env_id: each.args for each in environments}):
             found.add(key, sentence)
-
-
