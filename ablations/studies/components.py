@@ -1,7 +1,7 @@
 """The component matrix: what each row is made of, and what rows cannot share with each other.
 
 A comparison is fair where rows differ in what they are meant to differ in. What a variant cannot share (no replay
-learns from one sample per update) is printed here, in every plan and report. All of it is what pieces say of themselves.
+learns from one sample per update) is printed here, in every plan and report. Everything is from pieces' own facts.
 """
 
 from __future__ import annotations

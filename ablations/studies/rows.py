@@ -233,7 +233,7 @@ def _report(
 
 
 def _place(study: Study, environment: Environment, row: Row, key: str, sentence: str) -> str:
-    """The key to mend: of a setting, or of one that the sentence names, an override, else a swept value, else its own."""
+    """The key to mend: an override or a swept value of what the sentence names, else the setting or number itself."""
     slot, _, number = key.partition(".")
     here = f'env."{environment.env_id}"'
     if not number:
@@ -274,7 +274,7 @@ def _notes(
             yield f"{key} does not apply to {few(lacking)}: one row for each point of the other keys"
     alone = [row.label for row in study.rows if row.against is None and row.variant != study.baseline]
     if alone:
-        yield f"{few(alone)}: no row of {study.baseline} has the same point of the sweep, so that there is no comparison"
+        yield f"{few(alone)}: no row of {study.baseline} has this point of the sweep: no comparison"
     for environment in study.environments:
         here = [study.row_in(environment, row) for row in study.rows]
         idle = [row.label for row in here if row.settings.total_timesteps < row.settings.learning_starts]
