@@ -7,23 +7,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablations.dqn import fields
+from ablations.dqn import fields, settings
 from ablations.dqn.variants import NAMED, PIECES, SLOTS, Change, Named, Piece, Variant, changed
-from ablations.errors import Findings, hint, shown
+from ablations.errors import Findings, hint, nearest, shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 NAME_RULE = "a name is 1 to 64 of a-z 0-9 . _ - and starts with a letter or digit"
+
+RENAMED = {"epsilon_schedule": "exploration.schedule", "adam_eps": "optimizer.eps"}
+"""Numbers of pieces that others know by another name."""
 
 
 def numbers(piece: Any) -> dict[str, Any]:
     """{number: annotated type} of a piece or of a class of pieces."""
     return fields.types(piece if isinstance(piece, type) else type(piece))
-
-
-def swept_numbers() -> list[str]:
-    """``slot.number`` of every piece, in the order of the slots."""
-    dotted = [f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)]
-    return list(dict.fromkeys(dotted))
 
 
 def checked_changes(
@@ -149,6 +146,38 @@ def wrong_number(slot: str, kind: str, name: str) -> str:
             if name in numbers(piece):
                 return f"{text}; '{name}' is a number of '{other}'"
     return text + hint(name, list(numbers(PIECES[slot][kind])))
+
+
+def wrong_swept_key(key: str) -> str | None:
+    """Why a swept key is no setting and no number of a slot; None if it is one."""
+    known = _dotted_numbers()
+    if key in settings.NAMES or key in known:
+        return None
+    if key in SLOTS:
+        example = next((dotted for dotted in known if dotted.startswith(f"{key}.")), "target.period")
+        return f"a sweep varies numbers, such as '{example}'; to vary pieces use [factors]"
+    near = _owner(key) or nearest(key, [*settings.NAMES, *known])
+    return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
+
+
+def home(name: str, value: Any) -> tuple[str, str] | None:
+    """(what a name is, how it is set under [slots]) for a slot or a number of one; None if it is neither."""
+    if name in SLOTS:
+        return f"'{name}' is a slot", f"{name} = {shown(value)}"
+    slot, _, number = (_owner(name) or "").partition(".")
+    given = f"{slot} = {{ {number} = {shown(value)} }}"
+    return (f"'{name}' is a number of the {slot}", given) if number else None
+
+
+def _owner(name: str) -> str | None:
+    """``slot.number`` of the first slot that has a number of this name."""
+    return RENAMED.get(name) or next((each for each in _dotted_numbers() if each.endswith(f".{name}")), None)
+
+
+def _dotted_numbers() -> list[str]:
+    """``slot.number`` of every piece, in the order of the slots."""
+    dotted = [f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)]
+    return list(dict.fromkeys(dotted))
 
 
 def piece_label(piece: Piece) -> str:

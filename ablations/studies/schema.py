@@ -29,7 +29,7 @@ from ablations.dqn import fields, settings
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import PIECES, SLOTS, Change
 from ablations.envs import checks
-from ablations.errors import Findings, hint, nearest, shown
+from ablations.errors import Findings, hint, shown
 from ablations.studies import pieces
 from ablations.studies.study import Environment, Record
 
@@ -43,8 +43,7 @@ SHARED = (
     "a variant carries no settings: settings are shared by all variants; "
     "set it under [settings] or vary it under [sweep]"
 )
-RENAMED = {"epsilon_schedule": "exploration.schedule", "adam_eps": "optimizer.eps"}
-"""Numbers of pieces that others know by another name."""
+ALL = "all"
 
 # ---- mistakes in our own words ----
 
@@ -140,29 +139,18 @@ def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
         nested = values if isinstance(values, dict) else {"": values}
         for number, listed in nested.items():
             dotted = f"{key}.{number}" if number else key
-            problem = "given twice" if dotted in sweep else _swept_problem(dotted, listed)
-            if problem is not None:
+            if dotted in sweep:
+                wrong.append(((dotted,), "given twice"))
+            elif problem := pieces.wrong_swept_key(dotted):
                 wrong.append(((dotted,), problem))
+            elif not isinstance(listed, tuple):
+                wrong.append(((dotted,), f"expected a list of values, got {shown(listed)}"))
+            elif not listed:
+                wrong.append(((dotted,), "the list of values is empty"))
             sweep[dotted] = listed
     if wrong:
         raise mistakes(wrong, value)
     return sweep
-
-
-def _swept_problem(key: str, values: Any) -> str | None:
-    known = pieces.swept_numbers()
-    if key in SLOTS:
-        example = next((dotted for dotted in known if dotted.startswith(f"{key}.")), "target.period")
-        return f"a sweep varies numbers, such as '{example}'; to vary pieces use [factors]"
-    if key not in (*settings.NAMES, *known):
-        owner = RENAMED.get(key) or next(
-            (dotted for dotted in known if dotted.partition(".")[2] == key), None
-        )
-        near = owner or nearest(key, [*settings.NAMES, *known])
-        return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
-    if not isinstance(values, tuple):
-        return f"expected a list of values, got {shown(values)}"
-    return None if values else "the list of values is empty"
 
 
 def _piece(slot: str) -> Callable[[Any], Change]:
@@ -235,7 +223,6 @@ def _without(sentences: Sequence[str], value: tuple[Any, ...]) -> tuple[Any, ...
 
 # ---- sections ----
 
-ALL = "all"
 Bounds = Annotated[
     tuple[float, float] | None,
     Predicate(lambda bounds: bounds[0] < bounds[1]),
@@ -243,8 +230,12 @@ Bounds = Annotated[
 ]
 _PIECES = {slot: Annotated[Any, PlainValidator(_piece(slot))] for slot in SLOTS}
 _LEVELS = {
-    slot: Annotated[tuple[piece, ...], Predicate(bool), told("expected a list of pieces", whole=True)]
-    for slot, piece in _PIECES.items()
+    slot: Annotated[
+        tuple[Annotated[Any, PlainValidator(_piece(slot))], ...],
+        Predicate(bool),
+        told("expected a list of pieces", whole=True),
+    ]
+    for slot in SLOTS
 }
 Label = Annotated[str, Predicate(_is_label), told("expected 1 to 80 printable characters")]
 Slots = fields.strict_model("Slots", {slot: (piece, None) for slot, piece in _PIECES.items()})
@@ -314,7 +305,15 @@ class Document(Section):
 
 KEYS = tuple(Document.model_fields)
 ENV_KEYS = tuple(EnvTable.model_fields)
-VARIANT_KEYS = ("base", *SLOTS, "label")
+_VALID: dict[str, Sequence[str]] = {
+    "": KEYS,
+    "env": ENV_KEYS,
+    "variant": ("base", *SLOTS, "label"),
+    "settings": settings.NAMES,
+    "slots": SLOTS,
+    "factors": SLOTS,
+    "record": tuple(fields.types(Record)),
+}
 
 
 def read(document: Mapping[str, Any], found: Findings) -> Document:
@@ -325,7 +324,7 @@ def read(document: Mapping[str, Any], found: Findings) -> Document:
     except ValidationError as error:
         broken = set()
         for each in error.errors(include_url=False):
-            names = [part for part in each["loc"] if isinstance(part, str)]
+            names = tuple(part for part in each["loc"] if isinstance(part, str))
             found.add(dotted(names), _sentence(names, each))
             broken.add(names[0])
         return Document.model_validate({key: value for key, value in sections.items() if key not in broken})
@@ -350,48 +349,17 @@ def _sentence(names: Sequence[str], error: ErrorDetails) -> str:
 
 def _unknown(place: Sequence[str], name: str, value: Any) -> str:
     """The sentence for a key that a section lacks."""
-    match tuple(place):
-        case ():
-            valid: Sequence[str] = KEYS
-            here = "; a setting belongs under [settings]"
-        case ("env", _):
-            valid, here = ENV_KEYS, "; a setting belongs into settings = { ... }"
-        case ("variant", _):
-            valid, here = VARIANT_KEYS, ""
-            if name in settings.NAMES or name == "settings":
-                return SHARED
-        case (*_, "settings"):
-            valid, here = settings.NAMES, ""
-        case ("record",):
-            valid, here = tuple(fields.types(Record)), ""
-        case _:
-            valid, here = SLOTS, ""
-            if place[0] == "factors":
-                return f"unknown slot{hint(name, SLOTS)}"
-    if name in settings.NAMES and here:
-        return f"unknown key{here}"
-    return _moved(place, name, value) or f"unknown key{hint(name, valid)}"
-
-
-def _moved(place: Sequence[str], name: str, value: Any) -> str | None:
-    """Where a number or a piece lives that was looked for elsewhere; None if it is neither."""
-    owner = RENAMED.get(name) or next(
-        (dotted for dotted in pieces.swept_numbers() if dotted.partition(".")[2] == name), None
-    )
-    if name in SLOTS:
-        said, example = f"'{name}' is a slot", f"{name} = {shown(value)}"
-    elif owner is not None:
-        slot, _, number = owner.partition(".")
-        said, example = f"'{name}' is a number of the {slot}", f"{slot} = {{ {number} = {shown(value)} }}"
-    else:
-        return None
-    match tuple(place):
-        case ("env", *_):
+    section = "" if not place else place[0] if len(place) == 2 else place[-1]
+    if section == "variant" and name in (*settings.NAMES, "settings"):
+        return SHARED
+    if section in ("", "env") and name in settings.NAMES:
+        return f"unknown key; a setting belongs {'into settings = { ... }' if place else 'under [settings]'}"
+    if section in ("", "env", "variant", "settings") and (home := pieces.home(name, value)):
+        said, example = home
+        if place[:1] == ("env",):
             return f"{said}: slots = {{ {example} }}"
-        case ("variant", _):
-            return f"{said}: {example}"
-        case _:
-            return f"{said}: [slots] {example}"
+        return f"{said}: {example}" if section == "variant" else f"{said}: [slots] {example}"
+    return f"unknown key{hint(name, _VALID[section])}"
 
 
 # ---- engines ----

@@ -33,22 +33,22 @@ def test_all_stands_for_every_named_variant_in_the_order_of_the_registry():
 
 
 def test_a_sweep_is_the_full_product_with_variants_outside_and_the_last_key_fastest():
-    assert labels(variants=["dqn", "double"], sweep={"buffer_size": [100, 200], "target.period": [1, 5]}) == [
+    assert labels(variants=["dqn", "double"], sweep={"buffer_size": [100, 200], "target.period": [2, 5]}) == [
         f"{variant}@buffer_size={size}@target.period={period}"
         for variant in ("dqn", "double")
         for size in (100, 200)
-        for period in (1, 5)
+        for period in (2, 5)
     ]
 
 
 def test_a_swept_number_that_a_piece_lacks_leaves_one_row_per_remaining_point():
     resolved = study(
         variants=["dqn", "no-target", "soft-target"],
-        sweep={"target.period": [1, 5], "gamma": [0.9, 0.5], "target.tau": [0.1]},
+        sweep={"target.period": [2, 5], "gamma": [0.9, 0.5], "target.tau": [0.1]},
     )
     assert [row.label for row in resolved.rows] == [
-        "dqn@target.period=1@gamma=0.9",
-        "dqn@target.period=1@gamma=0.5",
+        "dqn@target.period=2@gamma=0.9",
+        "dqn@target.period=2@gamma=0.5",
         "dqn@target.period=5@gamma=0.9",
         "dqn@target.period=5@gamma=0.5",
         "no-target@gamma=0.9",
@@ -220,6 +220,9 @@ def test_listed_variants_that_train_alike_are_run_once():
     own = {"lonely": {"base": "double", "target": "none"}, "first": {"target": {"period": 1}}}
     resolved = study(variants=["dqn", "no-target", "lonely", "first"], variant=own)
     assert resolved.aliases == (Alias("lonely", "no-target", {}), Alias("first", "no-target", {}))
+    swept = study(variants=["dqn", "no-target", "double"], sweep={"target.period": [1, 5]})
+    assert [alias.label for alias in swept.aliases] == ["no-target", "double@target.period=1"]
+    assert {alias.of for alias in swept.aliases} == {"dqn@target.period=1"}
 
 
 # ---- what a row is compared with ----
