@@ -115,27 +115,33 @@ def against(rows: Iterable[Row], baseline: Mapping[str, Row], own: Mapping[str, 
     """The rows with the baseline's row that each is compared with.
 
     ``baseline`` is {label of what runs: the baseline at a point of the sweep}, ``own`` the study's own value of every
-    swept key. A row is compared with the point that agrees in all keys that both have; where several do, with the one
-    that has the study's own values of its other keys; where none fits, or it is the baseline's itself, with none.
+    key that is swept for it. A row is compared with the point that agrees in all keys that both have; where several do,
+    with the one that has the study's own values of the other keys; where none fits, or it is the baseline's itself,
+    with none.
     """
+    found: dict[tuple[str, ...], dict[tuple[Any, ...], str | None]] = {}
     compared = []
     for row in rows:
-        agreeing = [
-            label
-            for label, point in baseline.items()
-            if all(row.swept[key] == value for key, value in point.swept.items() if key in row.swept)
-        ]
-        if len(agreeing) > 1:
-            agreeing = [
-                label
-                for label in agreeing
-                if all(
-                    own[key] == value for key, value in baseline[label].swept.items() if key not in row.swept
-                )
-            ]
-        itself = row.label in baseline
-        compared.append(replace(row, against=agreeing[0] if len(agreeing) == 1 and not itself else None))
+        common = tuple(key for key in own if key in row.swept)
+        if common not in found:
+            found[common] = _points(common, baseline, own)
+        point = found[common].get(tuple(row.swept[key] for key in common))
+        compared.append(replace(row, against=None if row.label in baseline else point))
     return compared
+
+
+def _points(
+    keys: Sequence[str], baseline: Mapping[str, Row], own: Mapping[str, Any]
+) -> dict[tuple[Any, ...], str | None]:
+    """{values of these keys: the label of the baseline's row that stands for them, if one does}."""
+    labels: dict[tuple[Any, ...], list[str]] = {}
+    usual: dict[tuple[Any, ...], str] = {}
+    for label, row in baseline.items():
+        values = tuple(row.swept[key] for key in keys)
+        labels.setdefault(values, []).append(label)
+        if all(row.swept[key] == value for key, value in own.items() if key not in keys):
+            usual[values] = label
+    return {values: each[0] if len(each) == 1 else usual.get(values) for values, each in labels.items()}
 
 
 # ---- parts ----

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Lt, Predicate
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     PlainValidator,
     TypeAdapter,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MOST_SEEDS = 100_000
-ENGINES = ("auto", *engines.ALL)
+ENGINE: TypeAdapter[str] = TypeAdapter(Literal["auto", *engines.ALL])  # type: ignore[arg-type]
 SHARED = (
     "a variant carries no settings: settings are shared by all variants; "
     "set it under [settings] or vary it under [sweep]"
@@ -60,13 +61,13 @@ def mistakes(sentences: Iterable[tuple[tuple[str, ...], str]], value: Any) -> Va
 
 
 def told(rule: str, whole: bool = False) -> WrapValidator:
-    """Any mistake in a value is this one; ``whole``: mistakes of its parts are told by themselves."""
+    """Any mistake in a value that has no words of its own; ``whole``: mistakes of its parts are told by themselves."""
 
     def validate(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         try:
             return check(value)
         except ValidationError as error:
-            if whole and any(each["loc"] for each in error.errors()):
+            if any(each["type"] == "study" or (whole and each["loc"]) for each in error.errors()):
                 raise
             raise mistake(f"{rule}, got {shown(value)}") from None
 
@@ -86,45 +87,16 @@ def table(model: type[BaseModel]) -> PlainValidator:
 # ---- values ----
 
 
-def _seeds(value: Any) -> tuple[int, ...]:
-    if _is_int(value):
-        if 1 <= value <= MOST_SEEDS:
-            return tuple(range(value))
-        raise mistake(f"expected 1 to {MOST_SEEDS:,} seeds or a list of them, got {shown(value)}")
-    if not isinstance(value, tuple):
-        raise mistake(f"expected a number of seeds or a list of integers, got {shown(value)}")
-    if not value:
-        raise mistake("the list of seeds is empty")
-    sentences = [
-        f"a seed is an integer from 0 to 2^63 - 1, got {shown(seed)}" for seed in value if not _is_seed(seed)
-    ]
-    return _without([*sentences, *_twice(seed for seed in value if _is_seed(seed))], value)
+def _seeds(value: Any) -> Any:
+    """A number of seeds means from zero on."""
+    counts = type(value) is int and 1 <= value <= MOST_SEEDS
+    return tuple(range(value)) if counts else value
 
 
-def _names(what: str) -> Callable[[Any], tuple[str, ...]]:
-    """A list of distinct strings."""
-
-    def validate(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, tuple) or not value:
-            raise mistake(f"expected a list of {what}, got {shown(value)}")
-        names = [name for name in value if isinstance(name, str)]
-        wrong = [name for name in value if not isinstance(name, str)]
-        sentences = [f"expected a list of {what}, got {shown(name)} in it" for name in wrong]
-        return _without([*sentences, *_twice(names)], value)
-
-    return validate
-
-
-def _variants(value: Any) -> tuple[str, ...]:
-    """ "all" is given as the one name of that."""
-    return (value,) if value == ALL else () if value == () else _names('variants (or "all")')(value)
-
-
-def _engine(value: Any) -> str:
-    if value in ENGINES:
-        return str(value)
-    near = hint(value, ENGINES) if isinstance(value, str) else ""
-    raise mistake(f"expected one of {', '.join(ENGINES)}, got {shown(value)}{near}")
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if twice := [value for value, times in Counter(values).items() if times > 1]:
+        raise mistakes((((), f"{value!r} stands there twice") for value in twice), values)
+    return values
 
 
 def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
@@ -184,19 +156,12 @@ def _union(slot: str) -> TypeAdapter[Any]:
 
 def _piece_problem(slot: str, value: Mapping[str, Any], error: ErrorDetails) -> tuple[tuple[str, ...], str]:
     names = tuple(part for part in error["loc"] if isinstance(part, str) and part in value)
-    if value["kind"] not in PIECES[slot]:
-        return (), pieces.wrong_kind(slot, value["kind"])
+    kind = value["kind"]
+    if not isinstance(kind, str) or kind not in PIECES[slot]:
+        return (), pieces.wrong_kind(slot, kind)
     if error["type"] == "extra_forbidden":
-        return names, pieces.wrong_number(slot, value["kind"], names[0])
+        return names, pieces.wrong_number(slot, kind, names[0])
     return names, fields.sentence(error)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_seed(value: Any) -> bool:
-    return _is_int(value) and 0 <= value < fields.TOO_BIG
 
 
 def _is_json(value: Any) -> bool:
@@ -209,16 +174,6 @@ def _is_json(value: Any) -> bool:
 
 def _is_label(value: str) -> bool:
     return bool(value.strip()) and value.isprintable() and len(value) <= 80
-
-
-def _twice(values: Iterable[Any]) -> list[str]:
-    return [f"{value!r} stands there twice" for value, times in Counter(values).items() if times > 1]
-
-
-def _without(sentences: Sequence[str], value: tuple[Any, ...]) -> tuple[Any, ...]:
-    if sentences:
-        raise mistakes((((), sentence) for sentence in sentences), value)
-    return value
 
 
 # ---- sections ----
@@ -277,12 +232,30 @@ class Document(Section):
         Predicate(lambda text: text.isprintable() and len(text) <= 500),
         told("expected one line of text"),
     ] = ""
-    envs: Annotated[tuple[str, ...], PlainValidator(_names("environment ids"))] = ()
-    seeds: Annotated[tuple[int, ...], PlainValidator(_seeds)] = tuple(range(10))
+    envs: Annotated[
+        tuple[str, ...],
+        Predicate(bool),
+        AfterValidator(_distinct),
+        told("expected a list of environment ids", whole=True),
+    ] = ()
+    seeds: Annotated[
+        tuple[
+            Annotated[int, Ge(0), Lt(fields.TOO_BIG), told("a seed is an integer from 0 to 2^63 - 1")], ...
+        ],
+        Predicate(bool),
+        AfterValidator(_distinct),
+        told(f"expected 1 to {MOST_SEEDS:,} seeds or a list of integers", whole=True),
+        BeforeValidator(_seeds),
+    ] = tuple(range(10))
     baseline: Annotated[str, told("expected the name of a variant")] = "dqn"
-    variants: Annotated[tuple[str, ...], PlainValidator(_variants)] = ()
+    variants: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct),
+        told('expected a list of variants (or "all")', whole=True),
+        BeforeValidator(lambda value: (ALL,) if value == ALL else value),
+    ] = ()
     entropy: Annotated[int, Ge(0), Lt(2**128), told("expected an integer from 0 to 2^128 - 1")] = 0
-    engine: Annotated[str, PlainValidator(_engine)] = "auto"
+    engine: Annotated[str, PlainValidator(ENGINE.validate_python)] = "auto"
     allow_modules: Annotated[
         tuple[Annotated[str, Predicate(lambda name: checks.MODULE.fullmatch(name))], ...],
         told("expected a list of names of modules"),
