@@ -46,6 +46,11 @@ class Findings:
         """Is there a mistake in one of these sections ("settings" covers "settings.gamma" and "settings")?"""
         return any(p.key.split(".")[0] in sections for p in self.problems)
 
+    def in_order_of(self, document: Iterable[str]) -> None:
+        """Sort the mistakes by the sections of a document, those of keys that are missing first."""
+        places = {section: place for place, section in enumerate(document, 1)}
+        self.problems.sort(key=lambda problem: places.get(problem.key.split(".")[0], 0))
+
     def stop(self) -> None:
         """Raise what was collected, if anything was."""
         if self.problems:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ablations.cli.console import say, table
-from ablations.dqn.variants import NAMED, PIECES, SLOTS, changed_slots, pieces
+from ablations.dqn.variants import NAMED, PIECES, SLOTS
 from ablations.errors import BadInput
 from ablations.studies import catalog
-from ablations.studies.pieces import numbers, piece_label, value_label
+from ablations.studies.pieces import change_label, numbers, value_label
 
 
 def main(arguments: Namespace) -> int:
@@ -23,10 +23,10 @@ def main(arguments: Namespace) -> int:
         )
     )
     say()
-    say("VARIANTS  (a * marks what differs from dqn)")
-    say(table([_variant(name) for name in NAMED], ("variant", *SLOTS, "title")))
+    say("VARIANTS  (what each changes of the study's own pieces)")
+    say(table([_variant(name) for name in NAMED], ("variant", "title", "changes")))
     say()
-    say("SLOTS  (kinds, and their numbers with defaults)")
+    say("SLOTS  (kinds, the neutral one first, and their numbers with defaults)")
     for slot in SLOTS:
         say(
             f"{slot.ljust(max(map(len, SLOTS)))}  {'; '.join(_kind(piece) for piece in PIECES[slot].values())}"
@@ -35,15 +35,11 @@ def main(arguments: Namespace) -> int:
 
 
 def _variant(name: str) -> dict[str, str]:
-    variant, title = NAMED[name]
-    changed = changed_slots(variant)
+    changes = NAMED[name].changes.items()
     return {
         "variant": name,
-        "title": title,
-        **{
-            slot: piece_label(piece) + ("*" if slot in changed else "")
-            for slot, piece in pieces(variant).items()
-        },
+        "title": NAMED[name].title,
+        "changes": ", ".join(f"{slot} {change_label(change)}" for slot, change in changes) or "-",
     }
 
 

@@ -38,17 +38,17 @@ learning_rate = 1e-3
 # learning_starts = 1_000       # at least batch_size
 # train_frequency = 1           # environment steps between updates
 # gradient_steps = 1            # updates each time
-# hidden = [64, 64]             # units per hidden layer
-# epsilon_schedule = "linear"   # or "exponential" (epsilon_decay per update), "constant" (start_e)
-# start_e = 1.0
-# end_e = 0.05
-# exploration_fraction = 0.2    # of the steps, until end_e
-# loss = "squared"              # or "huber"
-# optimizer = "adam"            # or "rmsprop", "sgd"
-# max_grad_norm = 0             # 0 = no clipping
 # bootstrap_truncated = true    # false cuts the bootstrap at time limits, which biases every value near them
 
-# A variant of your own: a base, and another piece in a slot (replay, target, bootstrap, head).
+# The study's own pieces, of the baseline and of every variant that does not set that slot itself; what is left out is
+# neutral. A table without kind changes numbers of the piece that stands there; all slots: `python -m ablations list`.
+[slots]
+trunk = { hidden = [64, 64] }   # units per hidden layer
+# exploration = { end_e = 0.05, exploration_fraction = 0.2 } # share of the steps until end_e
+# loss = "squared"              # or "huber"
+# optimizer = "adam"            # or "rmsprop", "sgd", { kind = "adam", max_grad_norm = 10.0 }
+
+# A variant of your own: a base, and another piece in one of the slots.
 [variant.slow-soft]
 base = "dqn"
 target = { kind = "soft", tau = 0.001 }
@@ -57,15 +57,16 @@ label = "Soft, tau 0.001"       # for people
 # Per environment: overrides, arguments, and the range in which true values lie.
 [env."CartPole-v1"]
 # settings = { total_timesteps = 50_000 }
+# slots = { trunk = { hidden = [32] } }
 # args = {}
 value_bounds = [1.0, 100.0]
 
-# Every combination of these values, for every variant that has them.
+# Every combination of these values, for every variant that has them; a piece's numbers by slot.number.
 # [sweep]
 # learning_rate = [1e-3, 2.5e-4]
 # "target.period" = [10, 100]
 
-# Or a full factorial of pieces, its cells labelled uniform+hard+max+linear; `variants` are then further rows, or [].
+# Or a full factorial of pieces, its cells labelled by them (hard+max); `variants` are then further rows, or [].
 # [factors]
 # target = ["none", "hard", { kind = "soft", tau = 0.001 }]
 # bootstrap = ["max", "double"]

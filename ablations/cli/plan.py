@@ -14,7 +14,7 @@ from ablations.errors import counted, few
 from ablations.runner import grid, resume
 from ablations.runner.resume import Resumable
 from ablations.store import RunStatus
-from ablations.studies.components import COLUMNS, by_environment, caveats, component_matrix
+from ablations.studies.components import by_environment, caveats, component_matrix
 from ablations.studies.study import Run, Study
 
 ALPHA = 0.05
@@ -30,12 +30,13 @@ def main(arguments: Namespace) -> int:
     say()
     for env_ids, rows in by_environment(study):
         say(f"COMPONENTS on {few(env_ids)}  (networks: which selects the next action, which evaluates it)")
-        say(table(component_matrix(rows), ("row", *COLUMNS)))
+        matrix = component_matrix(rows)
+        say(table(matrix, tuple(matrix[0])))
         for note in caveats(rows):
             say(f"  note: {note}")
         say()
-    heads = {row.label: row.slots.head for row in study.rows}
-    notes = [*study.notes, *_aliases(study), *_too_few_seeds(study), *engines.notes(study.engine, heads)]
+    variants = {row.label: row.slots for row in study.rows}
+    notes = [*study.notes, *_not_run(study), *_too_few_seeds(study), *engines.notes(study.engine, variants)]
     for note in notes:
         say(f"note: {note}")
     if notes:
@@ -67,7 +68,7 @@ def _groups(wanted: Request) -> groupby[str, Run]:
 def _by_environment(
     study: Study, env_id: str, runs: list[Run], states: Mapping[str, RunStatus]
 ) -> dict[str, object]:
-    steps = sorted({run.config["settings"]["total_timesteps"] for run in runs})
+    steps = sorted({run.settings.total_timesteps for run in runs})
     done = sum(states[run.path].is_valid for run in runs)
     return {
         "environment": env_id,
@@ -80,8 +81,9 @@ def _by_environment(
     }
 
 
-def _aliases(study: Study) -> list[str]:
-    return [f"{alias.label} behaves as {alias.of} and is not run" for alias in study.aliases]
+def _not_run(study: Study) -> list[str]:
+    aliases = [f"{alias.label} behaves as {alias.of} and is not run" for alias in study.aliases]
+    return [*aliases, *(f"{each.label} is left out: {each.reason}" for each in study.left_out)]
 
 
 def smallest_holm_p(comparisons: int, seeds: int) -> float:
@@ -90,7 +92,7 @@ def smallest_holm_p(comparisons: int, seeds: int) -> float:
 
 
 def _too_few_seeds(study: Study) -> list[str]:
-    comparisons, seeds = len(study.rows) - 1, len(study.seeds)
+    comparisons, seeds = sum(row.against is not None for row in study.rows), len(study.seeds)
     if comparisons < 1 or smallest_holm_p(comparisons, seeds) < ALPHA:
         return []
     enough = next(n for n in range(seeds, 64) if smallest_holm_p(comparisons, n) < ALPHA)
@@ -104,7 +106,7 @@ def _estimate(wanted: Request, to_do: list[Run], begun: Resumable) -> str:
     from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
 
     cost, jobs = seconds_per_lane_step(to_do), wanted.executor_config.jobs or 1
-    steps = sum(run.config["settings"]["total_timesteps"] for run in to_do)
+    steps = sum(run.settings.total_timesteps for run in to_do)
     seconds = sum(begun.ahead(run) * cost[run.env_id, run.label] for run in to_do) / jobs
     disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps
     return (

@@ -1,23 +1,26 @@
-"""Checks the fields of a frozen record (settings, a piece) against their annotated types and ranges.
+"""Checks values against the annotated fields of a frozen record (settings, a piece), by pydantic models made from them.
 
 Strict: nothing is coerced, except that an integer is accepted where a float is asked for and becomes one, so
-that ``gamma = 1`` and ``gamma = 1.0`` are the same run. NaN and infinity are refused. Pydantic checks and
+that ``gamma = 1`` and ``gamma = 1.0`` are the same run. NaN and infinity are refused. Pydantic
 is imported only when something is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_origin, get_type_hints
 
 from ablations.errors import Findings, hint, nearest, shown
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import BaseModel, ConfigDict, TypeAdapter
+    from pydantic_core import ErrorDetails
 
 TOO_BIG = 2**63
 """Integers are stored as 64 bits."""
+
+STRICT: ConfigDict = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
 
 
 @cache
@@ -27,56 +30,100 @@ def types(record: type) -> dict[str, Any]:
     return {name: hint_ for name, hint_ in hints.items() if get_origin(hint_) is not ClassVar}
 
 
-def check_table(record: type, table: Mapping[str, Any], found: Findings, key: str) -> dict[str, Any]:
-    """The valid values of ``table`` in canonical form; unknown names and wrong values go to ``found``."""
-    valid: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in types(record):
-            found.add(f"{key}.{name}", f"unknown key{hint(name, types(record))}")
-            continue
-        checked, mistake = check(types(record)[name], value)
-        if mistake:
-            found.add(f"{key}.{name}", mistake)
-        else:
-            valid[name] = checked
-    return valid
+@cache
+def model(record: Any, tagged: bool = False) -> type[BaseModel]:
+    """The model of a record's fields; ``tagged``: with the kind of the record, which must be given."""
+    tag = {"kind": (Literal[record.kind], ...)} if tagged else {}
+    values = {name: (_fitting(type_), getattr(record, name)) for name, type_ in types(record).items()}
+    return strict_model(record.__name__, tag | values)
 
 
-def check(annotation: Any, value: Any) -> tuple[Any, str]:
-    """(canonical value, "") or (None, what is wrong with it)."""
+def strict_model(name: str, values: Mapping[str, tuple[Any, Any]]) -> type[BaseModel]:
+    """A model of these {field: (type, default)}."""
+    from pydantic import create_model
+
+    create: Any = create_model
+    made: type[BaseModel] = create(name, __config__=STRICT, **values)
+    return made
+
+
+def given(checked: BaseModel) -> dict[str, Any]:
+    """The values that a document gave of a model, in order."""
+    return {name: value for name, value in checked if name in checked.model_fields_set}
+
+
+def check_table(
+    record: type,
+    table: Mapping[str, Any],
+    found: Findings,
+    key: str,
+    unknown: Callable[[str], str] | None = None,
+) -> dict[str, Any]:
+    """The values of ``table`` in canonical form; none where one is wrong: every mistake goes to ``found``.
+
+    ``unknown`` gives the sentence for a name that the record lacks.
+    """
     from pydantic import ValidationError
 
-    if isinstance(value, int) and abs(value) >= TOO_BIG:
-        return None, "the number does not fit into 64 bits"
     try:
-        return _canonical(_adapter(annotation).validate_python(_frozen(value))), ""
+        return given(model(record).model_validate(canonical(table)))
     except ValidationError as error:
-        return None, _sentence(error.errors(include_url=False)[0], value)
+        for each in error.errors(include_url=False):
+            name = str(each["loc"][0])
+            if each["type"] == "extra_forbidden":
+                message = unknown(name) if unknown else f"unknown key{hint(name, types(record))}"
+            else:
+                message = sentence(each)
+            found.add(f"{key}.{name}", message)
+        return {}
+
+
+def check(annotation: Any, value: Any) -> tuple[Any, str | None]:
+    """(canonical value, None) or (None, what is wrong with it)."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(annotation).validate_python(canonical(value)), None
+    except ValidationError as error:
+        return None, sentence(error.errors(include_url=False)[0])
+
+
+def canonical(value: Any) -> Any:
+    """A document's value with lists as tuples and -0.0 as 0.0, so that equal values are one."""
+    if isinstance(value, dict):
+        return {key: canonical(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(canonical(each) for each in value)
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def plain(value: Any) -> Any:
     """A canonical value as JSON has it."""
-    return [plain(v) for v in value] if isinstance(value, tuple) else value
-
-
-def plain_table(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of canonical values as JSON has it."""
-    return {name: plain(value) for name, value in table.items()}
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    from pydantic import ConfigDict, TypeAdapter
+    from pydantic import TypeAdapter
 
-    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+    return TypeAdapter(_fitting(annotation), config=STRICT)
 
 
-def _canonical(value: Any) -> Any:
-    return value + 0.0 if isinstance(value, float) else value  # -0.0 becomes 0.0: one key for one number
+def _fitting(annotation: Any) -> Any:
+    from pydantic import BeforeValidator
+
+    return Annotated[annotation, BeforeValidator(_refuse_too_big)]
+
+
+def _refuse_too_big(value: Any) -> Any:
+    from pydantic_core import PydanticCustomError
+
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int) and abs(number) >= TOO_BIG:
+            raise PydanticCustomError("too_big", "the number does not fit into 64 bits")
+    return value
 
 
 _EXPECTED = {
@@ -85,21 +132,23 @@ _EXPECTED = {
     "bool_type": "true or false",
     "tuple_type": "a list of integers",
     "string_type": "a string",
+    "finite_number": "a finite number",
 }
 
 
-def _sentence(error: Any, value: Any) -> str:
+def sentence(error: ErrorDetails) -> str:
     """Pydantic's finding in the words of the study file."""
-    inside = f", at position {error['loc'][0]}" if error["loc"] else ""
-    kind, context = error["type"], error.get("ctx", {})
+    position = next((part for part in error["loc"] if isinstance(part, int)), None)
+    inside = "" if position is None else f", at position {position}"
+    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    if kind == "too_big":
+        return error["msg"]
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}{inside}, got {shown(value)}"
     if kind == "literal_error":
         near = nearest(value, _literals(context)) if isinstance(value, str) else None
         meant = f"; did you mean '{near}'?" if near else ""
         return f"expected {context['expected']}, got {shown(value)}{meant}"
-    if kind == "finite_number":
-        return f"expected a finite number, got {shown(value)}"
     return f"{error['msg'].replace('Input should', 'must')}{inside}, got {shown(value)}"
 
 

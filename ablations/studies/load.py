@@ -13,12 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations import engines
-from ablations.engines import cuda
+from ablations import engines, store
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import DQN, Variant, changed
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, hint
-from ablations.studies import catalog, schema
-from ablations.studies.study import Study
+from ablations.studies import catalog, pieces, rows, schema
+from ablations.studies.study import Environment, Record, Study
+
+TOO_DEEP = "nested too deeply"
 
 __all__ = [
     "Study",
@@ -52,7 +55,73 @@ def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any], where: str = "study", ships: bool = False) -> Study:
     """The study of a parsed TOML document; only one that ships may bear a shipped name. Raises ``BadInput``."""
-    return schema.read(document, where, ships)
+    found = Findings(where)
+    try:
+        sections = schema.read(document, found)
+    except RecursionError:
+        raise BadInput([Problem(where, "STUDY", TOO_DEEP)]) from None
+    _check_name(document, sections.name, ships, found)
+    _check_envs(document, sections, found)
+    slots = pieces.checked_changes(sections.slots, DQN, found, "slots")
+    base = DQN if found.below("slots") else changed(DQN, slots)
+    environments = tuple(_environment(each, sections.env.get(each), base, found) for each in sections.envs)
+    engine = engines.available()[0] if sections.engine == "auto" else sections.engine
+    if sections.engine != "auto":
+        schema.check_engine(engine, environments, found)
+    study = Study(
+        name=sections.name,
+        question=sections.question,
+        where=where,
+        entropy=sections.entropy,
+        engine=engine,
+        baseline=sections.baseline,
+        seeds=sections.seeds,
+        settings=Settings(**sections.settings),
+        slots=base,
+        environments=environments,
+        record=Record(**sections.record),
+        document=document,
+    )
+    study = rows.with_rows(study, sections, found)
+    found.in_order_of(document)
+    found.stop()
+    return study
+
+
+def _check_name(document: Mapping[str, Any], name: str, ships: bool, found: Findings) -> None:
+    if "name" not in document:
+        found.add("name", "missing")
+    elif not ships and name in catalog.names():
+        found.add("name", f"'{name}' is the name of a shipped study; choose another name")
+
+
+def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: Findings) -> None:
+    if "envs" not in document:
+        found.add("envs", "missing")
+    folders: dict[str, str] = {}
+    for env_id in sections.envs:
+        if not found.below("allow_modules"):
+            checks.check_id(env_id, sections.allow_modules, found, "envs")
+        other = folders.setdefault(store.env_folder(env_id), env_id)
+        if other != env_id:
+            found.add("envs", f"'{other}' and '{env_id}' would share a folder")
+    for env_id in () if found.below("envs") else sections.env:
+        if env_id not in sections.envs:
+            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
+
+
+def _environment(env_id: str, section: schema.EnvTable | None, base: Variant, found: Findings) -> Environment:
+    section = schema.EnvTable() if section is None else section
+    threshold = section.reward_threshold
+    key = f'env."{env_id}".slots'
+    return Environment(
+        env_id=env_id,
+        args=section.args,
+        settings=section.settings,
+        slots={} if found.below("slots") else pieces.checked_changes(section.slots, base, found, key),
+        reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
+        value_bounds=section.value_bounds,
+    )
 
 
 def is_file_name(source: str | os.PathLike[str]) -> bool:
@@ -84,17 +153,15 @@ def with_engine(study: Study, stored: str | None) -> Study:
     """Keep the engine that the study's first run chose and stored."""
     if stored is None or stored == study.engine:
         return study
-    if engines.why_not(stored):
+    if reason := engines.why_not(stored):
         message = (
             f"the stored results come from the engine '{stored}', which does not work here: "
-            f"{engines.why_not(stored)}; choose another --results folder to run anew"
+            f"{reason}; choose another --results folder to run anew"
         )
         raise BadInput([Problem(study.where, "engine", message)])
-    if stored == "cuda":
-        found = Findings(study.where)
-        for key, sentence in cuda.refusals({each.env_id: each.args for each in study.environments}):
-            found.add(key, sentence)
-        found.stop()
+    found = Findings(study.where)
+    schema.check_engine(stored, study.environments, found)
+    found.stop()
     return replace(study, engine=stored)
 
 
@@ -136,7 +203,7 @@ def _parsed(path: Path, where: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         message = f"not UTF-8: {error.reason} at byte {error.start}"
     except RecursionError:
-        message = "nested too deeply"
+        message = TOO_DEEP
     except ValueError as error:  # tomllib's own error among them, and paths with a null character
         message = f"not valid TOML: {error}"
     raise BadInput([Problem(where, "STUDY", message)])

@@ -1,19 +1,21 @@
-"""Reads pieces and variants of a user's own from a study file."""
+"""Pieces in the words of a study file: their numbers, their labels, and what a wrong kind or number was meant to be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ablations.dqn import fields, settings
-from ablations.dqn.variants import DQN, NAMED, PIECES, SLOTS, Named
-from ablations.errors import Findings, hint, shown
+from ablations.dqn.variants import NAMED, PIECES, SLOTS, Change, Named, Piece, Variant, changed
+from ablations.errors import Findings, hint, nearest, shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 NAME_RULE = "a name is 1 to 64 of a-z 0-9 . _ - and starts with a letter or digit"
-_VARIANT_KEYS = ("base", *SLOTS, "label")
+
+RENAMED = {"epsilon_schedule": "exploration.schedule", "adam_eps": "optimizer.eps"}
+"""Numbers of pieces that others know by another name."""
 
 
 def numbers(piece: Any) -> dict[str, Any]:
@@ -21,139 +23,182 @@ def numbers(piece: Any) -> dict[str, Any]:
     return fields.types(piece if isinstance(piece, type) else type(piece))
 
 
-def read_piece(slot: str, value: Any, found: Findings, key: str) -> Any | None:
-    """A piece from ``"soft"`` or ``{ kind = "soft", tau = 0.001 }``; None if it is not one."""
-    kinds = PIECES[slot]
-    table = {"kind": value} if isinstance(value, str) else value
-    if not isinstance(table, dict):
-        found.add(key, f'expected a kind such as "{next(iter(kinds))}" or a table, got {shown(value)}')
-        return None
-    kind = table.get("kind")
-    if kind is None:
-        found.add(key, f"the table lacks kind{hint('', list(kinds))}")
-        return None
-    if not isinstance(kind, str) or kind not in kinds:
-        found.add(key, f"unknown kind {shown(kind)} for {slot}{_kind_hint(slot, kind)}")
-        return None
-    given = {name: number for name, number in table.items() if name != "kind"}
-    before = len(found.problems)
-    values = {}
-    for name, number in given.items():
-        if name not in numbers(kinds[kind]):
-            found.add(f"{key}.{name}", f"'{kind}' has no such number{_number_hint(slot, kind, name)}")
-            continue
-        values[name], mistake = fields.check(numbers(kinds[kind])[name], number)
-        if mistake:
-            found.add(f"{key}.{name}", mistake)
-    return kinds[kind](**values) if len(found.problems) == before else None
-
-
-def read_variants(tables: Any, found: Findings) -> dict[str, Named | None]:
-    """{name: variant} of all ``[variant.NAME]`` sections; None for one that holds a mistake."""
-    if not isinstance(tables, dict):
-        found.add("variant", f"expected sections such as [variant.my-own], got {shown(tables)}")
-        return {}
-    own: dict[str, Any] = {}
-    for name, table in tables.items():
-        key = f"variant.{name}"
-        if not NAME.fullmatch(name):
-            found.add(key, f"{NAME_RULE}, got {shown(name)}")
-        elif name in NAMED:
-            found.add(key, f"'{name}' is the name of a shipped variant; choose another name")
-        elif not isinstance(table, dict):
-            found.add(key, f"expected a section, got {shown(table)}")
-        else:
-            own[name] = table
-    changes = {name: _read_changes(table, found, f"variant.{name}") for name, table in own.items()}
-    bases = {name: _read_base(name, table, list(tables), found) for name, table in own.items()}
-    _report_circles(bases, found)
-    return {name: _built(name, own, changes, bases) if name in own else None for name in tables}
-
-
-def _read_changes(table: Mapping[str, Any], found: Findings, key: str) -> dict[str, Any] | None:
-    """{slot: piece} that a section sets; None if it holds a mistake."""
-    before = len(found.problems)
-    for name in table:
-        if name in settings.NAMES or name == "settings":
-            found.add(
-                f"{key}.{name}",
-                "a variant carries no settings: settings are shared by all variants; "
-                "set it under [settings] or vary it under [sweep]",
+def checked_changes(
+    changes: Mapping[str, Change], base: Variant, found: Findings, key: str
+) -> dict[str, Change]:
+    """The changes with their numbers checked against the pieces that stand there: those of ``base``."""
+    checked: dict[str, Change] = {}
+    for slot, change in changes.items():
+        if isinstance(change, Mapping):
+            piece = getattr(base, slot)
+            checked[slot] = fields.check_table(
+                type(piece),
+                change,
+                found,
+                f"{key}.{slot}",
+                lambda name, slot=slot, kind=piece.kind: wrong_number(slot, kind, name),  # type: ignore[misc]
             )
-        elif name not in _VARIANT_KEYS:
-            found.add(f"{key}.{name}", f"unknown key{hint(name, _VARIANT_KEYS)}")
-    label = table.get("label", "a label")
-    if not isinstance(label, str) or not label.strip() or not label.isprintable() or len(label) > 80:
-        found.add(f"{key}.label", f"expected 1 to 80 printable characters, got {shown(label)}")
-    changes = {slot: read_piece(slot, table[slot], found, f"{key}.{slot}") for slot in SLOTS if slot in table}
-    return changes if len(found.problems) == before else None
+        else:
+            checked[slot] = change
+    return checked
 
 
-def _read_base(name: str, table: Mapping[str, Any], own: list[str], found: Findings) -> str | None:
-    base = table.get("base", "dqn")
-    if isinstance(base, str) and (base in NAMED or base in own):
-        return base
-    valid = [*NAMED, *(other for other in own if other != name)]
-    near = hint(base, valid) if isinstance(base, str) else ""
-    found.add(f"variant.{name}.base", f"unknown variant {shown(base)}{near}")
-    return None
+def _merged(under: Mapping[str, Change], over: Mapping[str, Change]) -> dict[str, Change]:
+    """The changes of ``under`` with those of ``over`` on top: a piece replaces, numbers change what stands there."""
+    both = dict(under)
+    for slot, change in over.items():
+        below = under.get(slot)
+        if not isinstance(change, Mapping) or below is None:
+            both[slot] = change
+        elif isinstance(below, Mapping):
+            both[slot] = {**below, **change}
+        else:
+            both[slot] = replace(below, **change)
+    return both
 
 
-def _report_circles(bases: Mapping[str, str | None], found: Findings) -> None:
+def read_variants(
+    tables: Mapping[str, Mapping[str, Any]], names: Collection[str], base: Variant, found: Findings
+) -> dict[str, Named | None]:
+    """{name: variant} of all ``[variant.NAME]`` sections; None for one that holds a mistake.
+
+    ``tables`` are the sections that could be read, ``names`` those of all; ``base`` are the study's own pieces.
+    """
+    bases = {}
+    for name in names:
+        if not NAME.fullmatch(name):
+            found.add(f"variant.{name}", f"{NAME_RULE}, got {shown(name)}")
+        elif name in NAMED:
+            found.add(f"variant.{name}", f"'{name}' is the name of a shipped variant; choose another name")
+        elif name in tables:
+            bases[name] = tables[name].get("base", "dqn")
+    for name, of in bases.items():
+        if not isinstance(of, str) or (of not in NAMED and of not in names):
+            valid = [*NAMED, *(other for other in names if other != name)]
+            near = hint(of, valid) if isinstance(of, str) else ""
+            found.add(f"variant.{name}.base", f"unknown variant {shown(of)}{near}")
+    _report_circles(bases, found)
+    built: dict[str, Named | None] = {}
+    return {
+        name: None if name in NAMED else _build(name, tables, bases, base, built, found) for name in names
+    }
+
+
+def _report_circles(bases: Mapping[str, Any], found: Findings) -> None:
     for start in bases:
         path = [start]
-        while (base := bases.get(path[-1])) is not None and base not in path:
-            path.append(base)
-        if base == start and start == min(path, key=list(bases).index):
+        while isinstance(of := bases.get(path[-1]), str) and of not in path:
+            path.append(of)
+        if of == start and start == min(path, key=list(bases).index):
             found.add(
                 f"variant.{start}.base", f"the bases go round in a circle: {' -> '.join([*path, start])}"
             )
 
 
-def _built(
-    name: str, own: Mapping[str, Any], changes: Mapping[str, Any], bases: Mapping[str, str | None]
+def _build(
+    name: str,
+    tables: Mapping[str, Mapping[str, Any]],
+    bases: Mapping[str, Any],
+    base: Variant,
+    built: dict[str, Named | None],
+    found: Findings,
 ) -> Named | None:
-    """The variant with the changes of its whole line of bases, the nearest last."""
-    line: list[str] = []
-    base: str | None = name
-    while base is not None and base not in NAMED:
-        if base in line or changes.get(base) is None:
-            return None
-        line.append(base)
-        base = bases.get(base)
-    if base is None:
-        return None
-    variant = NAMED[base].variant
-    for step in reversed(line):
-        variant = replace(variant, **changes[step])
-    return Named(variant, own[name].get("label", name))
+    """Put the variant into ``built``, with the changes of its whole line of bases, the nearest last."""
+    if name in NAMED:
+        return NAMED[name]
+    if name not in built:
+        built[name] = None  # while its bases are built: one that comes back here goes round in a circle
+        of = bases.get(name)
+        under = _build(of, tables, bases, base, built, found) if isinstance(of, str) else None
+        if under is not None and lacking(under.changes, base) is None:
+            changes = {slot: change for slot, change in tables[name].items() if slot in SLOTS}
+            before = len(found.problems)
+            changes = checked_changes(changes, changed(base, under.changes), found, f"variant.{name}")
+            if len(found.problems) == before:
+                built[name] = Named(_merged(under.changes, changes), tables[name].get("label", name))
+    return built[name]
 
 
-def _kind_hint(slot: str, kind: Any) -> str:
-    if not isinstance(kind, str):
-        return hint("", list(PIECES[slot]))
+def lacking(changes: Mapping[str, Change], base: Variant) -> str | None:
+    """Why these changes can't be made to ``base``: a piece there lacks a number. None if they can."""
+    for slot, change in changes.items():
+        piece = getattr(base, slot)
+        for name in change if isinstance(change, Mapping) else ():
+            if name not in numbers(piece):
+                return f"the {slot} {wrong_number(slot, piece.kind, name)}"
+    return None
+
+
+def wrong_kind(slot: str, kind: Any) -> str:
+    """The sentence for a kind that a slot lacks."""
+    text = f"unknown kind {shown(kind)} for {slot}"
     for other in SLOTS:
-        if other != slot and kind in PIECES[other]:
-            return f"; '{kind}' is a kind of {other}"
-    return hint(kind, list(PIECES[slot]))
+        if isinstance(kind, str) and other != slot and kind in PIECES[other]:
+            return f"{text}; '{kind}' is a kind of {other}"
+    return text + hint(kind if isinstance(kind, str) else "", list(PIECES[slot]))
 
 
-def _number_hint(slot: str, kind: str, name: str) -> str:
-    for other, piece in PIECES[slot].items():
-        if other != kind and name in numbers(piece):
-            return f"; '{name}' is a number of '{other}'"
-    return hint(name, list(numbers(PIECES[slot][kind])))
+def wrong_number(slot: str, kind: str, name: str) -> str:
+    """The sentence for a number that a kind lacks."""
+    text = f"'{kind}' has no such number"
+    if name not in numbers(PIECES[slot][kind]):
+        for other, piece in PIECES[slot].items():
+            if name in numbers(piece):
+                return f"{text}; '{name}' is a number of '{other}'"
+    return text + hint(name, list(numbers(PIECES[slot][kind])))
 
 
-def piece_label(piece: Any) -> str:
+def wrong_swept_key(key: str) -> str | None:
+    """Why a swept key is no setting and no number of a slot; None if it is one."""
+    known = _dotted_numbers()
+    if key in settings.NAMES or key in known:
+        return None
+    if key in SLOTS:
+        example = next((dotted for dotted in known if dotted.startswith(f"{key}.")), "target.period")
+        return f"a sweep varies numbers, such as '{example}'; to vary pieces use [factors]"
+    near = _owner(key) or nearest(key, [*settings.NAMES, *known])
+    return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
+
+
+def home(name: str, value: Any) -> tuple[str, str] | None:
+    """(what a name is, how it is set under [slots]) for a slot or a number of one; None if it is neither."""
+    if name in SLOTS:
+        return f"'{name}' is a slot", f"{name} = {shown(value)}"
+    slot, _, number = (_owner(name) or "").partition(".")
+    given = f"{slot} = {{ {number} = {shown(value)} }}"
+    return (f"'{name}' is a number of the {slot}", given) if number else None
+
+
+def _owner(name: str) -> str | None:
+    """``slot.number`` of the first slot that has a number of this name."""
+    return RENAMED.get(name) or next((each for each in _dotted_numbers() if each.endswith(f".{name}")), None)
+
+
+def _dotted_numbers() -> list[str]:
+    """``slot.number`` of every piece, in the order of the slots."""
+    dotted = [f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)]
+    return list(dict.fromkeys(dotted))
+
+
+def piece_label(piece: Piece) -> str:
     """``hard``, or ``hard.period=10`` where a number is not its default."""
     default = type(piece)()
-    changed = [
-        f"{name}={value_label(fields.plain(getattr(piece, name)))}"
-        for name in numbers(piece)
-        if getattr(piece, name) != getattr(default, name)
-    ]
-    return str(piece.kind) + ("." + ",".join(changed) if changed else "")
+    return str(piece.kind) + _suffix(
+        {
+            name: getattr(piece, name)
+            for name in numbers(piece)
+            if getattr(piece, name) != getattr(default, name)
+        }
+    )
+
+
+def change_label(change: Change) -> str:
+    """A piece's label, or the numbers that are changed of the piece that stands there."""
+    return _suffix(change)[1:] if isinstance(change, Mapping) else piece_label(change)
+
+
+def _suffix(given: Mapping[str, Any]) -> str:
+    return "." + ",".join(f"{name}={value_label(value)}" for name, value in given.items()) if given else ""
 
 
 def value_label(value: Any) -> str:
@@ -163,8 +208,3 @@ def value_label(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "x".join(value_label(v) for v in value) or "none"
     return str(value)
-
-
-def dqn_piece(slot: str) -> Any:
-    """The baseline's piece of a slot."""
-    return getattr(DQN, slot)

@@ -1,295 +1,349 @@
-"""Reads a study's TOML document, section by section, into a resolved ``Study``, noting every mistake."""
+"""The schema of a study file as pydantic models, and pydantic's errors in the words of the file.
+
+A model checks what can be said of a section alone; what sections say of each other is for ``rows`` and ``load``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Lt, Predicate
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ablations import engines
 from ablations.dqn import fields, settings
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import NAMED
-from ablations.engines import cuda
+from ablations.dqn.variants import PIECES, SLOTS, Change
 from ablations.envs import checks
 from ablations.errors import Findings, hint, shown
-from ablations.studies import catalog, expand, pieces, rows
-from ablations.studies.study import Environment, Record, Study
+from ablations.studies import pieces
+from ablations.studies.study import Environment, Record
 
-KEYS = (
-    "name",
-    "question",
-    "envs",
-    "seeds",
-    "baseline",
-    "variants",
-    "entropy",
-    "engine",
-    "allow_modules",
-    "settings",
-    "env",
-    "variant",
-    "sweep",
-    "factors",
-    "record",
-)
-ENV_KEYS = ("args", "settings", "value_bounds", "reward_threshold")
+if TYPE_CHECKING:
+    from pydantic import ValidatorFunctionWrapHandler
+    from pydantic_core import ErrorDetails
+
 MOST_SEEDS = 100_000
-MOST_RUNS = 1_000_000
+ENGINE: TypeAdapter[str] = TypeAdapter(Literal["auto", *engines.ALL])  # type: ignore[arg-type]
+SHARED = (
+    "a variant carries no settings: settings are shared by all variants; "
+    "set it under [settings] or vary it under [sweep]"
+)
+ALL = "all"
+
+# ---- mistakes in our own words ----
 
 
-def read(document: Mapping[str, Any], where: str, ships: bool = False) -> Study:
-    """The study of a document. Raises ``BadInput`` with every mistake."""
-    found = Findings(where)
-    for key in document:
-        if key not in KEYS:
-            found.add(key, f"unknown key{_key_hint(key)}")
-    name = _read_name(document.get("name"), found, ships)
-    question = _read_question(document.get("question", ""), found)
-    env_ids = _read_envs(document, found)
-    seeds = _read_seeds(document.get("seeds", 10), found)
-    entropy = _read_entropy(document.get("entropy", 0), found)
-    engine = _read_engine(document.get("engine", "auto"), found)
-    shared = _read_settings(document.get("settings", {}), found)
-    envs = _read_env_sections(document.get("env", {}), env_ids, found)
-    record = _read_record(document.get("record", {}), found)
-    own = pieces.read_variants(document.get("variant", {}), found)
-    listed = _read_variants(document, own, found)
-    cells = expand.read_factors(document["factors"], found) if "factors" in document else {}
-    sweep = expand.read_sweep(document.get("sweep", {}), next(iter((*cells, *listed)), "dqn"), found)
-    if engine == "cuda":
-        for key, sentence in cuda.refusals({environment.env_id: environment.args for environment in envs}):
-            found.add(key, sentence)
-    rows.check_overrides(envs, sweep, found)
-    grid = rows.read_rows(document, own, listed, cells, sweep, shared, found)
-    if not found.below("settings", "env", "sweep"):
-        for environment in envs:
-            for row in grid.rows:
-                rows.check_together(environment, row, found)
-    if len(grid.rows) * len(envs) * len(seeds) > MOST_RUNS:
-        found.add("seeds", f"more than {MOST_RUNS:,} runs: {rows.TOO_MANY}")
-    found.stop()
-    study = Study(
-        name=name,
-        question=question,
-        where=where,
-        entropy=entropy,
-        engine=engine,
-        baseline=grid.baseline,
-        seeds=seeds,
-        settings=shared,
-        environments=tuple(envs),
-        rows=tuple(grid.rows),
-        aliases=tuple(grid.aliases),
-        record=record,
-        notes=(),
-        document=document,
-    )
-    return replace(study, notes=tuple(rows.notes(study, sweep, own, listed)))
+def mistake(sentence: str) -> PydanticCustomError:
+    """An error that is told as it is."""
+    return PydanticCustomError("study", sentence)
 
 
-# ---- simple keys ----
+def mistakes(sentences: Iterable[tuple[tuple[str, ...], str]], value: Any) -> ValidationError:
+    """Several errors of one value, each with the keys below it that lead there."""
+    lines = [InitErrorDetails(type=mistake(sentence), loc=loc, input=value) for loc, sentence in sentences]
+    return ValidationError.from_exception_data("study", lines)
 
 
-def _read_name(name: Any, found: Findings, ships: bool) -> str:
-    if name is None:
-        found.add("name", "missing")
-    elif not isinstance(name, str) or not pieces.NAME.fullmatch(name):
-        found.add("name", f"{pieces.NAME_RULE}, got {shown(name)}")
-    elif not ships and name in catalog.names():
-        found.add("name", f"'{name}' is the name of a shipped study; choose another name")
-    return str(name)
+def told(rule: str, whole: bool = False) -> WrapValidator:
+    """Any mistake in a value that has no words of its own; ``whole``: mistakes of its parts are told by themselves."""
+
+    def validate(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError as error:
+            if any(each["type"] == "study" or (whole and each["loc"]) for each in error.errors()):
+                raise
+            raise mistake(f"{rule}, got {shown(value)}") from None
+
+    return WrapValidator(validate)
 
 
-def _read_question(question: Any, found: Findings) -> str:
-    if not isinstance(question, str) or not (question.isprintable() and len(question) <= 500):
-        found.add("question", f"expected one line of text, got {shown(question)}")
-    return str(question)
+def table(model: type[BaseModel]) -> PlainValidator:
+    """A table of this model: gives what the file gives of it, in its order."""
+
+    def validate(value: Any) -> dict[str, Any]:
+        checked = model.model_validate(value)
+        return {name: getattr(checked, name) for name in value}
+
+    return PlainValidator(validate)
 
 
-def _read_envs(document: Mapping[str, Any], found: Findings) -> list[str]:
-    modules = document.get("allow_modules", [])
-    if not isinstance(modules, list) or not all(
-        isinstance(module, str) and checks.MODULE.fullmatch(module) for module in modules
-    ):
-        found.add("allow_modules", f"expected a list of names of modules, got {shown(modules)}")
-        modules = []
-    if "envs" not in document:
-        found.add("envs", "missing")
-        return []
-    envs = _read_names(document["envs"], "envs", "environment ids", found)
-    for env_id in envs:
-        checks.check_id(env_id, modules, found, "envs")
-    folders: dict[str, str] = {}
-    for env_id in envs:
-        other = folders.setdefault(env_id.replace("/", "__"), env_id)
-        if other != env_id:
-            found.add("envs", f"'{other}' and '{env_id}' would share a folder")
-    return envs
+# ---- values ----
 
 
-def _read_names(value: Any, key: str, what: str, found: Findings) -> list[str]:
-    """A list of distinct strings."""
-    if not isinstance(value, list) or not value:
-        found.add(key, f"expected a list of {what}, got {shown(value)}")
-        return []
-    names: list[str] = []
-    for name in value:
-        if not isinstance(name, str):
-            found.add(key, f"expected a list of {what}, got {shown(name)} in it")
-        elif name in names:
-            found.add(key, f"'{name}' stands there twice")
-        else:
-            names.append(name)
-    return names
+def _seeds(value: Any) -> Any:
+    """A number of seeds means from zero on."""
+    counts = type(value) is int and 1 <= value <= MOST_SEEDS
+    return tuple(range(value)) if counts else value
 
 
-def _read_seeds(value: Any, found: Findings) -> tuple[int, ...]:
-    if _is_int(value):
-        if 1 <= value <= MOST_SEEDS:
-            return tuple(range(value))
-        found.add("seeds", f"expected 1 to {MOST_SEEDS:,} seeds or a list of them, got {shown(value)}")
-        return ()
-    if not isinstance(value, list):
-        found.add("seeds", f"expected a number of seeds or a list of integers, got {shown(value)}")
-        return ()
-    if not value:
-        found.add("seeds", "the list of seeds is empty")
-    seeds: dict[int, None] = {}
-    for seed in value:
-        if not _is_int(seed) or not 0 <= seed < fields.TOO_BIG:
-            found.add("seeds", f"a seed is an integer from 0 to 2^63 - 1, got {shown(seed)}")
-        elif seed in seeds:
-            found.add("seeds", f"{seed} stands there twice")
-        else:
-            seeds[seed] = None
-    return tuple(seeds)
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if twice := [value for value, times in Counter(values).items() if times > 1]:
+        raise mistakes((((), f"{value!r} stands there twice") for value in twice), values)
+    return values
 
 
-def _read_entropy(value: Any, found: Findings) -> int:
-    if not _is_int(value) or not 0 <= value < 2**128:
-        found.add("entropy", f"expected an integer from 0 to 2^128 - 1, got {shown(value)}")
-        return 0
-    return int(value)
+def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
+    """{setting or "slot.number": values}; the values are checked where it is known whose they are."""
+    if not isinstance(value, dict):
+        raise mistake(f"expected a section, got {shown(value)}")
+    sweep: dict[str, tuple[Any, ...]] = {}
+    wrong: list[tuple[tuple[str, ...], str]] = []
+    for key, values in value.items():
+        if values == {}:
+            wrong.append(((key,), "the section is empty"))
+        nested = values if isinstance(values, dict) else {"": values}
+        for number, listed in nested.items():
+            dotted = f"{key}.{number}" if number else key
+            if dotted in sweep:
+                wrong.append(((dotted,), "given twice"))
+            elif problem := pieces.wrong_swept_key(dotted):
+                wrong.append(((dotted,), problem))
+            elif not isinstance(listed, tuple):
+                wrong.append(((dotted,), f"expected a list of values, got {shown(listed)}"))
+            elif not listed:
+                wrong.append(((dotted,), "the list of values is empty"))
+            sweep[dotted] = listed
+    if wrong:
+        raise mistakes(wrong, value)
+    return sweep
 
 
-def _read_engine(value: Any, found: Findings) -> str:
-    """The engine; ``auto`` is the best there is, unless the study's first run chose before."""
-    if not isinstance(value, str) or value not in ("auto", *engines.ALL):
-        near = hint(value, ("auto", *engines.ALL)) if isinstance(value, str) else ""
-        found.add("engine", f"expected one of auto, {', '.join(engines.ALL)}, got {shown(value)}{near}")
-    elif value != "auto" and engines.why_not(value):
-        found.add(
-            "engine", f"'{value}' does not work here: {engines.why_not(value)}; use 'auto' or 'reference'"
-        )
-    return engines.available()[0] if value == "auto" else str(value)
+def _piece(slot: str) -> Callable[[Any], Change]:
+    """A piece from ``"soft"`` or ``{ kind = "soft", tau = 0.001 }``; a table without kind is numbers to change."""
+
+    def validate(value: Any) -> Change:
+        named = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(named, dict):
+            raise mistake(
+                f'expected a kind such as "{next(iter(PIECES[slot]))}" or a table, got {shown(value)}'
+            )
+        if "kind" not in named:
+            return named
+        try:
+            checked: Any = _union(slot).validate_python(named)
+        except ValidationError as error:
+            raise mistakes((_piece_problem(slot, named, each) for each in error.errors()), value) from None
+        values = fields.given(checked)
+        return PIECES[slot][values.pop("kind")](**values)
+
+    return validate
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+@cache
+def _union(slot: str) -> TypeAdapter[Any]:
+    """The pieces of a slot, told apart by their kind."""
+    union: Any = reduce(or_, (fields.model(piece, tagged=True) for piece in PIECES[slot].values()))
+    told_apart: Any = Annotated[union, Field(discriminator="kind")]
+    return TypeAdapter(told_apart if len(PIECES[slot]) > 1 else union)
 
 
-def _key_hint(key: str) -> str:
-    if key in settings.NAMES:
-        return "; a setting belongs under [settings]"
-    return hint(key, KEYS)
-
-
-# ---- sections ----
-
-
-def _read_settings(table: Any, found: Findings) -> Settings:
-    if not isinstance(table, dict):
-        found.add("settings", f"expected a section, got {shown(table)}")
-        return Settings()
-    return replace(Settings(), **fields.check_table(Settings, table, found, "settings"))
-
-
-def _read_env_sections(tables: Any, env_ids: list[str], found: Findings) -> list[Environment]:
-    if not isinstance(tables, dict):
-        found.add("env", f'expected sections such as [env."CartPole-v1"], got {shown(tables)}')
-        tables = {}
-    for env_id in tables:
-        if env_id not in env_ids:
-            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, env_ids)}")
-    return [_read_env(env_id, tables.get(env_id, {}), found) for env_id in env_ids]
-
-
-def _read_env(env_id: str, table: Any, found: Findings) -> Environment:
-    key = f'env."{env_id}"'
-    if not isinstance(table, dict):
-        found.add(key, f"expected a section, got {shown(table)}")
-        table = {}
-    for name in table:
-        if name not in ENV_KEYS:
-            misplaced = "; a setting belongs into settings = { ... }" if name in settings.NAMES else ""
-            found.add(f"{key}.{name}", f"unknown key{misplaced or hint(name, ENV_KEYS)}")
-    overrides = table.get("settings", {})
-    if not isinstance(overrides, dict):
-        found.add(f"{key}.settings", f"expected a table, got {shown(overrides)}")
-        overrides = {}
-    args = table.get("args", {})
-    if not isinstance(args, dict) or not _is_json(args):
-        found.add(
-            f"{key}.args",
-            f"expected a table of strings, finite numbers, booleans and lists, got {shown(args)}",
-        )
-        args = {}
-    threshold, mistake = (
-        fields.check(float, table["reward_threshold"]) if "reward_threshold" in table else (None, "")
-    )
-    if mistake:
-        found.add(f"{key}.reward_threshold", mistake)
-    return Environment(
-        env_id=env_id,
-        args=args,
-        settings=fields.check_table(Settings, overrides, found, f"{key}.settings"),
-        reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
-        value_bounds=_read_bounds(table.get("value_bounds"), found, f"{key}.value_bounds"),
-    )
-
-
-def _read_bounds(value: Any, found: Findings, key: str) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    bounds, mistake = fields.check(tuple[float, float], value)
-    if mistake or not bounds[0] < bounds[1]:
-        found.add(key, f"expected [lowest, highest] of two finite numbers, got {shown(value)}")
-        return None
-    low, high = bounds
-    return low, high
+def _piece_problem(slot: str, value: Mapping[str, Any], error: ErrorDetails) -> tuple[tuple[str, ...], str]:
+    names = tuple(part for part in error["loc"] if isinstance(part, str) and part in value)
+    kind = value["kind"]
+    if not isinstance(kind, str) or kind not in PIECES[slot]:
+        return (), pieces.wrong_kind(slot, kind)
+    if error["type"] == "extra_forbidden":
+        return names, pieces.wrong_number(slot, kind, names[0])
+    return names, fields.sentence(error)
 
 
 def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
-        return all(_is_json(v) for v in value.values())
-    if isinstance(value, list):
-        return all(_is_json(v) for v in value)
+        return all(map(_is_json, value.values()))
+    if isinstance(value, tuple):
+        return all(map(_is_json, value))
     return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _read_record(table: Any, found: Findings) -> Record:
-    if not isinstance(table, dict):
-        found.add("record", f"expected a section, got {shown(table)}")
-        return Record()
-    return replace(Record(), **fields.check_table(Record, table, found, "record"))
+def _is_label(value: str) -> bool:
+    return bool(value.strip()) and value.isprintable() and len(value) <= 80
 
 
-def _read_variants(document: Mapping[str, Any], own: Mapping[str, Any], found: Findings) -> list[str]:
-    """The names of the listed variants, known ones only. "all" stands for every shipped one, in order."""
-    if "variants" not in document:
-        if "factors" not in document:
-            found.add("variants", 'missing: a list of variants, or "all" for every shipped one')
-        return []
-    value = document["variants"]
-    if value == "all":
-        return list(NAMED)
-    if value == [] and "factors" in document:
-        return []
-    names = _read_names(value, "variants", 'variants (or "all")', found)
-    known = [*NAMED, *own]
-    for name in names:
-        if name not in known:
-            found.add("variants", f"unknown variant '{name}'{hint(name, known)}")
-    return [name for name in names if name in known]
+# ---- sections ----
+
+Bounds = Annotated[
+    tuple[float, float] | None,
+    Predicate(lambda bounds: bounds[0] < bounds[1]),
+    told("expected [lowest, highest] of two finite numbers"),
+]
+_PIECES = {slot: Annotated[Any, PlainValidator(_piece(slot))] for slot in SLOTS}
+_LEVELS = {
+    slot: Annotated[
+        tuple[Annotated[Any, PlainValidator(_piece(slot))], ...],
+        Predicate(bool),
+        told("expected a list of pieces", whole=True),
+    ]
+    for slot in SLOTS
+}
+Label = Annotated[str, Predicate(_is_label), told("expected 1 to 80 printable characters")]
+Slots = fields.strict_model("Slots", {slot: (piece, None) for slot, piece in _PIECES.items()})
+Factors = fields.strict_model("Factors", {slot: (levels, ()) for slot, levels in _LEVELS.items()})
+VariantTable = fields.strict_model(
+    "VariantTable",
+    {"base": (Any, "dqn"), **{slot: (piece, None) for slot, piece in _PIECES.items()}, "label": (Label, "")},
+)
+Given = dict[str, Any]
+
+
+class Section(BaseModel):
+    """A section of a study: strict, with no other keys."""
+
+    model_config = fields.STRICT
+
+
+class EnvTable(Section):
+    """``[env.X]``: overrides, arguments, facts."""
+
+    args: Annotated[
+        Given,
+        Predicate(_is_json),
+        AfterValidator(fields.plain),
+        told("expected a table of strings, finite numbers, booleans and lists"),
+    ] = Field(default_factory=dict)
+    settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
+    slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
+    value_bounds: Bounds = None
+    reward_threshold: float | None = None
+
+
+class Document(Section):
+    """A study file."""
+
+    name: Annotated[str, Predicate(lambda name: pieces.NAME.fullmatch(name)), told(pieces.NAME_RULE)] = ""
+    question: Annotated[
+        str,
+        Predicate(lambda text: text.isprintable() and len(text) <= 500),
+        told("expected one line of text"),
+    ] = ""
+    envs: Annotated[
+        tuple[str, ...],
+        Predicate(bool),
+        AfterValidator(_distinct),
+        told("expected a list of environment ids", whole=True),
+    ] = ()
+    seeds: Annotated[
+        tuple[
+            Annotated[int, Ge(0), Lt(fields.TOO_BIG), told("a seed is an integer from 0 to 2^63 - 1")], ...
+        ],
+        Predicate(bool),
+        AfterValidator(_distinct),
+        told(f"expected 1 to {MOST_SEEDS:,} seeds or a list of integers", whole=True),
+        BeforeValidator(_seeds),
+    ] = tuple(range(10))
+    baseline: Annotated[str, told("expected the name of a variant")] = "dqn"
+    variants: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct),
+        told('expected a list of variants (or "all")', whole=True),
+        BeforeValidator(lambda value: (ALL,) if value == ALL else value),
+    ] = ()
+    entropy: Annotated[int, Ge(0), Lt(2**128), told("expected an integer from 0 to 2^128 - 1")] = 0
+    engine: Annotated[str, PlainValidator(ENGINE.validate_python)] = "auto"
+    allow_modules: Annotated[
+        tuple[Annotated[str, Predicate(lambda name: checks.MODULE.fullmatch(name))], ...],
+        told("expected a list of names of modules"),
+    ] = ()
+    settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
+    slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
+    env: Annotated[dict[str, EnvTable], told('expected sections such as [env."CartPole-v1"]', whole=True)] = (
+        Field(default_factory=dict)
+    )
+    variant: Annotated[
+        dict[str, Annotated[Given, table(VariantTable)]],
+        told("expected sections such as [variant.my-own]", whole=True),
+    ] = Field(default_factory=dict)
+    sweep: Annotated[Given, PlainValidator(_sweep)] = Field(default_factory=dict)
+    factors: Annotated[
+        Given, table(Factors), Predicate(bool), told("expected lists of pieces by slot", whole=True)
+    ] = Field(default_factory=dict)
+    record: Annotated[Given, table(fields.model(Record))] = Field(default_factory=dict)
+
+
+KEYS = tuple(Document.model_fields)
+ENV_KEYS = tuple(EnvTable.model_fields)
+_VALID: dict[str, Sequence[str]] = {
+    "": KEYS,
+    "env": ENV_KEYS,
+    "variant": ("base", *SLOTS, "label"),
+    "settings": settings.NAMES,
+    "slots": SLOTS,
+    "factors": SLOTS,
+    "record": tuple(fields.types(Record)),
+}
+
+
+def read(document: Mapping[str, Any], found: Findings) -> Document:
+    """The sections that hold no mistake, as if the file had no others; every mistake goes to ``found``."""
+    sections = fields.canonical(dict(document))
+    try:
+        return Document.model_validate(sections)
+    except ValidationError as error:
+        broken = set()
+        for each in error.errors(include_url=False):
+            names = tuple(part for part in each["loc"] if isinstance(part, str))
+            found.add(dotted(names), _sentence(names, each))
+            broken.add(names[0])
+        return Document.model_validate({key: value for key, value in sections.items() if key not in broken})
+
+
+def dotted(names: Sequence[str]) -> str:
+    """A key as the file spells it."""
+    return ".".join(f'"{name}"' if names[0] == "env" and i == 1 else name for i, name in enumerate(names))
+
+
+def _sentence(names: Sequence[str], error: ErrorDetails) -> str:
+    match error["type"]:
+        case "study":
+            return error["msg"]
+        case "extra_forbidden":
+            return _unknown(names[:-1], names[-1], error["input"])
+        case "model_type" | "dict_type":
+            what = "a table" if len(names) > 2 else "a section"
+            return f"expected {what}, got {shown(error['input'])}"
+    return fields.sentence(error)
+
+
+def _unknown(place: Sequence[str], name: str, value: Any) -> str:
+    """The sentence for a key that a section lacks."""
+    section = "" if not place else place[0] if len(place) == 2 else place[-1]
+    if section == "variant" and name in (*settings.NAMES, "settings"):
+        return SHARED
+    if section in ("", "env") and name in settings.NAMES:
+        return f"unknown key; a setting belongs {'into settings = { ... }' if place else 'under [settings]'}"
+    if section in ("", "env", "variant", "settings") and (home := pieces.home(name, value)):
+        said, example = home
+        if place[:1] == ("env",):
+            return f"{said}: slots = {{ {example} }}"
+        return f"{said}: {example}" if section == "variant" else f"{said}: [slots] {example}"
+    return f"unknown key{hint(name, _VALID[section])}"
+
+
+# ---- engines ----
+
+
+def check_engine(name: str, environments: Sequence[Environment], found: Findings) -> None:
+    """Does this engine work here, and can it train on these environments?"""
+    if reason := engines.why_not(name):
+        found.add("engine", f"'{name}' does not work here: {reason}; use 'auto' or 'reference'")
+    if name == "cuda":
+        from ablations.engines import cuda
+
+        for key, sentence in cuda.refusals({each.env_id: each.args for each in environments}):
+            found.add(key, sentence)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge
 
 from ablations import store
-from ablations.dqn import fields
+from ablations.dqn.fields import plain
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import plain as plain_variant
-from ablations.studies.expand import Alias, Row
+from ablations.dqn.variants import DQN, SLOTS, Change, Variant, changed, described, from_plain, plain_changes
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,67 @@ EVALUATION_POINTS = 50
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment of a study: its id, arguments, overrides of the shared settings, and facts about it."""
+    """An environment of a study: its id, arguments, overrides of settings and of the study's pieces, facts about it."""
 
     env_id: str
     args: Mapping[str, Any]
     settings: Mapping[str, Any]  # overrides only, canonical
+    slots: Mapping[str, Change]  # overrides only
     reward_threshold: float | None
     value_bounds: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant at one point of the sweep; its label names it in folders, columns and figures."""
+
+    label: str
+    variant: str
+    title: str
+    changes: Mapping[str, Change]  # what the variant puts on the study's own pieces
+    cell: Mapping[str, str]  # {slot: level} of a cell of a factorial
+    swept: Mapping[str, Any]  # {setting or "slot.number": canonical value}
+    slots: Variant
+    settings: Settings
+    against: str | None = None  # the baseline's row that it is compared with
+
+    def on(self, base: Variant) -> Variant:
+        """The row's pieces where the study's own are ``base``."""
+        numbers: dict[str, dict[str, Any]] = {}
+        for key, value in self.swept.items():
+            slot, _, number = key.partition(".")
+            if number:
+                numbers.setdefault(slot, {})[number] = value
+        return changed(changed(base, self.changes), numbers)
+
+    def plain(self) -> dict[str, Any]:
+        """The row as study.json has it."""
+        return {
+            "label": self.label,
+            "variant": self.variant,
+            "title": self.title,
+            "slots": _described(self.slots),
+            "settings": self.settings.plain(),
+            "swept": plain(self.swept),
+            "sets": [slot for slot in SLOTS if slot in self.changes],
+            "against": self.against,
+            **({"cell": dict(self.cell)} if self.cell else {}),
+        }
+
+
+class Alias(NamedTuple):
+    """A row that trains exactly as another one, which is run in its place."""
+
+    label: str
+    of: str
+    cell: Mapping[str, str]
+
+
+class LeftOut(NamedTuple):
+    """A row that is not run, as it can't be, or as it is an earlier one."""
+
+    label: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +114,16 @@ class Run:
     key: str
     path: str
     config: Mapping[str, Any]
+
+    @property
+    def settings(self) -> Settings:
+        """All settings, those that hold their default too."""
+        return Settings(**self.config["settings"])
+
+    @property
+    def variant(self) -> Variant:
+        """All pieces, the neutral ones too."""
+        return from_plain(self.config["slots"])
 
 
 def by_row(runs: Iterable[Run]) -> list[list[Run]]:
@@ -80,23 +143,33 @@ class Study:
     baseline: str  # the ``variant`` of the baseline's rows
     seeds: tuple[int, ...]
     settings: Settings
+    slots: Variant  # the study's own pieces, which variants change
     environments: tuple[Environment, ...]
-    rows: tuple[Row, ...]
-    aliases: tuple[Alias, ...]
     record: Record
-    notes: tuple[str, ...]  # what is legal but worth knowing, for ``plan``
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    rows: tuple[Row, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()  # what is legal but worth knowing, for ``plan``
 
-    def run_settings(self, environment: Environment, row: Row) -> Settings:
-        """A row's settings in an environment: defaults < [settings] < sweep, and the overrides on top."""
-        return replace(row.settings, **environment.settings)
+    def row_in(self, environment: Environment, row: Row) -> Row:
+        """The row with the pieces and settings that it has in an environment.
+
+        Pieces: neutral < [slots] < the environment's < the variant's < swept numbers. Settings: defaults < [settings] <
+        sweep < the environment's.
+        """
+        return replace(
+            row,
+            slots=row.on(changed(self.slots, environment.slots)),
+            settings=replace(row.settings, **environment.settings),
+        )
 
     def runs(self) -> list[Run]:
         """Every run, by environment, row and seed."""
         return [
-            self._run(environment, row, seed)
+            self._run(environment, here, seed)
             for environment in self.environments
-            for row in self.rows
+            for here in (self.row_in(environment, row) for row in self.rows)
             for seed in self.seeds
         ]
 
@@ -125,50 +198,58 @@ class Study:
             "baseline": self.baseline,
             "seeds": list(self.seeds),
             "settings": self.settings.plain(),
+            "slots": _described(self.slots),
+            "neutral": _described(DQN),
             "record": vars(self.record).copy(),
-            "environments": [
-                {
-                    "env_id": environment.env_id,
-                    "args": dict(environment.args),
-                    "settings": fields.plain_table(environment.settings),
-                    "reward_threshold": environment.reward_threshold,
-                    "value_bounds": list(environment.value_bounds) if environment.value_bounds else None,
-                    "random_policy": dict(scores[environment.env_id])
-                    if environment.env_id in scores
-                    else None,
-                }
-                for environment in self.environments
-            ],
-            "rows": [
-                {
-                    "label": row.label,
-                    "variant": row.variant,
-                    "title": row.title,
-                    "slots": plain_variant(row.slots),
-                    "settings": row.settings.plain(),
-                    "swept": dict(row.swept),
-                }
-                for row in self.rows
-            ],
-            "aliases": [alias._asdict() for alias in self.aliases],
+            "environments": [self._plain_environment(each, scores) for each in self.environments],
+            "rows": [row.plain() for row in self.rows],
+            "aliases": [{**alias._asdict(), "cell": dict(alias.cell)} for alias in self.aliases],
+            "left_out": [each._asdict() for each in self.left_out],
             "runs": [
                 {"label": run.label, "env_id": run.env_id, "seed": run.seed, "key": run.key, "path": run.path}
                 for run in self.runs()
             ],
         }
 
-    def _run(self, environment: Environment, row: Row, seed: int) -> Run:
+    def _plain_environment(
+        self, environment: Environment, scores: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        env_id, bounds = environment.env_id, environment.value_bounds
+        own = {row.label: self.row_in(environment, row).slots for row in self.rows}
+        differing = {
+            row.label: {
+                slot: described(slot, piece)
+                for slot, piece in own[row.label]
+                if piece != getattr(row.slots, slot)
+            }
+            for row in self.rows
+        }
+        return {
+            "env_id": env_id,
+            "args": dict(environment.args),
+            "settings": dict(environment.settings),
+            "row_slots": {label: slots for label, slots in differing.items() if slots},
+            "reward_threshold": environment.reward_threshold,
+            "value_bounds": None if bounds is None else list(bounds),
+            "random_policy": dict(scores[env_id]) if env_id in scores else None,
+        }
+
+    def _run(self, environment: Environment, here: Row, seed: int) -> Run:
         config = {
             "env_id": environment.env_id,
             "env_args": dict(environment.args),
-            "slots": plain_variant(row.slots),
-            "settings": self.run_settings(environment, row).plain(),
+            "slots": plain_changes(here.slots),
+            "settings": here.settings.plain_changes(),
             "seed": seed,
             "entropy": self.entropy,
             "algorithm_version": store.ALGORITHM_VERSION,
             "engine": self.engine,
-            "record": self.record.of_run(self.run_settings(environment, row).total_timesteps),
+            "record": self.record.of_run(here.settings.total_timesteps),
         }
         key = store.key_of(config)
-        path = store.run_path(environment.env_id, row.label, seed, key)
-        return Run(row.label, environment.env_id, seed, key, path, config)
+        path = store.run_path(environment.env_id, here.label, seed, key)
+        return Run(here.label, environment.env_id, seed, key, path, config)
+
+
+def _described(variant: Variant) -> dict[str, Any]:
+    return {slot: described(slot, piece) for slot, piece in variant}

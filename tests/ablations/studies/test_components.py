@@ -20,9 +20,6 @@ def test_a_row_shows_its_pieces_updates_samples_and_networks():
     assert lines["dqn"] == {
         "row": "dqn",
         "replay": "uniform",
-        "target": "hard",
-        "bootstrap": "max",
-        "head": "linear",
         "updates/step": "0.5",
         "samples/update": "32",
         "samples/step": "16",
@@ -49,6 +46,12 @@ def test_the_two_by_two_of_who_selects_and_who_evaluates(name, expected):
 @pytest.mark.parametrize("target", [Hard(1), Soft(1.0)])
 def test_a_target_that_is_always_online_selects_and_evaluates_online(target):
     assert selects_and_evaluates(Variant(target=target)) == ("online", "online")
+
+
+def test_the_slots_that_vary_or_are_not_neutral_have_a_column_in_order():
+    lines = matrix(variants=["dqn", "naive"], slots={"loss": "huber", "trunk": {"hidden": [8]}})
+    assert list(lines["dqn"])[1:5] == ["trunk", "replay", "target", "loss"]
+    assert lines["dqn"]["trunk"] == "mlp.hidden=8"
 
 
 def test_every_named_variant_has_a_line_without_a_gap():
@@ -91,6 +94,13 @@ def test_environments_with_overrides_of_their_own_get_a_matrix_of_their_own():
     assert plain[0] == ["CartPole-v1"]
     assert other[0] == ["Acrobot-v1"]
     assert component_matrix(other[1])[0]["samples/update"] == "16"
+
+
+def test_environments_with_pieces_of_their_own_get_a_matrix_of_their_own():
+    env = {"Acrobot-v1": {"slots": {"trunk": {"hidden": [8]}}}}
+    plain, other = by_environment(study(envs=["CartPole-v1", "Acrobot-v1"], env=env))
+    assert "trunk" not in component_matrix(plain[1])[0]
+    assert component_matrix(other[1])[0]["trunk"] == "mlp.hidden=8"
 
 
 def test_environments_that_differ_in_budget_alone_share_a_matrix():

@@ -8,12 +8,17 @@ from dataclasses import replace
 import pytest
 
 from ablations import engines, store
+from ablations.dqn.bootstrap import Double
+from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.head import Dueling, Linear
+from ablations.dqn.loss import Huber
+from ablations.dqn.settings import Settings
 from ablations.dqn.target import Hard, NoTarget, Soft
-from ablations.dqn.variants import DQN, NAMED
-from ablations.dqn.variants import plain as plain_variant
+from ablations.dqn.trunk import Mlp
+from ablations.dqn.variants import DQN, NAMED, SLOTS, from_plain, plain
 from ablations.errors import BadInput
 from ablations.studies import load
-from ablations.studies.expand import Alias
+from ablations.studies.study import Alias, LeftOut
 from tests.ablations.documents import document, labels, study
 
 # ---- rows and labels ----
@@ -28,22 +33,22 @@ def test_all_stands_for_every_named_variant_in_the_order_of_the_registry():
 
 
 def test_a_sweep_is_the_full_product_with_variants_outside_and_the_last_key_fastest():
-    assert labels(variants=["dqn", "double"], sweep={"buffer_size": [100, 200], "target.period": [1, 5]}) == [
+    assert labels(variants=["dqn", "double"], sweep={"buffer_size": [100, 200], "target.period": [2, 5]}) == [
         f"{variant}@buffer_size={size}@target.period={period}"
         for variant in ("dqn", "double")
         for size in (100, 200)
-        for period in (1, 5)
+        for period in (2, 5)
     ]
 
 
 def test_a_swept_number_that_a_piece_lacks_leaves_one_row_per_remaining_point():
     resolved = study(
         variants=["dqn", "no-target", "soft-target"],
-        sweep={"target.period": [1, 5], "gamma": [0.9, 0.5], "target.tau": [0.1]},
+        sweep={"target.period": [2, 5], "gamma": [0.9, 0.5], "target.tau": [0.1]},
     )
     assert [row.label for row in resolved.rows] == [
-        "dqn@target.period=1@gamma=0.9",
-        "dqn@target.period=1@gamma=0.5",
+        "dqn@target.period=2@gamma=0.9",
+        "dqn@target.period=2@gamma=0.5",
         "dqn@target.period=5@gamma=0.9",
         "dqn@target.period=5@gamma=0.5",
         "no-target@gamma=0.9",
@@ -73,10 +78,10 @@ def test_a_nested_section_of_a_sweep_means_the_dotted_key():
 @pytest.mark.parametrize(
     ("key", "values", "texts"),
     [
-        ("hidden", [[8], [64, 64], []], ["8", "64x64", "none"]),
+        ("trunk.hidden", [[8], [64, 64], []], ["8", "64x64", "none"]),
         ("learning_rate", [1e-3, 1e-5, 1], ["0.001", "1e-05", "1"]),
         ("bootstrap_truncated", [True, False], ["true", "false"]),
-        ("loss", ["huber"], ["huber"]),
+        ("exploration.schedule", ["constant"], ["constant"]),
         ("buffer_size", [1_000], ["1000"]),
     ],
 )
@@ -103,7 +108,7 @@ def test_the_base_may_be_a_shipped_or_an_own_variant_in_any_order():
 
 def test_numbers_left_out_have_the_defaults_of_their_kind():
     rows = study(variants=["dqn", "p"], variant={"p": {"replay": {"kind": "prioritized", "alpha": 1}}}).rows
-    assert plain_variant(rows[1].slots)["replay"] == {
+    assert plain(rows[1].slots)["replay"] == {
         "kind": "prioritized",
         "alpha": 1.0,
         "beta_start": 0.4,
@@ -127,6 +132,139 @@ def test_a_variant_defined_and_not_listed_is_noted():
     assert any("variant.slow" in note for note in study(variant={"slow": {"target": "none"}}).notes)
 
 
+# ---- the study's own pieces ----
+
+
+def test_slots_reach_the_baseline_and_every_variant_that_does_not_set_that_slot_itself():
+    own = {"plain": {"head": "linear"}}
+    slots = {"trunk": {"hidden": [120, 84]}, "loss": "huber", "head": "dueling"}
+    dqn, soft, linear = study(variants=["dqn", "soft-target", "plain"], slots=slots, variant=own).rows
+    ours = replace(DQN, trunk=Mlp((120, 84)), loss=Huber(), head=Dueling())
+    assert (dqn.slots, soft.slots) == (ours, replace(ours, target=Soft()))
+    assert linear.slots == replace(ours, head=Linear())  # set, even to the neutral piece
+
+
+def test_a_variants_table_without_kind_changes_numbers_of_the_piece_that_stands_there():
+    own = {
+        "greedy": {"exploration": {"end_e": 0.0}},
+        "slow": {"base": "soft-target", "target": {"tau": 0.001}},
+        "slower": {"base": "slow", "target": {"tau": 0.0001}, "exploration": {"end_e": 0.2}},
+    }
+    slots = {"exploration": {"start_e": 0.5}}
+    _, greedy, slow, slower = study(variants=["dqn", *own], slots=slots, variant=own).rows
+    assert greedy.slots == replace(DQN, exploration=EpsilonGreedy(0.5, 0.0))
+    assert slow.slots.target == Soft(0.001)
+    assert slower.slots == replace(DQN, exploration=EpsilonGreedy(0.5, 0.2), target=Soft(0.0001))
+
+
+def test_an_environments_slots_stand_in_place_of_the_studys_and_a_variant_that_sets_one_keeps_its_own():
+    resolved = study(
+        envs=["CartPole-v1", "Acrobot-v1"],
+        seeds=1,
+        variants=["dqn", "soft-target"],
+        slots={"loss": "huber", "target": {"period": 7}},
+        env={"Acrobot-v1": {"slots": {"trunk": {"hidden": [8]}, "target": {"kind": "hard", "period": 9}}}},
+    )
+    shared = replace(DQN, loss=Huber())
+    assert [run.variant for run in resolved.runs()] == [
+        replace(shared, target=Hard(7)),
+        replace(shared, target=Soft()),
+        replace(shared, target=Hard(9), trunk=Mlp((8,))),
+        replace(shared, target=Soft(), trunk=Mlp((8,))),
+    ]
+    cartpole, acrobot = resolved.plain()["environments"]
+    assert cartpole["row_slots"] == {}
+    assert {label: set(slots) for label, slots in acrobot["row_slots"].items()} == {
+        "dqn": {"trunk", "target"},
+        "soft-target": {"trunk"},
+    }
+
+
+def test_a_row_says_which_slots_its_variant_sets():
+    own = {"plain": {"base": "double", "head": "linear"}}
+    rows = study(variants=["dqn", "naive", "plain"], variant=own).plain()["rows"]
+    assert [row["sets"] for row in rows] == [[], ["replay", "target"], ["head", "bootstrap"]]
+
+
+# ---- rows that are not run ----
+
+
+def test_all_leaves_out_a_row_that_equals_an_earlier_one_and_says_so():
+    resolved = study(variants="all", slots={"target": "none"}, baseline="no-target")
+    assert LeftOut("no-target", "equal to 'dqn'") in resolved.left_out
+    assert resolved.baseline == "dqn"
+    assert Alias("double", "dqn", {}) in resolved.aliases
+    assert resolved.plain()["left_out"][0] == {"label": "no-target", "reason": "equal to 'dqn'"}
+
+
+def test_all_leaves_out_a_row_with_an_objection_and_says_why_and_where():
+    small = {"settings": {"buffer_size": 63}}
+    resolved = study(variants="all", envs=["CartPole-v1", "Acrobot-v1"], env={"Acrobot-v1": small})
+    ((label, reason),) = resolved.left_out
+    assert label == "consecutive"
+    assert reason.startswith("buffer_size (63) is too small")
+    assert reason.endswith("(Acrobot-v1)")
+
+
+def test_a_point_of_a_sweep_and_a_cell_with_an_objection_are_left_out():
+    sweep = {"buffer_size": [50, 500]}
+    assert [each.label for each in study(variants=["dqn", "consecutive"], sweep=sweep).left_out] == [
+        "consecutive@buffer_size=50"
+    ]
+    factors = {"replay": ["uniform", "consecutive"]}
+    resolved = study(factors=factors, variants=None, settings={"buffer_size": 50})
+    assert [each.label for each in resolved.left_out] == ["consecutive"]
+
+
+def test_listed_variants_that_train_alike_are_run_once():
+    own = {"lonely": {"base": "double", "target": "none"}, "first": {"target": {"period": 1}}}
+    resolved = study(variants=["dqn", "no-target", "lonely", "first"], variant=own)
+    assert resolved.aliases == (Alias("lonely", "no-target", {}), Alias("first", "no-target", {}))
+    swept = study(variants=["dqn", "no-target", "double"], sweep={"target.period": [1, 5]})
+    assert [alias.label for alias in swept.aliases] == ["no-target", "double@target.period=1"]
+    assert {alias.of for alias in swept.aliases} == {"dqn@target.period=1"}
+
+
+# ---- what a row is compared with ----
+
+
+def compared(**changes):
+    return {row.label: row.against for row in study(**changes).rows}
+
+
+def test_a_row_is_compared_with_the_baselines_row_at_the_same_point():
+    sweep = {"gamma": [0.9, 1], "target.period": [5, 10]}
+    against = compared(variants=["dqn", "double"], sweep=sweep)
+    assert against["double@gamma=1@target.period=5"] == "dqn@gamma=1@target.period=5"
+    assert against["dqn@gamma=1@target.period=5"] is None
+
+
+def test_where_several_points_agree_a_row_is_compared_with_the_studys_own_value():
+    variants, sweep = ["dqn", "no-target", "per"], {"target.period": [5, 10], "replay.alpha": [0.3, 0.6]}
+    expected = {
+        "no-target": "dqn@target.period=10",
+        "per@target.period=5@replay.alpha=0.3": "dqn@target.period=5",
+    }
+    against = compared(variants=variants, sweep=sweep, slots={"target": {"period": 10}})
+    assert {label: against[label] for label in expected} == expected
+    against = compared(variants=["dqn", "no-replay"], sweep={"buffer_size": [100, 10_000]})
+    assert against["no-replay"] == "dqn@buffer_size=10000"
+
+
+def test_where_no_point_fits_there_is_no_hypothesis_and_that_is_noted():
+    changes = {"variants": ["dqn", "no-target"], "sweep": {"target.period": [5, 10]}}
+    assert compared(**changes)["no-target"] is None
+    assert any("no-target" in note and "no comparison" in note for note in study(**changes).notes)
+
+
+def test_a_setting_that_a_variants_pieces_ignore_does_not_apply_to_it():
+    sweep = {"buffer_size": [100, 200], "batch_size": [8, 16]}
+    assert labels(variants=["no-replay", "dqn"], sweep=sweep, settings={"learning_starts": 64}) == [
+        "no-replay",
+        *(f"dqn@buffer_size={size}@batch_size={batch}" for size in (100, 200) for batch in (8, 16)),
+    ]
+
+
 # ---- factors ----
 
 FACTORS = {
@@ -141,7 +279,8 @@ def test_a_factorial_crosses_its_pieces_and_lists_cells_that_behave_alike_as_ali
     resolved = study(factors=FACTORS, variants=["no-replay"])
     assert len(resolved.rows) == 31
     assert len(resolved.aliases) == 6
-    assert resolved.aliases[0] == Alias("consecutive+none+double+linear", "consecutive+none+max+linear")
+    cell = {"replay": "consecutive", "target": "none", "bootstrap": "double", "head": "linear"}
+    assert resolved.aliases[0] == Alias("consecutive+none+double+linear", "consecutive+none+max+linear", cell)
     assert [row.label for row in resolved.rows[:3]] == [
         "consecutive+none+max+linear",
         "consecutive+none+max+dueling",
@@ -151,19 +290,34 @@ def test_a_factorial_crosses_its_pieces_and_lists_cells_that_behave_alike_as_ali
 
 
 def test_a_baseline_may_be_named_by_the_variant_that_equals_its_cell():
-    assert study(factors={"target": ["none", "hard"]}, variants=None).baseline == "uniform+hard+max+linear"
+    assert study(factors={"target": ["none", "hard"]}, variants=None).baseline == "hard"
 
 
 def test_a_baseline_that_is_an_alias_is_the_row_run_in_its_place():
     factors = {"target": ["none"], "bootstrap": ["max", "double"]}
-    resolved = study(factors=factors, variants=None, baseline="uniform+none+double+linear")
-    assert resolved.baseline == "uniform+none+max+linear"
+    resolved = study(factors=factors, variants=None, baseline="none+double")
+    assert resolved.baseline == "none+max"
     assert len(resolved.rows) == 1
 
 
-def test_slots_without_a_factor_keep_the_piece_of_dqn():
-    assert labels(factors={"head": ["dueling"]}, variants=[], baseline="uniform+hard+max+dueling") == [
-        "uniform+hard+max+dueling"
+def test_a_cells_label_names_the_factors_alone_in_the_order_of_the_file():
+    assert labels(factors={"head": ["dueling"]}, variants=[], baseline="dueling") == ["dueling"]
+    factors = {"target": ["none", "soft"], "replay": ["latest"]}
+    assert labels(factors=factors, variants=["dqn"]) == ["none+latest", "soft+latest", "dqn"]
+
+
+def test_slots_without_a_factor_keep_the_studys_own_piece():
+    resolved = study(factors={"head": ["dueling"]}, variants=["dqn"], slots={"target": "soft"})
+    assert resolved.rows[0].slots == replace(DQN, head=Dueling(), target=Soft())
+
+
+def test_a_level_may_be_numbers_of_the_piece_that_stands_there():
+    factors = {"trunk": [{"hidden": [8]}, {}, "mlp"], "target": ["hard", "soft"]}
+    resolved = study(factors=factors, variants=None, slots={"trunk": {"hidden": [32]}}, baseline="mlp+hard")
+    assert [row.label for row in resolved.rows][::2] == [
+        "mlp.hidden=8+hard",
+        "mlp.hidden=32+hard",
+        "mlp+hard",
     ]
 
 
@@ -171,9 +325,9 @@ def test_numbers_that_are_not_defaults_stand_in_a_cells_label():
     pieces = ["hard", {"kind": "hard", "period": 10}, {"kind": "soft", "tau": 0.005}]
     heads = [{"kind": "dueling", "hidden": [64, 32]}]
     assert labels(factors={"target": pieces, "head": heads}, variants=["dqn"]) == [
-        "uniform+hard+max+dueling.hidden=64x32",
-        "uniform+hard.period=10+max+dueling.hidden=64x32",
-        "uniform+soft+max+dueling.hidden=64x32",
+        "hard+dueling.hidden=64x32",
+        "hard.period=10+dueling.hidden=64x32",
+        "soft+dueling.hidden=64x32",
         "dqn",
     ]
 
@@ -181,7 +335,7 @@ def test_numbers_that_are_not_defaults_stand_in_a_cells_label():
 def test_hard_period_1_and_soft_tau_1_are_aliases_of_no_target_in_a_factorial():
     pieces = ["none", {"kind": "hard", "period": 1}, {"kind": "soft", "tau": 1.0}]
     resolved = study(factors={"target": pieces}, variants=["dqn"])
-    assert [alias.of for alias in resolved.aliases] == ["uniform+none+max+linear"] * 2
+    assert [alias.of for alias in resolved.aliases] == ["none"] * 2
 
 
 def test_a_factorial_may_be_swept_too():
@@ -191,12 +345,12 @@ def test_a_factorial_may_be_swept_too():
         sweep={"gamma": [0.9, 0.5], "target.period": [2, 3]},
     )
     assert found == [
-        "uniform+none+max+linear@gamma=0.9",
-        "uniform+none+max+linear@gamma=0.5",
-        "uniform+hard+max+linear@gamma=0.9@target.period=2",
-        "uniform+hard+max+linear@gamma=0.9@target.period=3",
-        "uniform+hard+max+linear@gamma=0.5@target.period=2",
-        "uniform+hard+max+linear@gamma=0.5@target.period=3",
+        "none@gamma=0.9",
+        "none@gamma=0.5",
+        "hard@gamma=0.9@target.period=2",
+        "hard@gamma=0.9@target.period=3",
+        "hard@gamma=0.5@target.period=2",
+        "hard@gamma=0.5@target.period=3",
     ]
 
 
@@ -227,10 +381,10 @@ def test_settings_are_defaults_under_settings_under_the_sweep_with_overrides_on_
     cartpole, acrobot = (
         next(run for run in resolved.runs() if run.env_id == env_id) for env_id in resolved_ids(resolved)
     )
-    assert cartpole.config["settings"]["gamma"] == 0.9
-    assert acrobot.config["settings"]["gamma"] == 0.7
-    assert acrobot.config["settings"]["learning_rate"] == 0.5
-    assert acrobot.config["settings"]["batch_size"] == 64
+    assert cartpole.settings.gamma == 0.9
+    assert acrobot.settings.gamma == 0.7
+    assert acrobot.settings.learning_rate == 0.5
+    assert acrobot.settings.batch_size == 64
 
 
 def resolved_ids(resolved):
@@ -257,6 +411,16 @@ def test_the_configuration_holds_what_decides_a_run_and_its_digest_is_the_key():
     )
     assert run.key == store.key_of(json.loads(json.dumps(run.config)))
     assert run.path == store.run_path("CartPole-v1", "dqn", 1, run.key)
+
+
+def test_a_configuration_leaves_out_neutral_pieces_and_defaults_and_gives_them_back():
+    own = {"mine": {"bootstrap": "double", "target": {"kind": "soft", "tau": 0.005}, "head": "linear"}}
+    settings = {"gamma": 0.9, "batch_size": 64}
+    dqn, mine = study(variants=["dqn", "mine"], variant=own, seeds=1, settings=settings).runs()
+    assert (dqn.config["slots"], dqn.config["settings"]) == ({}, {"gamma": 0.9})
+    assert mine.config["slots"] == {"target": {"kind": "soft"}, "bootstrap": {"kind": "double"}}
+    assert mine.variant == from_plain(mine.config["slots"]) == replace(DQN, target=Soft(), bootstrap=Double())
+    assert mine.settings == Settings(gamma=0.9)
 
 
 def test_by_default_a_run_is_probed_every_thousand_steps_and_evaluated_fifty_times():
@@ -317,8 +481,8 @@ def test_other_steps_reach_every_environment_overrides_included():
         env={"Acrobot-v1": {"settings": {"total_timesteps": 5, "gamma": 0.5}}},
     )
     after = load.with_steps(before, 123)
-    assert {run.config["settings"]["total_timesteps"] for run in after.runs()} == {123}
-    assert {run.config["settings"]["gamma"] for run in after.runs()} == {0.99, 0.5}
+    assert {run.settings.total_timesteps for run in after.runs()} == {123}
+    assert {run.settings.gamma for run in after.runs()} == {0.99, 0.5}
     assert after.settings.total_timesteps == 123
 
 
@@ -353,9 +517,9 @@ def test_runs_are_chosen_by_row_variant_alias_and_environment():
     assert len(chosen()) == 16
     assert chosen(envs=["Acrobot-v1"], variants=["per"]) == ["per@gamma=0.9", "per@gamma=0.5"]
     assert chosen(envs=["Acrobot-v1"], variants=["per@gamma=0.5"]) == ["per@gamma=0.5"]
-    alias = "uniform+none+double+linear@gamma=0.5"
+    alias = "none+double@gamma=0.5"
     assert alias in resolved.selectable()
-    assert chosen(envs=["Acrobot-v1"], variants=[alias]) == ["uniform+none+max+linear@gamma=0.5"]
+    assert chosen(envs=["Acrobot-v1"], variants=[alias]) == ["none+max@gamma=0.5"]
 
 
 # ---- study.json ----
@@ -366,7 +530,8 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
         env={
             "CartPole-v1": {
                 "value_bounds": [1, 100],
-                "settings": {"hidden": [8]},
+                "settings": {"gamma": 0.5},
+                "slots": {"trunk": {"hidden": [8]}},
                 "args": {"sutton_barto_reward": True},
             }
         },
@@ -378,20 +543,26 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
         {
             "env_id": "CartPole-v1",
             "args": {"sutton_barto_reward": True},
-            "settings": {"hidden": [8]},
+            "settings": {"gamma": 0.5},
+            "row_slots": {
+                row["label"]: {"trunk": {"kind": "mlp", "hidden": [8], "facts": {"off": True}}}
+                for row in stored["rows"]
+            },
             "reward_threshold": 475.0,
             "value_bounds": [1.0, 100.0],
             "random_policy": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0},
         }
     ]
     assert stored["rows"][0]["swept"] == {"target.period": 5}
-    assert stored["rows"][0]["slots"]["target"] == {"kind": "hard", "period": 5}
+    target = stored["rows"][0]["slots"]["target"]
+    assert target == {"kind": "hard", "period": 5, "facts": {"order": 1, "lag": 2.0, "moves": "copies"}}
+    assert list(stored["rows"][0]["slots"]) == list(stored["slots"]) == list(stored["neutral"]) == list(SLOTS)
     assert [run["path"] for run in stored["runs"]] == [run.path for run in resolved.runs()]
     assert stored["schema_version"] == store.STUDY_VERSION
 
 
 def test_reading_a_document_changes_nothing_in_it():
-    good = document(sweep={"hidden": [[8], [8, 8]]}, env={"CartPole-v1": {"args": {"a": [1]}}})
+    good = document(sweep={"trunk.hidden": [[8], [8, 8]]}, env={"CartPole-v1": {"args": {"a": [1]}}})
     before = json.dumps(good)
     load.with_steps(load.from_document(good), 5)
     assert json.dumps(good) == before

@@ -31,6 +31,11 @@ def own(**tables: Any) -> dict[str, Any]:
     return {"variant": {name.replace("_", "-"): table for name, table in tables.items()}}
 
 
+def here(**slots: Any) -> dict[str, Any]:
+    """Changes that give CartPole pieces of its own."""
+    return {"env": {"CartPole-v1": {"slots": slots}}}
+
+
 SOFT = {"kind": "soft", "tau": 0.001}
 CARTPOLE = 'env."CartPole-v1"'
 
@@ -72,7 +77,7 @@ TOP = [
     bad("seeds without end", "seeds", "1 to 100,000", seeds=10**9),
     bad("seeds that are true", "seeds", "got true", seeds=True),
     bad("seeds that are real", "seeds", "got 2.0", seeds=2.0),
-    bad("an empty list of seeds", "seeds", "empty", seeds=[]),
+    bad("an empty list of seeds", "seeds", "got []", seeds=[]),
     bad("a seed twice", "seeds", "4 stands there twice", seeds=[4, 5, 4]),
     bad("a negative seed", "seeds", "got -3", seeds=[0, -3]),
     bad("a seed that is text", "seeds", 'got "1"', seeds=[0, "1"]),
@@ -81,7 +86,7 @@ TOP = [
     bad("an entropy that is real", "entropy", "got 0.5", entropy=0.5),
     bad("an engine unknown", "engine", "did you mean 'reference'?", engine="refrence"),
     bad("an engine not built yet", "engine", "does not work here", engine="cuda"),
-    bad("an engine that is a list", "engine", "expected one of auto", engine=["auto"]),
+    bad("an engine that is a list", "engine", "expected 'auto'", engine=["auto"]),
     bad("a variant unknown", "variants", "did you mean 'no-target'?", variants=["dqn", "no-taget"]),
     bad("a variant twice", "variants", "'dqn' stands there twice", variants=["dqn", "dqn"]),
     bad("a variant outside a list", "variants", 'or "all"', variants="dqn"),
@@ -109,7 +114,10 @@ SECTIONS = [
         settings={"learning_rte": 1},
     ),
     bad(
-        "a misspelt choice", "settings.optimizer", "did you mean 'rmsprop'?", settings={"optimizer": "rmsprp"}
+        "a misspelt choice",
+        "slots.exploration.schedule",
+        "did you mean 'linear'?",
+        slots={"exploration": {"schedule": "liner"}},
     ),
     bad("a setting that is NaN", "settings.gamma", "finite", settings={"gamma": float("nan")}),
     bad("a setting that is a date", "settings.gamma", "2024", settings={"gamma": datetime.date(2024, 1, 1)}),
@@ -131,11 +139,16 @@ SECTIONS = [
         "below batch_size",
         sweep={"learning_starts": [9, 100]},
     ),
-    bad("an epsilon that would grow", "settings.end_e", "above start_e", settings={"start_e": 0.01}),
+    bad(
+        "an epsilon that would grow",
+        "slots.exploration.end_e",
+        "above start_e",
+        slots={"exploration": {"start_e": 0.01}},
+    ),
     bad(
         "a buffer too small for consecutive",
         "settings.buffer_size",
-        "'consecutive' (consecutive) needs the last batch_size (64)",
+        "'consecutive' needs the last batch_size (64) transitions (consecutive)",
         settings={"buffer_size": 63},
         variants=["dqn", "consecutive"],
     ),
@@ -200,6 +213,118 @@ SECTIONS = [
     ),
 ]
 
+SLOTS = [
+    bad("slots that are a list", "slots", "expected a section", slots=[1]),
+    bad("a misspelt slot of the study", "slots.targt", "did you mean 'target'?", slots={"targt": SOFT}),
+    bad("a kind of the study unknown", "slots.loss", "did you mean 'huber'?", slots={"loss": "hubr"}),
+    bad(
+        "a number that the neutral piece lacks",
+        "slots.target.tau",
+        "'hard' has no such number; 'tau' is a number of 'soft'",
+        slots={"target": {"tau": 0.5}},
+    ),
+    bad("a width outside a list", "slots.trunk.hidden", "a list of integers", slots={"trunk": {"hidden": 9}}),
+    bad("no width", "slots.trunk.hidden", "position 1", slots={"trunk": {"hidden": [16, 0]}}),
+    bad("a number beyond 64 bits", "slots.target.period", "64 bits", slots={"target": {"period": 2**63}}),
+    bad("a misspelt slot of an environment", f"{CARTPOLE}.slots.hed", "'head'", **here(hed="dueling")),
+    bad(
+        "slots of an environment in a list",
+        f"{CARTPOLE}.slots",
+        "a table",
+        env={"CartPole-v1": {"slots": []}},
+    ),
+    bad(
+        "a number that the piece there lacks in an environment",
+        f"{CARTPOLE}.slots.target.period",
+        "'soft' has no such number; 'period' is a number of 'hard'",
+        slots={"target": "soft"},
+        **here(target={"period": 5}),
+    ),
+    bad(
+        "a piece of an environment in place of what is swept",
+        f"{CARTPOLE}.slots.target",
+        "'target.period' is swept",
+        sweep={"target.period": [5]},
+        **here(target="soft"),
+    ),
+    bad(
+        "a slot beside slots",
+        f"{CARTPOLE}.loss",
+        'slots = { loss = "huber" }',
+        env={"CartPole-v1": {"loss": "huber"}},
+    ),
+    bad(
+        "a number of the trunk among settings",
+        "settings.hidden",
+        "[slots] trunk = { hidden = [16] }",
+        settings={"hidden": [16]},
+    ),
+    bad(
+        "a loss among settings",
+        "settings.loss",
+        "'loss' is a slot: [slots] loss = \"huber\"",
+        settings={"loss": "huber"},
+    ),
+    bad(
+        "an optimizer's eps among settings",
+        "settings.adam_eps",
+        "[slots] optimizer = { eps = 0.001 }",
+        settings={"adam_eps": 0.001},
+    ),
+    bad(
+        "a schedule among settings",
+        "settings.epsilon_schedule",
+        '[slots] exploration = { schedule = "constant" }',
+        settings={"epsilon_schedule": "constant"},
+    ),
+    bad(
+        "a norm among an environment's settings",
+        f"{CARTPOLE}.settings.max_grad_norm",
+        "slots = { optimizer = { max_grad_norm = 10 } }",
+        env={"CartPole-v1": {"settings": {"max_grad_norm": 10}}},
+    ),
+    bad(
+        "a number of the trunk in a variant",
+        "variant.mine.hidden",
+        "number of the trunk: trunk = { hidden = [8] }",
+        **own(mine={"hidden": [8]}),
+    ),
+    bad(
+        "a swept number of the trunk without its slot",
+        "sweep.hidden",
+        "did you mean 'trunk.hidden'?",
+        sweep={"hidden": [[8]]},
+    ),
+    bad(
+        "a swept setting that the pieces of all ignore",
+        "sweep.buffer_size",
+        "the pieces of each ignore it",
+        sweep={"buffer_size": [100, 200]},
+        variants=["no-replay"],
+        baseline="no-replay",
+    ),
+    bad(
+        "two variants with one label",
+        "variant.b.label",
+        "'Slow' is also the label of 'a'",
+        **own(a={"target": SOFT, "label": "Slow"}, b={"target": "none", "label": "Slow"}),
+    ),
+    bad(
+        "a label that is a listed variant's title",
+        "variant.mine.label",
+        "'No target network' is also the label of 'no-target'",
+        **own(mine={"target": SOFT, "label": "No target network"}),
+    ),
+    bad(
+        "a variant with the name of a cell",
+        "variants",
+        "'soft' is also the label of a cell",
+        factors={"target": ["hard", "soft"]},
+        variants=["soft"],
+        **own(soft={"target": SOFT}),
+    ),
+]
+
 VARIANTS = [
     bad("variant sections that are a list", "variant", "expected sections", variant=[1]),
     bad("a variant that is a number", "variant.mine", "expected a section", **own(mine=1)),
@@ -230,7 +355,12 @@ VARIANTS = [
         **own(mine={"target": {"kind": 1}}),
     ),
     bad("a piece that is a number", "variant.mine.target", "expected a kind", **own(mine={"target": 5})),
-    bad("a piece without a kind", "variant.mine.target", "lacks kind", **own(mine={"target": {"tau": 0.1}})),
+    bad(
+        "a number that the piece there lacks",
+        "variant.mine.target.tau",
+        "'hard' has no such number; 'tau' is a number of 'soft'",
+        **own(mine={"target": {"tau": 0.1}}),
+    ),
     bad(
         "a misspelt number",
         "variant.mine.replay.alhpa",
@@ -323,7 +453,13 @@ GRIDS = [
     bad(
         "a sweep without end", "sweep", "more than 10,000 rows", sweep={"target.period": [*range(1, 10_002)]}
     ),
-    bad("a label too long", "sweep", "longer than 200", sweep={"hidden": [[1024] * 50]}, variants=["dqn"]),
+    bad(
+        "a label too long",
+        "sweep",
+        "longer than 200",
+        sweep={"trunk.hidden": [[1024] * 50]},
+        variants=["dqn"],
+    ),
     bad(
         "runs without end",
         "seeds",
@@ -351,7 +487,7 @@ GRIDS = [
     bad(
         "a variant beside its own cell",
         "variants",
-        "'uniform+hard+max+linear' and 'dqn' have equal",
+        "'hard' and 'dqn' have equal",
         factors={"target": ["hard"]},
         variants=["dqn"],
     ),
@@ -365,7 +501,7 @@ GRIDS = [
 ]
 
 
-@pytest.mark.parametrize("case", [*TOP, *SECTIONS, *VARIANTS, *GRIDS], ids=lambda case: case.what)
+@pytest.mark.parametrize("case", [*TOP, *SECTIONS, *SLOTS, *VARIANTS, *GRIDS], ids=lambda case: case.what)
 def test_a_bad_study_has_one_problem_with_file_key_and_hint(case: Bad):
     (problem,) = problems(**case.changes)
     assert problem.where == "mine.toml"
@@ -373,7 +509,7 @@ def test_a_bad_study_has_one_problem_with_file_key_and_hint(case: Bad):
     assert case.says in problem.message
 
 
-def test_all_mistakes_are_reported_at_once():
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file():
     found = problems(
         sedes=3,
         envs=["CartPol-v1"],
@@ -387,19 +523,19 @@ def test_all_mistakes_are_reported_at_once():
         factors={"heads": ["linear"]},
     )
     assert [problem.key for problem in found] == [
-        "sedes",
         "envs",
         "seeds",
-        "engine",
-        "settings.gama",
-        "settings.batch_size",
-        "record.probe_evry",
-        "variant.mine.gamma",
-        "variant.mine.target.tau",
         "variants",
-        "factors.heads",
+        "sedes",
+        "engine",
+        "settings.batch_size",
+        "settings.gama",
+        "record.probe_evry",
+        "variant.mine.target.tau",
+        "variant.mine.gamma",
         "sweep.tau",
         "sweep.target.periud",
+        "factors.heads",
     ]
 
 

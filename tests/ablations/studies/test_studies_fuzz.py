@@ -30,6 +30,7 @@ WORDS = [
     "CartPole-v1",
     "os:Arm-v0",
     "target.period",
+    "trunk.hidden",
 ]
 
 words = st.sampled_from(WORDS) | st.text(max_size=5)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ablations.dqn.exploration import EpsilonGreedy
 from ablations.dqn.target import Hard, Soft
-from ablations.dqn.variants import NAMED, changed_slots, plain
+from ablations.dqn.variants import NAMED, differing_slots, plain
 from ablations.studies import catalog, load
 
 COMBINATIONS = {"naive", "combined"}
@@ -35,17 +36,27 @@ def test_the_default_study_comes_first():
 
 @pytest.mark.parametrize("name", [name for name in NAMED if name not in COMBINATIONS and name != "dqn"])
 def test_a_named_ablation_differs_from_dqn_in_exactly_one_slot(name):
-    assert len(changed_slots(NAMED[name].variant)) == 1
+    assert len(differing_slots(NAMED[name].variant)) == 1
 
 
 @pytest.mark.parametrize("name", sorted(COMBINATIONS))
 def test_a_combination_differs_from_dqn_in_several_slots(name):
-    assert len(changed_slots(NAMED[name].variant)) > 1
+    assert len(differing_slots(NAMED[name].variant)) > 1
 
 
-@pytest.mark.parametrize("name", ["core", "smoke", "classic", "learning-rate"])
-def test_studies_of_all_variants_grow_with_the_registry(name):
-    assert {row.variant for row in load.load(name).rows} == set(NAMED)
+THIRTEEN = [
+    *("dqn", "no-replay", "consecutive", "no-target", "soft-target", "double", "inverse-double"),
+    *("dueling", "dueling-deep", "per", "per-flat", "naive", "combined"),
+]
+
+
+def test_smoke_grows_with_the_registry():
+    assert [row.variant for row in load.load("smoke").rows] == list(NAMED)
+
+
+@pytest.mark.parametrize("name", ["core", "classic", "exact", "learning-rate"])
+def test_a_comparison_names_its_thirteen_rows(name):
+    assert list(dict.fromkeys(row.variant for row in load.load(name).rows)) == THIRTEEN
 
 
 def test_core_is_ten_seeds_of_default_settings_on_cartpole():
@@ -63,7 +74,7 @@ def test_smoke_is_two_seeds_and_a_few_thousand_steps_that_do_train():
 
 def test_classic_gives_each_environment_a_budget_of_its_own():
     study = load.load("classic")
-    budgets = {run.env_id: run.config["settings"]["total_timesteps"] for run in study.runs()}
+    budgets = {run.env_id: run.settings.total_timesteps for run in study.runs()}
     assert set(budgets) == {"CartPole-v1", "Acrobot-v1", "MountainCar-v0"}
     assert len(set(budgets.values())) == 3
 
@@ -95,7 +106,7 @@ def test_buffer_by_target_is_the_lessons_nine_curves():
 
 
 def test_width_depth_has_the_lessons_networks():
-    assert [row.settings.hidden for row in load.load("width-depth").rows] == [
+    assert [row.slots.trunk.hidden for row in load.load("width-depth").rows] == [
         (8,),
         (128,),
         (64, 64),
@@ -104,12 +115,27 @@ def test_width_depth_has_the_lessons_networks():
 
 
 def test_as_taught_cuts_at_time_limits_and_decays_epsilon_per_update():
-    settings = load.load("as-taught").settings
-    assert not settings.bootstrap_truncated
-    assert (settings.epsilon_schedule, settings.epsilon_decay, settings.end_e) == ("exponential", 0.995, 0.01)
+    study = load.load("as-taught")
+    assert not study.settings.bootstrap_truncated
+    assert study.slots.exploration == EpsilonGreedy(1.0, 0.01, "exponential", epsilon_decay=0.995)
 
 
 def test_the_factorial_has_thirty_distinct_cells_six_aliases_and_a_line_outside():
     study = load.load("factorial")
     assert (len(study.rows), len(study.aliases)) == (31, 6)
     assert study.baseline == "uniform+hard+max+linear"
+
+
+def test_bairds_star_is_linear_and_plain_gradient_descent_in_twenty_distinct_cells():
+    study = load.load("baird")
+    assert (len(study.rows), len(study.aliases), study.baseline) == (20, 4, "latest+none+max")
+    base = plain(study.slots)
+    assert base["trunk"]["hidden"] == []
+    assert (base["head"]["kind"], base["optimizer"]["kind"]) == ("bias-free", "sgd")
+
+
+def test_a_table_and_a_network_share_the_pieces_of_their_variants_and_not_the_trunk():
+    runs = {(run.env_id, run.label): run.variant for run in load.load("tabular").runs()}
+    table, network = (runs[f"ablations/{world}-v0", "q-learning"] for world in ("GridTable5", "Grid5"))
+    assert differing_slots(table, network) == ("trunk", "optimizer")
+    assert table.trunk.hidden == ()
