@@ -1,4 +1,4 @@
-"""Packs: many runs in a few parquet files. What lies in them, and whether it can be trusted. Imports no torch.
+"""Packs: many runs in a few parquet files, read and checked.
 
 ``packs/pack-0001`` below a study's folder holds a file for each kind of table (``episodes.parquet``, ...), the rows of
 all its runs one after another; ``runs.parquet``, a line per run with its path, its manifest as it was, and where its
@@ -50,7 +50,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run's rows lie in the pack's file of that name."""
+    """Place of a run's rows in the pack's file of that name."""
 
     first: int
     rows: int
@@ -111,8 +111,8 @@ def unreadable(folder: Path) -> dict[str, str]:
     return found
 
 
-def problem(run: PackedRun, name: str) -> str:
-    """Why one of the run's files can't be trusted, or an empty text. Looks at its own rows only where it must."""
+def problem(run: PackedRun, name: str) -> str | None:
+    """Why one of the run's files can't be trusted. Its own rows are read only where they must be."""
     file = file_of(name)
     if name not in run.places:
         return f"{run.where} does not hold {name}"
@@ -120,12 +120,12 @@ def problem(run: PackedRun, name: str) -> str:
     if not signature:
         return f"{run.where}/{file} is missing or not a plain file"
     if _as_written(run.pack, file, signature):
-        return ""
+        return None
     return changed(run, name)
 
 
-def changed(run: PackedRun, name: str) -> str:
-    """Why the run's own part of a pack's file is not what was packed, or an empty text."""
+def changed(run: PackedRun, name: str) -> str | None:
+    """Why the run's own part of a pack's file is not what was packed."""
     file = file_of(name)
     try:
         found = (
@@ -133,11 +133,11 @@ def changed(run: PackedRun, name: str) -> str:
         )
     except Unreadable as damage:
         return str(damage)
-    return "" if found == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
+    return None if found == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
 
 
 def has_its_size(run: PackedRun, names: Iterable[str]) -> bool:
-    """Whether the pack's files that hold these files of the run are as long as when they were written."""
+    """True where the pack's files that hold these files of the run are as long as when they were written."""
     signatures = {file: _signature(run.pack, (file,)) for file in map(file_of, names)}
     try:
         files = _index(run.pack)["files"] if signatures else {}
@@ -232,7 +232,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
 
 @lru_cache(maxsize=4096)
 def _as_written(pack: Path, file: str, signature: Signature) -> bool:
-    """Whether a file of the pack still has its digest."""
+    """True while a file of the pack has its digest."""
     digest = hashlib.sha256()
     try:
         stated = _stated(_index(pack), file)
@@ -246,7 +246,7 @@ def _as_written(pack: Path, file: str, signature: Signature) -> bool:
 
 @lru_cache(maxsize=64)
 def _group_starts(pack: Path, file: str, signature: Signature) -> list[int]:
-    """Where each row group of a file begins, and where the last one ends."""
+    """First rows of a file's row groups, and the end of the last one."""
     footer = pq.ParquetFile(pack / file).metadata
     rows = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     return list(accumulate(rows, initial=0))

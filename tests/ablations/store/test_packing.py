@@ -28,7 +28,7 @@ from analysis import fingerprint
 from analysis.loading import read
 from tests.analysis.made_up import make_study, row, see
 
-COMPUTED = ("schema_version", "files", "series_sha256", store.SIGNATURE)
+COMPUTED = ("schema_version", "files", "series_sha256", store.MANIFEST_DIGEST)
 """What the store adds to a manifest."""
 
 
