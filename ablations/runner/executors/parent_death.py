@@ -1,6 +1,6 @@
-"""How an engine's own processes end with the one that started them, where no line of theirs is being run.
+"""An executor's own processes end with the one that started them, even where no line of theirs is being run.
 
-Linux alone can do that. Elsewhere they see it as soon as they look. Imports little, so that it can come first.
+Linux alone can do that. Elsewhere they see it as soon as they poll. Imports little, so that it can come first.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ DRIVER = "ABLATIONS_DRIVER"
 PR_SET_PDEATHSIG = 1
 
 
-def driver() -> int | None:
-    """The driver by its own words; None in a fork server that something else has started."""
-    told = os.environ.get(DRIVER)
-    return int(told) if told else None
+def driver_pid() -> int | None:
+    """The driver's process id; None in a fork server that something else has started."""
+    pid = os.environ.get(DRIVER)
+    return int(pid) if pid else None
 
 
-def hold(parent: int | None) -> None:
+def die_with_parent(parent: int | None) -> None:
     """Be killed when the parent ends, whatever this process is doing then; at once where this one has ended already.
 
     The system takes the thread for the parent that started this process.
@@ -33,7 +33,7 @@ def hold(parent: int | None) -> None:
         os._exit(1)
 
 
-def let_go() -> None:
+def outlive_parent() -> None:
     """Outlive the thread that started this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0)

@@ -1,4 +1,4 @@
-"""About how long runs take beside each other: for the order in which they are trained, and nothing else."""
+"""Order in which runs are trained, by a rough count of the multiplications that they take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ablations.dqn.variants import from_plain as variant_from_plain
 from ablations.studies.study import Run, Study, by_row
 
 OBSERVATION, ACTIONS = 4, 2
-"""Nobody has asked the environment yet: CartPole's will do."""
+"""CartPole's: the environment is not made yet, and these will do."""
 FIXED, TREE = 100_000, 7_000
 """Multiplications that would take as long as what an update costs besides products, and a sample in a sum tree."""
 
@@ -22,12 +22,12 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
     """
     baseline = {row.label for row in study.rows if row.variant == study.baseline}
     rows = by_row(runs)
-    rows.sort(key=lambda row: (row[0].label not in baseline, -effort(row)))
+    rows.sort(key=lambda row: (row[0].label not in baseline, -multiplications(row)))
     return [run for row in rows for run in row]
 
 
-def effort(runs: Sequence[Run]) -> float:
-    """Multiplications, roughly, of runs that differ in the seed alone."""
+def multiplications(runs: Sequence[Run]) -> float:
+    """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
     config = runs[0].config
     s, variant = settings_from_plain(config["settings"]), variant_from_plain(config["slots"])
     widths = (OBSERVATION, *s.hidden)
