@@ -45,7 +45,7 @@ def main(arguments: Namespace) -> int:
         statuses.listed
     ):
         say(
-            "the study file lists other runs than the last `run` stored in study.json; `run` brings it up to date"
+            "the study file asks for other runs than the last `run` stored in study.json; `run` brings it up to date"
         )
     return ALL_VALID if statuses.valid == len(statuses.listed) else SOME_INVALID
 

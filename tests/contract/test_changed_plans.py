@@ -39,7 +39,7 @@ def test_settings_changed_after_half_of_the_grid_make_new_runs_and_leave_the_old
     assert "asks for other runs" in answer.stdout
     answer = ablations("run", "tiny.toml", cwd=tmp_path)
     assert_answered(answer, 0)
-    assert "4 of 4 runs stand (4 trained now)" in answer.stdout
+    assert "4 of 4 runs are valid (4 trained now)" in answer.stdout
     for said in (answer.stdout, ablations("status", "tiny.toml", cwd=tmp_path).stdout):
         assert "2 other stored runs are kept" in said
         assert "CartPole-v1/dqn (2)" in said

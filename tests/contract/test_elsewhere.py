@@ -58,7 +58,7 @@ def dask_program(folder: Path, *words: str, until: str) -> Iterator[tuple[subpro
 
 
 def through(address: str) -> tuple[str, ...]:
-    return "--engine", "dask", "--scheduler", address
+    return "--executor", "dask", "--scheduler", address
 
 
 @pytest.mark.slow
@@ -111,22 +111,24 @@ def test_a_worker_that_does_not_see_the_folder_sends_its_results_and_the_driver_
     tmp_path: Path,
 ) -> None:
     study = load.from_document(document())
-    engine = executors.make(ExecutorConfig(1, "dask"), tmp_path / "away")
+    executor = executors.make(ExecutorConfig(1, "dask"), tmp_path / "away")
     try:
         (token,) = (tmp_path / "away" / ".grid").glob(".token-*")
         token.unlink()  # what a worker on another machine would find: nothing
         cohorts = [task(group, tmp_path / "away") for group in grid.cohorts(study.runs(), 1)]
-        assert [ended.status for ended in engine.run(cohorts, lambda steps: None)] == ["done"] * len(cohorts)
+        assert [result.status for result in executor.run(cohorts, lambda steps: None)] == ["done"] * len(
+            cohorts
+        )
     finally:
-        engine.stop()
+        executor.stop()
     grid.run(
         study, tmp_path / "here", executor_config=ExecutorConfig(1), chosen=study.runs(), progress=Notes()
     )
     assert series(tmp_path / "away").keys() >= series(tmp_path / "here").keys() != set()
     for name, data in series(tmp_path / "here").items():
         assert series(tmp_path / "away")[name] == data
-    standing = [store.inspect(tmp_path / "away" / run.path, run.key) for run in study.runs()]
-    reasons = {each.manifest["checkpoints"]["none_because"] for each in standing if each.manifest}
+    status = [store.inspect(tmp_path / "away" / run.path, run.key) for run in study.runs()]
+    reasons = {each.manifest["checkpoints"]["none_because"] for each in status if each.manifest}
     assert reasons == {"its worker does not see the results folder"}
 
 
@@ -137,7 +139,7 @@ def test_without_a_queue_the_array_is_written_and_its_tasks_can_be_carried_out_b
     write_study(tmp_path, tables=RECORD)
     (tmp_path / "bin").mkdir()
     alone = {"PATH": str(tmp_path / "bin")}  # no sbatch
-    words = ("run", "tiny.toml", "--engine", "slurm", "--jobs", "2")
+    words = ("run", "tiny.toml", "--executor", "slurm", "--jobs", "2")
     answer = ablations(*words, cwd=tmp_path, **alone)
     assert_answered(answer, 1)
     place = tmp_path / "results" / "tiny" / ".grid" / "slurm" / "0001"
@@ -150,7 +152,7 @@ def test_without_a_queue_the_array_is_written_and_its_tasks_can_be_carried_out_b
         assert_answered(ablations("cohort", str(place / "tasks.json"), "--index", index, cwd=tmp_path), 0)
     again = ablations(*words, cwd=tmp_path, **alone)
     assert_answered(again, 0)
-    assert "2 of 2 runs stand (0 trained now)" in again.stdout
+    assert "2 of 2 runs are valid (0 trained now)" in again.stdout
     assert_answered(ablations("run", "tiny.toml", "--results", "local", cwd=tmp_path), 0)
     local, array = (episodes_bytes(tmp_path / name / "tiny") for name in ("local", "results"))
     assert local == array

@@ -114,10 +114,10 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
     assert_answered(answer, 1)
     manifests = {run["path"]: manifest_of(results, run) for run in runs_in(results)}
     failed = {path for path, manifest in manifests.items() if manifest["status"] == "failed"}
-    stand = {path for path, manifest in manifests.items() if manifest["status"] == "ok"}
+    valid = {path for path, manifest in manifests.items() if manifest["status"] == "ok"}
     assert failed
-    assert stand
-    assert len(failed) + len(stand) == SEEDS
+    assert valid
+    assert len(failed) + len(valid) == SEEDS
     for path in failed:
         text = (results / path / "manifest.json").read_text(encoding="utf-8")
         assert "the pole snapped" in text
@@ -126,7 +126,7 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
         assert str(folder) not in text
         assert '"/' not in text
         assert 'File \\"/' not in text
-    for path in stand:
+    for path in valid:
         assert manifests[path]["steps"] == 1800
         table = pq.read_table(results / path / "episodes.parquet")
         assert table.num_rows == 180
@@ -139,15 +139,15 @@ def test_a_run_whose_environment_raises_fails_alone_and_is_tried_again(tmp_path:
     names, row = (results / "tables" / "summary.csv").read_text(encoding="utf-8").splitlines()
     summary = dict(zip(names.split(","), row.split(","), strict=True))
     assert int(summary["failed"]) == len(failed)
-    assert int(summary["ok"]) == len(stand)
+    assert int(summary["ok"]) == len(valid)
 
     # Mended, the failed ones alone are tried again.
     before = fingerprint(results)
     (folder / "mended").touch()
     assert_answered(ablations("run", "tiny.toml", "--jobs", "1", cwd=folder), 0)
     after = fingerprint(results)
-    assert {path: after[path] for path in before if path.rsplit("/", 1)[0] in stand} == {
-        path: before[path] for path in before if path.rsplit("/", 1)[0] in stand
+    assert {path: after[path] for path in before if path.rsplit("/", 1)[0] in valid} == {
+        path: before[path] for path in before if path.rsplit("/", 1)[0] in valid
     }
     assert {manifest_of(results, run)["status"] for run in runs_in(results)} == {"ok"}
 

@@ -67,7 +67,7 @@ def test_bits_and_words_do_not_depend_on_locale_clock_home_hashes_threads_or_the
     assert episodes_bytes(odd / "ré sults" / "tiny") == episodes_bytes(tmp_path / "results" / "tiny")
     answer = called("status", "stüdy one.toml", "--results", "ré sults", cwd=odd, env=env)
     assert_answered(answer, 0)
-    assert "2 of 2 runs stand" in answer.stdout
+    assert "2 of 2 runs are valid" in answer.stdout
 
 
 def test_a_run_with_all_its_streams_closed_gives_the_same_bits(finished: Path, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from ablations import store
 from ablations.cli import main
 from ablations.cli.gif import MOST_FRAMES, SHORTEST_MS, WIDEST, Film
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
-from ablations.runner.cohort import CohortJob, train
+from ablations.runner.cohort import train
 from ablations.runner.play import Greedy, open_run, play
+from ablations.runner.tasks import CohortJob
 from ablations.studies import load
 
 Said = Callable[..., tuple[int, str, str]]
@@ -267,10 +268,10 @@ def test_a_run_without_weights_is_refused_with_how_to_record_them(copy: Path, sa
 
 def test_a_run_that_does_not_stand_is_refused_with_the_reason(copy: Path, said: Said):
     (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes()[:-1] + b"x")
-    assert "does not stand: damaged, weights.npz does not match its digest" in refused(said, copy)
+    assert "is not valid: damaged, weights.npz does not match its digest" in refused(said, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_bytes(store.manifest_bytes({**manifest, "status": "failed", "files": {}}))
-    assert "does not stand: failed" in refused(said, copy)
+    assert "is not valid: failed" in refused(said, copy)
 
 
 def test_nothing_in_weights_is_unpickled(copy: Path, said: Said):

@@ -21,7 +21,8 @@ from ablations import store
 from ablations.cli import main
 from ablations.runner import grid, lock
 from ablations.runner.executors import ExecutorConfig
-from ablations.runner.progress import Silent
+from ablations.runner.progress import Progress
+from ablations.runner.quarantine import quarantine
 from ablations.store import archives, packing
 from ablations.studies import load
 from analysis import fingerprint
@@ -79,15 +80,15 @@ def contents(folder: Path) -> dict[str, Any]:
     """Everything that a reader can learn of each listed run."""
     found = {}
     for run in store.read_study(folder)["runs"]:
-        standing = store.inspect(folder / run["path"], run["key"])
-        files = standing.manifest["files"] if standing.manifest else {}
+        status = store.inspect(folder / run["path"], run["key"])
+        files = status.manifest["files"] if status.manifest else {}
         held = {
             name: store.read_table(folder / run["path"], name.removesuffix(".parquet")).to_pydict()
             if name.endswith(".parquet")
             else store.read_file(folder / run["path"], name)
-            for name in (files if standing.is_valid else ())
+            for name in (files if status.is_valid else ())
         }
-        found[run["path"]] = (standing.state, standing.manifest, repr(held))
+        found[run["path"]] = (status.state, status.manifest, repr(held))
     return found
 
 
@@ -246,7 +247,7 @@ def test_a_pack_whose_list_of_runs_is_damaged_is_told_and_can_be_put_aside(
         file.write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
     assert list(archives.unreadable(study)) == ["packs/pack-0001"]
     assert {store.inspect(study / path).state for path in order(study)} == {"missing", "failed"}
-    assert grid.quarantine(study, "packs/pack-0001") == ".grid/quarantine/packs/pack-0001"
+    assert quarantine(study, "packs/pack-0001") == ".grid/quarantine/packs/pack-0001"
     assert archives.unreadable(study) == {}
 
 
@@ -254,8 +255,8 @@ def test_a_pack_without_one_of_its_tables_is_damage_to_the_runs_that_had_one(stu
     pack(study)
     (study / "packs" / "pack-0001" / "evaluations.parquet").unlink()
     states = [store.inspect(study / path) for path in order(study)]
-    assert [standing.state for standing in states].count("damaged") == 7
-    assert "evaluations.parquet is missing" in states[0].reason
+    assert [status.state for status in states].count("damaged") == 7
+    assert "evaluations.parquet is missing" in str(states[0].reason)
     assert store.peek(study / order(study)[0])[1] is False
 
 
@@ -371,9 +372,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = load.load(place / "mine.toml")
     folder = place / "results" / "mine"
     outcome = grid.run(
-        study, folder, executor_config=ExecutorConfig(2), chosen=study.runs(), progress=Silent()
+        study, folder, executor_config=ExecutorConfig(2), chosen=study.runs(), progress=Progress()
     )
-    assert outcome.stand == 6
+    assert outcome.valid == 6
     return place
 
 
@@ -421,7 +422,7 @@ def test_what_is_damaged_in_a_pack_is_told_and_trained_again_with_the_same_bits(
     assert main(["run", "mine.toml"]) == 0
     told = capsys.readouterr()
     assert "trained again beside its pack" in told.err
-    assert "6 of 6 runs stand (6 trained now)" in told.out
+    assert "6 of 6 runs are valid (6 trained now)" in told.out
     assert analysis.load(folder).equals(before)
     (folder / "packs/pack-0001/pack.json").write_text("{")
     assert main(["status", "mine.toml"]) == 0
