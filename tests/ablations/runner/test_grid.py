@@ -264,8 +264,6 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
             from ablations.runner import grid
             from ablations.studies import load
             from ablations.runner.executors import ExecutorConfig
-from ablations.runner.progress import Progress
-from ablations.runner.statuses import read_statuses
             from tests.ablations.runner.test_grid import Notes
             print("started", flush=True)
             study = load.from_document({values!r})

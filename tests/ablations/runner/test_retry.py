@@ -16,7 +16,7 @@ ENV = "CartPole-v1"
 
 
 class Deadly:
-    """An engine without processes, whose work ends in a given way whenever a guilty seed is part of it."""
+    """An executor without processes, whose work ends in a given way whenever a guilty seed is part of it."""
 
     jobs = 1
 
@@ -41,7 +41,7 @@ class Deadly:
     def commit(self, lane: dict[str, Any]) -> None:
         manifest = {name: lane[name] for name in ("key", "config", "attempts")}
         empty = {"episodes": store.EPISODES.empty_table()}
-        store.write_run(self.folder, lane["path"], {"status": "ok", **manifest}, empty)
+        store.write_run(self.folder, lane["path"], {"status": "ok", "label": "dqn", **manifest}, empty)
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -58,7 +58,7 @@ def cohort(seeds: Sequence[int], before: int = 0) -> Task:
 
 
 def carried_out(executor: Deadly, *tasks: Task) -> tuple[dict[int, store.RunStatus], list[str], int]:
-    """The standing of every seed, what was told, and the lane-steps that count as done."""
+    """The status of every seed, the notes, and the lane-steps that count as done."""
     told: list[str] = []
     steps: list[int] = []
     retry.carry_out(executor, tasks, executor.folder, steps.append, told.append)
@@ -143,7 +143,7 @@ def test_results_that_cannot_be_written_end_everything_with_the_reason(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("ended", "why"),
+    ("task_result", "reason"),
     [
         ({"exit_code": 0}, "exit code 0 without a result"),
         ({"exit_code": 7}, "exit code 7"),
@@ -151,5 +151,5 @@ def test_results_that_cannot_be_written_end_everything_with_the_reason(tmp_path:
         ({"exit_code": 1, "cause": "lost"}, "lost"),
     ],
 )
-def test_an_end_is_told_in_words(task_result: dict[str, Any], reason: str) -> None:
+def test_a_task_result_has_a_reason_in_words(task_result: dict[str, Any], reason: str) -> None:
     assert TaskResult({}, "died", **task_result).reason == reason
