@@ -49,10 +49,10 @@ def run_study(request: Request) -> grid.Outcome:
     )
 
 
-def resolve(options: RunOptions, problems: Sequence[Problem] = ()) -> Request:
-    """The request that these options make. Raises ``BadInput``, with the ``problems`` that are known before."""
-    found = list(problems)
-    document, study = _read_study(options.study, found)
+def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
+    """The request that these options make. Raises ``BadInput``, with ``earlier`` problems."""
+    problems = list(earlier)
+    document, study = _read_study(options.study, problems)
     changes: tuple[tuple[str, Any, Callable[[Study, Any], Study]], ...] = (
         ("--engine", options.engine, load.with_engine_override),
         ("--seeds", options.seeds, load.with_seeds),
@@ -60,16 +60,16 @@ def resolve(options: RunOptions, problems: Sequence[Problem] = ()) -> Request:
     )
     for key, value, change in changes:
         if study is not None and value is not None:
-            study = _changed(study, key, value, change, found)
+            study = _changed(study, key, value, change, problems)
     env_ids, variants = _names(document, study)
-    found += _unknown(options.envs, env_ids, "--envs", "environment of this study")
-    found += _unknown(options.variants, variants, "--variants", "row or variant of this study")
-    if found or study is None:
-        raise BadInput(found)
+    problems += _unknown(options.envs, env_ids, "--envs", "environment of this study")
+    problems += _unknown(options.variants, variants, "--variants", "row or variant of this study")
+    if problems or study is None:
+        raise BadInput(problems)
     folder = Path(options.results) / study.name
-    found += _results_problems(folder)
-    if found:
-        raise BadInput(found)
+    problems += _results_problems(folder)
+    if problems:
+        raise BadInput(problems)
     study = load.with_engine(study, _checked_engine(study, folder, options))
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
@@ -86,15 +86,15 @@ def resolve(options: RunOptions, problems: Sequence[Problem] = ()) -> Request:
 
 
 def locate(
-    source: str | Path, results: str | Path | None, problems: Sequence[Problem] = ()
+    source: str | Path, results: str | Path | None, earlier: Sequence[Problem] = ()
 ) -> tuple[Study, Path]:
-    """A study and the folder where its results lie or would lie. Raises ``BadInput``, with earlier ``problems``."""
-    found = list(problems)
-    _, study = _read_study(source, found)
+    """A study and the folder where its results lie or would lie. Raises ``BadInput``, with ``earlier`` problems."""
+    problems = list(earlier)
+    _, study = _read_study(source, problems)
     place = Path(results or "results")
-    found += _results_problems(place if study is None else place / study.name)
-    if found or study is None:
-        raise BadInput(found)
+    problems += _results_problems(place if study is None else place / study.name)
+    if problems or study is None:
+        raise BadInput(problems)
     return study, place / study.name
 
 

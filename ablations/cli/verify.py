@@ -140,11 +140,11 @@ def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
         return None
 
 
-def differences(expected: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted keys of ``expected`` whose values in ``found`` are others."""
+def differences(expected: Mapping[str, Any], actual: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted keys of ``expected`` whose values in ``actual`` are others."""
     differing = []
     for key, value in expected.items():
-        other = found.get(key)
+        other = actual.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
             differing += differences(value, other, f"{prefix}{key}.")
         elif value != other:

@@ -53,12 +53,12 @@ def repeat(
     ``study`` is the user's own: an environment that it does not name may not be imported from a module, whatever the
     stored files say.
     """
-    known = {environment.env_id for environment in study.environments}
+    named = {environment.env_id for environment in study.environments}
     refused, runs = [], []
     for path, status in stored.items():
         assert status.manifest is not None
         config = status.manifest["config"]
-        if not _may_be_made(config["env_id"], known):
+        if not _may_be_made(config["env_id"], named):
             reason = f"the study does not name '{config['env_id']}', which would be imported"
             refused.append(Repeat(path, NOT_REPEATED, reason))
         elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
@@ -80,7 +80,7 @@ def repeat(
         repeats = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
         elsewhere = any(each.verdict == OTHER_PLATFORM for each in repeats)
         known_scores = [
-            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], known)
+            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], named)
         ]
         return repeats + _scores(study, known_scores, executor, elsewhere)
     finally:
@@ -103,9 +103,9 @@ def _scores(
     return repeats
 
 
-def _may_be_made(env_id: str, known: Collection[str]) -> bool:
+def _may_be_made(env_id: str, named: Collection[str]) -> bool:
     """True where making this environment imports nothing but what the user's own study names."""
-    return ":" not in env_id or env_id in known
+    return ":" not in env_id or env_id in named
 
 
 def compare(run: Run, folder: Path, scratch: Path, before: RunStatus) -> Repeat:

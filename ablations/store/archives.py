@@ -102,13 +102,13 @@ def runs_of(pack: Path) -> Mapping[str, PackedRun]:
 
 def unreadable(folder: Path) -> dict[str, str]:
     """{``packs/<name>``: why} of the packs whose list of runs can't be trusted."""
-    found = {}
+    reasons = {}
     for pack in packs_of(folder):
         try:
             runs_of(pack)
         except Unreadable as problem:
-            found[f"{FOLDER}/{pack.name}"] = str(problem)
-    return found
+            reasons[f"{FOLDER}/{pack.name}"] = str(problem)
+    return reasons
 
 
 def problem(run: PackedRun, name: str) -> str | None:
@@ -128,12 +128,12 @@ def changed(run: PackedRun, name: str) -> str | None:
     """Why the run's own part of a pack's file is not what was packed."""
     file = file_of(name)
     try:
-        found = (
+        digest = (
             rows_sha256(table(run, name)) if file != FILES else hashlib.sha256(data(run, name)).hexdigest()
         )
     except Unreadable as damage:
         return str(damage)
-    return None if found == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
+    return None if digest == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
 
 
 def has_its_size(run: PackedRun, names: Iterable[str]) -> bool:
@@ -141,7 +141,7 @@ def has_its_size(run: PackedRun, names: Iterable[str]) -> bool:
     signatures = {file: _signature(run.pack, (file,)) for file in map(file_of, names)}
     try:
         files = _index(run.pack)["files"] if signatures else {}
-        return all(bool(found) and found[0][2] == files[file]["bytes"] for file, found in signatures.items())
+        return all(bool(each) and each[0][2] == files[file]["bytes"] for file, each in signatures.items())
     except (Unreadable, KeyError, TypeError):
         return False
 
@@ -153,10 +153,10 @@ def table(run: PackedRun, name: str) -> pa.Table:
 
 def data(run: PackedRun, name: str) -> bytes:
     """The bytes of a file of the run that is no table. Raises Unreadable."""
-    found = _rows(run, name)
-    if found.num_rows != 1:
+    rows = _rows(run, name)
+    if rows.num_rows != 1:
         raise Unreadable(f"{run.where}/{FILES} does not hold {name}")
-    content: bytes = found.column("data")[0].as_py()
+    content: bytes = rows.column("data")[0].as_py()
     return content
 
 
@@ -180,7 +180,7 @@ def _signature(pack: Path, names: tuple[str, ...]) -> Signature:
     """Empty where one of the files is no plain file, or lies behind a link."""
     if pack.is_symlink() or pack.parent.is_symlink():
         return ()
-    found = []
+    signature = []
     for name in names:
         path = pack / name
         try:
@@ -189,8 +189,8 @@ def _signature(pack: Path, names: tuple[str, ...]) -> Signature:
             return ()
         if not os.path.isfile(path) or os.path.islink(path):
             return ()
-        found.append((name, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+        signature.append((name, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return tuple(signature)
 
 
 @lru_cache(maxsize=4)
@@ -212,7 +212,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
     index = _index(pack)
     raw = (pack / RUNS).read_bytes()
     if index.get("schema_version") != SCHEMA_VERSION:
-        raise Unreadable(f"schema version {index.get('schema_version')!r} is not known to this version")
+        raise Unreadable(f"schema version {index.get('schema_version')!r} is not known to this release")
     if hashlib.sha256(raw).hexdigest() != _stated(index, RUNS):
         raise Unreadable(f"{RUNS} does not match its digest")
     try:

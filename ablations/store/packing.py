@@ -124,8 +124,8 @@ def count_files(folder: Path) -> int:
 
 def _valid_runs(folder: Path, order: Sequence[str], moved: Moved) -> Iterator[_Run]:
     """The valid runs in folders of their own."""
-    known = {path: place for place, path in enumerate(order)}
-    paths = sorted(runs.stored_runs(folder), key=lambda path: (known.get(path, len(known)), path))
+    rank = {path: place for place, path in enumerate(order)}
+    paths = sorted(runs.stored_runs(folder), key=lambda path: (rank.get(path, len(rank)), path))
     for path in paths:
         run_dir = folder / path
         if not (run_dir / MANIFEST).is_file():

@@ -14,6 +14,7 @@ from ablations.dqn.variants import NAMED
 from ablations.engines import cuda
 from ablations.envs import checks
 from ablations.errors import Findings, hint, shown
+from ablations.store.keys import env_folder
 from ablations.studies import catalog, expand, pieces, rows
 from ablations.studies.study import Environment, Record, Study
 
@@ -123,7 +124,7 @@ def _read_envs(document: Mapping[str, Any], found: Findings) -> list[str]:
         checks.check_id(env_id, modules, found, "envs")
     folders: dict[str, str] = {}
     for env_id in envs:
-        other = folders.setdefault(env_id.replace("/", "__"), env_id)
+        other = folders.setdefault(env_folder(env_id), env_id)
         if other != env_id:
             found.add("envs", f"'{other}' and '{env_id}' would share a folder")
     return envs

@@ -168,7 +168,7 @@ def test_a_slash_in_an_environments_id_is_written_as_two_underlines(tmp_path: Pa
     results = folder / "results" / "tiny"
     (run,) = runs_in(results)
     assert run["env_id"] == "brokenenv:inner/Broken-v0"
-    assert run["path"].startswith("runs/brokenenv:inner__Broken-v0/dqn/")
+    assert run["path"].startswith("runs/brokenenv_inner_Broken-v0/dqn/")
     assert committed(results) == {run["path"]}
 
 

@@ -76,9 +76,18 @@ def strings(value: Any) -> Iterator[str]:
 # ---------------------------------------------------------------- folders and keys
 
 
+def folder_of_env(env_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", env_id)
+
+
+def folder_of_row(label: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._+-]", "_", label)
+    return plain if plain == label else f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
+
+
 def test_every_listed_run_lies_where_the_contract_says(results: Path) -> None:
     for run in runs_in(results):
-        expected = f"runs/{run['env_id']}/{run['label']}/seed-{run['seed']:04d}-{run['key']}"
+        expected = f"runs/{folder_of_env(run['env_id'])}/{folder_of_row(run['label'])}/seed-{run['seed']:04d}-{run['key']}"
         assert run["path"] == expected
         assert {"episodes.parquet", "manifest.json"} <= {path.name for path in (results / expected).iterdir()}
 

@@ -3,7 +3,7 @@
 A submission has a folder of its own, ``.grid/slurm/0001``: ``tasks.json``, the script ``array.sh``, a log for each
 task, and what tasks report: ``<index>.steps`` while they work, ``<index>.ended`` when they have ended by
 themselves, ``<index>.exit`` with the exit code of their process, written by the script. submitit only submits; nothing
-is pickled. The queue is asked (``squeue``) for tasks that left it without a word.
+is pickled. The queue is polled (``squeue``) for tasks that left it without a word.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _InFlight:
     index: int  # in the array
     task: Task
     steps: int = 0
-    last_progress: float | None = None  # when it last said how far it is; None: it waits in the queue
+    last_progress: float | None = None  # when it last reported progress; None: it waits in the queue
     absent: int = 0  # looks in a row at which it seemed to have ended without a word
 
 
