@@ -87,7 +87,8 @@ def folder_of_row(label: str) -> str:
 
 def test_every_listed_run_lies_where_the_contract_says(results: Path) -> None:
     for run in runs_in(results):
-        expected = f"runs/{folder_of_env(run['env_id'])}/{folder_of_row(run['label'])}/seed-{run['seed']:04d}-{run['key']}"
+        place = f"runs/{folder_of_env(run['env_id'])}/{folder_of_row(run['label'])}"
+        expected = f"{place}/seed-{run['seed']:04d}-{run['key']}"
         assert run["path"] == expected
         assert {"episodes.parquet", "manifest.json"} <= {path.name for path in (results / expected).iterdir()}
 
