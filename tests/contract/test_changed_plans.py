@@ -99,10 +99,10 @@ def test_code_that_changed_is_told_by_status_and_refused_by_a_strict_run(tmp_pat
     assert_refused(called(checkout, "run", "tiny.toml", "--strict"), "--strict", "this code is commit")
     assert_answered(called(checkout, "run", "tiny.toml"), 0)
 
-    store = checkout / "ablations" / "store.py"
-    source = store.read_text(encoding="utf-8")
+    schema = checkout / "ablations" / "store" / "schema.py"
+    source = schema.read_text(encoding="utf-8")
     number = source.split("\nALGORITHM_VERSION = ")[1].split("\n")[0]
-    store.write_text(
+    schema.write_text(
         source.replace(f"\nALGORITHM_VERSION = {number}\n", "\nALGORITHM_VERSION = 999\n"), encoding="utf-8"
     )
     told = called(checkout, "status", "tiny.toml").stdout

@@ -482,7 +482,11 @@ def test_variants_and_envs_choose_what_runs_now_and_leave_the_study_whole(tmp_pa
 
     def run(*options: str) -> set[str]:
         assert_answered(ablations("run", "tiny.toml", "--jobs", "1", *options, cwd=tmp_path), 0)
-        return {path.removeprefix("runs/").rsplit("/", 1)[0] for path in committed(results)}
+        return {
+            f"{each['env_id']}/{each['label']}"
+            for each in runs_in(results)
+            if each["path"] in committed(results)
+        }
 
     one = {"CartPole-v1/dqn@target.period=50"}
     assert run("--envs", "CartPole-v1", "--variants", "dqn@target.period=50") == one
