@@ -5,20 +5,12 @@ Asked by those who cut, record and describe cohorts, so that none of them names 
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from ablations.engines import cuda
 
 ON_DEVICE = ("cuda",)
 """Engines whose cohorts live on the machine's one device, environments and recorders too."""
 MOST_LANES = 64
 """How many runs train together at most on a processor."""
-
-_INSTRUCTION_SETS = {
-    "native": "ablations.engines.native.library",
-    "cuda": "ablations.engines.cuda.ops",
-}
-"""Engine -> the module whose ``instruction_set()`` names it."""
 
 
 def on_device(engine: str) -> bool:
@@ -33,8 +25,14 @@ def most_lanes(engine: str) -> int:
 
 def instruction_set(engine: str) -> str:
     """The instructions that an engine's arithmetic uses here, in words."""
-    if engine in _INSTRUCTION_SETS:
-        return str(import_module(_INSTRUCTION_SETS[engine]).instruction_set())
+    if on_device(engine):
+        from ablations.engines.cuda import ops
+
+        return ops.instruction_set()
+    if engine == "native":
+        from ablations.engines.native import library
+
+        return library.instruction_set()
     import torch
 
     return torch.backends.cpu.get_cpu_capability()
