@@ -28,50 +28,25 @@ def run(
     seeds: int | None = None,
     steps: int | None = None,
     engine: str | None = None,
-    device: str | None = None,
+    executor: str | None = None,
+    scheduler: str | None = None,
     timeout: float | None = None,
     memory: int | str | None = None,
     strict: bool = False,
     tensorboard: bool = False,
-    scheduler: str | None = None,
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.
 
-    The arguments are those of ``python -m ablations run``. Runs that don't stand afterwards are told in a warning.
+    The arguments are those of ``python -m ablations run``. Where runs are not valid afterwards, a warning says so.
     Raises ``ablations.errors.BadInput`` for bad input, ``ablations.runner.lock.Held`` where another runner holds the
     study, and what else ``ablations.runner.grid.run`` does.
     """
-    from ablations.cli import options
-    from ablations.runner import grid
-    from ablations.runner.progress import on_stderr
-    from ablations.runner.progress_file import ProgressFile
+    values = dict(locals())
+    from ablations.cli import compose, options
 
-    wanted = options.resolve(
-        study,
-        results,
-        jobs=jobs,
-        lanes=lanes,
-        envs=envs,
-        variants=variants,
-        seeds=seeds,
-        steps=steps,
-        engine=engine,
-        device=device,
-        timeout=timeout,
-        memory=memory,
-        strict=strict,
-        tensorboard=tensorboard,
-        scheduler=scheduler,
-    )
-    options.refuse_unwritable(wanted.folder)
-    outcome = grid.run(
-        wanted.study,
-        wanted.folder,
-        executor_config=wanted.executor_config,
-        chosen=wanted.chosen,
-        progress=ProgressFile(on_stderr(), wanted.folder),
-        strict=wanted.strict,
-    )
-    if outcome.stand < outcome.asked:
-        warnings.warn(f"{outcome.stand} of {outcome.asked} runs stand in {wanted.folder}", stacklevel=2)
-    return wanted.folder
+    request = compose.resolve(*options.read_options(values))
+    outcome = compose.run_study(request)
+    if outcome.valid < outcome.chosen:
+        message = f"{outcome.valid} of {outcome.chosen} runs are valid in {request.folder}"
+        warnings.warn(message, stacklevel=2)
+    return request.folder

@@ -290,7 +290,7 @@ def _numbers(table: pa.Table | None) -> dict[str, Floats]:
 def _read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
     run_dir = folder / listed["path"]
     found = store.inspect(run_dir, listed["key"])
-    state, reason, tables = found.state, found.reason, {}
+    state, reason, tables = found.state, found.reason or "", {}
     if found.is_valid and found.manifest is not None:
         try:
             tables = {name: _read_table(run_dir, name) for name in SCHEMAS if name in _stored(found.manifest)}

@@ -16,7 +16,7 @@ import torch
 from ablations import engines
 from ablations.dqn.variants import NAMED
 from ablations.engines.native import library
-from ablations.runner.cohort import instruction_set
+from ablations.engines.placement import instruction_set
 from scripts.timed_cohort import BUFFER, cohort
 from scripts.turns import ratio, take_turns
 from tests.oracles.lessons_loop import steps_per_second

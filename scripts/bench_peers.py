@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.runner.cohort import cpu_model
+from ablations.runner.machine import cpu_model
 from scripts.turns import Turn, ratio, take_turns
 
 REPO = Path(__file__).resolve().parents[1]

@@ -1,4 +1,4 @@
-"""``cohort``: one task of a Slurm array. Not for people: ``run --engine slurm`` writes the file that it takes."""
+"""``cohort``: one task of a Slurm array. Not for people: ``run --executor slurm`` writes the file that it takes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ WHERE = "command line"
 
 def main(arguments: Namespace) -> int:
     """Carry out the task; results go where the file says."""
-    tasks, index = _asked(arguments)
+    tasks, index = _read(arguments)
     from ablations.runner.executors.slurm import carry_out
 
-    status, why = carry_out(tasks, index)
+    status, cause = carry_out(tasks, index)
     if status != "done":
-        warn(f"{tasks}: task {index}: {why}")
+        warn(f"{tasks}: task {index}: {cause}")
         return NOT_DONE
     say(f"{tasks}: task {index}: done")
     return DONE
 
 
-def _asked(arguments: Namespace) -> tuple[Path, int]:
+def _read(arguments: Namespace) -> tuple[Path, int]:
     problems = list(arguments.problems)
     count = None
     try:

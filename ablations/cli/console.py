@@ -1,12 +1,12 @@
-"""How commands speak: plain lines to standard output, mistakes to standard error. Nobody listening is no error."""
+"""Output of commands: plain lines to standard output, mistakes to standard error. Nobody listening is no error."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ablations.errors import BadInput, Problem, few
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ablations.store import RunStatus
-
-Result = TypeVar("Result")
 
 
 class OutputLost(Exception):
@@ -54,41 +52,35 @@ def printable(text: str) -> str:
 
 
 def stored_study(folder: Path, never_run: str) -> dict[str, Any] | None:
-    """The study as the last ``run`` stored it; None, and the reason is said, where there is none that can be read."""
+    """The study as the last ``run`` stored it; None, and the reason is said, where there is none that can be read.
+
+    Raises ``BadInput`` where the results are another release's.
+    """
     from ablations import store
 
     try:
         return store.read_study(folder)
     except FileNotFoundError:
         say(f"{folder}: never run; {never_run}")
+    except store.OtherVersion as refused:
+        raise BadInput([Problem("command line", "--results", f"{folder / store.STUDY}: {refused}")]) from None
     except store.Damaged as damage:
         say(f"{folder / store.STUDY}: damaged: {damage}; the next run writes it anew")
     return None
 
 
-def reason_of(standing: RunStatus) -> str:
-    """Why a run does not stand, in brackets, or an empty text."""
-    error = standing.manifest.get("error") if standing.manifest and not standing.reason else None
-    reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else standing.reason
+def reason_of(status: RunStatus) -> str:
+    """Why a run is not valid, in brackets behind its name, where there is a reason."""
+    error = status.manifest.get("error") if status.manifest and status.reason is None else None
+    reason = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else status.reason
     return f" ({printable(' '.join(reason.split())[:200])})" if reason else ""
 
 
-def kept(paths: Collection[str]) -> str:
-    """What is said of stored runs that the study as it is now does not list."""
+def unlisted_text(paths: Collection[str]) -> str:
+    """A sentence on stored runs that the study as it is now does not list."""
     rows = Counter("/".join(path.split("/")[1:3]) for path in paths)
     names = few((f"{row} ({count})" for row, count in rows.items()), 8)
     return f"{len(paths)} other stored runs are kept; they are no part of the study as it is now: {names}"
-
-
-def collect_problems(problems: Sequence[Problem], find: Callable[[], Result]) -> Result:
-    """What ``find`` finds, unless there are mistakes: those known before and those it raises are told together."""
-    try:
-        found = find()
-    except BadInput as bad:
-        raise BadInput([*problems, *bad.problems]) from None
-    if problems:
-        raise BadInput(problems)
-    return found
 
 
 def speak_any_locale() -> None:
@@ -109,7 +101,7 @@ def speak_any_locale() -> None:
 
 
 def _write(stream: TextIO | None, text: str) -> bool:
-    """Whether anybody is there to read it."""
+    """True while anybody is there to read it."""
     if stream is None:  # closed before we started
         return False
     try:

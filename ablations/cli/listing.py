@@ -18,7 +18,7 @@ def main(arguments: Namespace) -> int:
     say("STUDIES  (python -m ablations run NAME; a study of your own: python -m ablations new FILE)")
     say(
         table(
-            [{"study": name, "question": asked} for name, asked in catalog.questions().items()],
+            [{"study": name, "question": question} for name, question in catalog.questions().items()],
             ("study", "question"),
         )
     )

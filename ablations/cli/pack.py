@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from ablations.cli import options
-from ablations.cli.console import collect_problems, printable, say, stored_study, warn
+from ablations.cli import compose
+from ablations.cli.console import printable, say, stored_study, warn
 from ablations.runner import lock
 from ablations.store import packing
 
@@ -15,11 +15,9 @@ MOST_NAMED = 10
 
 
 def main(arguments: Namespace) -> int:
-    """Move what stands into packs, or what lies in packs back into folders."""
+    """Move valid runs into packs, or packed ones back into folders."""
     pack = arguments.command == "pack"
-    _, folder = collect_problems(
-        arguments.problems, lambda: options.locate(arguments.study, arguments.results or "results")
-    )
+    _, folder = compose.locate(arguments.study, arguments.results, arguments.problems)
     stored = stored_study(folder, f"there is nothing to {'pack' if pack else 'unpack'}")
     if stored is None:
         return NOT_DONE
@@ -31,7 +29,7 @@ def main(arguments: Namespace) -> int:
         warn(f"{folder}: the study is held by {held}; nothing was changed")
         return HELD
     except (packing.Refused, OSError) as problem:
-        warn(f"{folder}: {problem}; every run still stands where it stood, the same command goes on")
+        warn(f"{folder}: {problem}; every run is still where it was, and valid; the same command goes on")
         return NOT_DONE
     _report(folder, moved, pack)
     return NOT_DONE if moved.left and not pack else DONE

@@ -1,4 +1,4 @@
-"""The grammar of the command line. Mistakes are collected as problems, so that all can be told at once.
+"""The grammar of the command line. Mistakes are collected as problems, so that all are shown at once.
 
 argparse stops at the first mistake, so it is given only what it can't refuse: numbers stay text until
 ``ablations.cli.options`` checks them together with the study, unknown options are taken out beforehand, and what is
@@ -21,20 +21,20 @@ COMMANDS = {
     "new": ("new", "write a commented study to start from"),
     "plan": ("plan", "show what a study would run, how long it takes and how much it stores; makes nothing"),
     "run": ("run", "run what is missing of a study"),
-    "status": ("status", "show what stands of a study"),
+    "status": ("status", "show which runs of a study are valid"),
     "verify": (
         "verify",
         "check the stored results of a study: digests, schema, keys; --rerun repeats some runs",
     ),
     "pack": ("pack", "move a study's finished runs into a few large files; everything reads them as before"),
     "unpack": ("pack", "give every packed run a folder of its own again"),
-    "cohort": ("cohort", "carry out one task of a Slurm array; `run --engine slurm` submits it"),
+    "cohort": ("cohort", "carry out one task of a Slurm array; `run --executor slurm` submits it"),
     "where": ("where", "print the folder of a study's results"),
     "play": ("play", "play greedy episodes with a stored run's final weights; --gif records them"),
 }
 
 EXITS = """exit codes:
-  0 done; for `run`: all runs that were asked for stand      1 some don't
+  0 done; for `run`: all runs that were asked for are valid  1 some aren't
   2 bad input, every mistake named                           3 another runner holds the study
   130, 143 ended by Ctrl-C, SIGTERM: what is finished is kept"""
 
@@ -83,7 +83,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _collected(parser: Parser, name: str, rest: list[str]) -> argparse.Namespace:
-    """Parse leniently and note mistakes in ``problems``; the command tells them together with those of the study."""
+    """Parse leniently and note mistakes in ``problems``; the command raises them together with those of the study."""
     problems: list[Problem] = []
     words = _without_unknown_options(_options(name), rest, problems)
     try:
@@ -110,21 +110,20 @@ _GRID = {
     "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
     "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
-    "--engine": ("NAME", "how the work is carried out: local (default), on this machine; dask; slurm"),
+    "--engine": ("NAME", "what computes: reference, native or cuda, instead of the study's own engine"),
+    "--executor": ("NAME", "where cohorts run: local (default), on this machine; dask; slurm"),
     "--scheduler": (
         "ADDRESS",
-        "with --engine dask: a cluster that is there, tcp://host:port (default: our own)",
+        "with --executor dask: a cluster that is there, tcp://host:port (default: our own)",
     ),
-    "--device": ("NAME", 'where cohorts train: cuda, a GPU (a study\'s engine "cuda"), or cpu'),
     "--timeout": ("SECONDS", "end a cohort that makes no progress for so long (default: never)"),
     "--memory": ("SIZE", "end a worker that holds more memory, such as 4G or 500M (default: no limit)"),
     "--tensorboard": ("", "also write event files for TensorBoard, below .grid/tb of the results"),
     "--strict": ("", "refuse to add to runs that other code made (commit, changes, algorithm version)"),
 }
 _COHORT = {"--index": ("I", "which of the file's tasks, from 0")}
-_STATUS = {"--watch": ("", "keep looking until the study is done; from another terminal, or through a pipe")}
 _VERIFY = {
-    "--rerun": ("N", "repeat N runs that stand, drawn at random, and compare them bit for bit"),
+    "--rerun": ("N", "repeat N valid runs, drawn at random, and compare them bit for bit"),
     "--seed": ("S", "which runs --rerun draws (default: 0)"),
     "--jobs": _GRID["--jobs"],
 }
@@ -138,14 +137,14 @@ _PLAY = {
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
 }
-_EVERY = _RESULTS | _GRID | _STATUS | _VERIFY | _COHORT | _PLAY
+_EVERY = _RESULTS | _GRID | _VERIFY | _COHORT | _PLAY
 
 
 def _options(name: str) -> dict[str, tuple[str, str]]:
     """{option: (placeholder, help)} of a command; an option without a placeholder takes no value."""
     if name == "cohort":
         return _COHORT
-    own = {"run": _GRID, "plan": _GRID, "status": _STATUS, "verify": _VERIFY, "play": _PLAY}
+    own = {"run": _GRID, "plan": _GRID, "verify": _VERIFY, "play": _PLAY}
     return _RESULTS | own.get(name, {})
 
 
@@ -168,7 +167,7 @@ def _parser(name: str) -> Parser:
     if name == "new":
         parser.add_argument("file", metavar="FILE", help="the file to write; it must not exist yet")
     elif name == "cohort":
-        parser.add_argument("file", metavar="FILE", help="the tasks, as `run --engine slurm` wrote them")
+        parser.add_argument("file", metavar="FILE", help="the tasks, as `run --executor slurm` wrote them")
     elif name == "play":
         parser.add_argument("run", metavar="RUN", help="a run's folder: as it is, or below --results")
     elif name != "list":

@@ -1,4 +1,4 @@
-"""``plan``: what a study would run, and what that costs. Makes nothing."""
+"""``plan``: the runs of a study, and what they cost. Makes nothing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from ablations import engines
-from ablations.cli import options
-from ablations.cli.console import collect_problems, say, table
-from ablations.cli.options import Request
+from ablations.cli import compose, options
+from ablations.cli.compose import Request
+from ablations.cli.console import say, table
 from ablations.errors import counted, few
-from ablations.runner import grid, resume
-from ablations.runner.resume import Resumable
+from ablations.runner.resume import ResumePoints, resume_points
+from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
 from ablations.studies.components import by_environment, caveats, component_matrix
 from ablations.studies.study import Run, Study
@@ -24,8 +24,8 @@ BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
 def main(arguments: Namespace) -> int:
     """Print the component matrix, notes, rows and runs, and the estimate."""
-    wanted = collect_problems(arguments.problems, lambda: options.from_arguments(arguments))
-    study = wanted.study
+    request = compose.resolve(*options.from_arguments(arguments))
+    study = request.study
     say(f"{study.name}: {study.question}" if study.question else study.name)
     say()
     for env_ids, rows in by_environment(study):
@@ -41,35 +41,36 @@ def main(arguments: Namespace) -> int:
         say(f"note: {note}")
     if notes:
         say()
-    states = grid.survey(study.plain(), wanted.folder).states
-    say(f"RUNS  ({wanted.folder})")
+    statuses = read_statuses(study.plain(), request.folder).listed
+    say(f"RUNS  ({request.folder})")
     say(
         table(
-            [_by_environment(study, env_id, list(runs), states) for env_id, runs in _groups(wanted)], _COLUMNS
+            [_by_environment(study, env_id, list(runs), statuses) for env_id, runs in _groups(request)],
+            _COLUMNS,
         )
     )
-    to_do = [run for run in wanted.chosen if not states[run.path].is_valid]
+    to_do = [run for run in request.chosen if not statuses[run.path].is_valid]
     say()
-    begun, _ = resume.look(study, wanted.folder, to_do)
-    resumed = f", {len(begun.steps)} of them from checkpoints" if begun.steps else ""
-    done = len(wanted.chosen) - len(to_do)
-    say(f"{counted(len(wanted.chosen), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
-    say(f"estimate: {_estimate(wanted, to_do, begun) if to_do else '0 seconds, 0 kB on disk'}")
+    points, _ = resume_points(study, request.folder, to_do)
+    resumed = f", {len(points.steps)} of them from checkpoints" if points.steps else ""
+    done = len(request.chosen) - len(to_do)
+    say(f"{counted(len(request.chosen), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
+    say(f"estimate: {_estimate(request, to_do, points) if to_do else '0 seconds, 0 kB on disk'}")
     return 0
 
 
 _COLUMNS = ("environment", "rows", "seeds", "steps", "asked for", "done", "to do")
 
 
-def _groups(wanted: Request) -> groupby[str, Run]:
-    return groupby(wanted.chosen, key=lambda run: run.env_id)
+def _groups(request: Request) -> groupby[str, Run]:
+    return groupby(request.chosen, key=lambda run: run.env_id)
 
 
 def _by_environment(
-    study: Study, env_id: str, runs: list[Run], states: Mapping[str, RunStatus]
+    study: Study, env_id: str, runs: list[Run], statuses: Mapping[str, RunStatus]
 ) -> dict[str, object]:
     steps = sorted({run.settings.total_timesteps for run in runs})
-    done = sum(states[run.path].is_valid for run in runs)
+    done = sum(statuses[run.path].is_valid for run in runs)
     return {
         "environment": env_id,
         "rows": len({run.label for run in runs}),
@@ -102,12 +103,12 @@ def _too_few_seeds(study: Study) -> list[str]:
     ]
 
 
-def _estimate(wanted: Request, to_do: list[Run], begun: Resumable) -> str:
+def _estimate(request: Request, to_do: list[Run], points: ResumePoints) -> str:
     from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
 
-    cost, jobs = seconds_per_lane_step(to_do), wanted.executor_config.jobs or 1
+    cost, jobs = seconds_per_lane_step(to_do), request.executor_config.jobs or 1
     steps = sum(run.settings.total_timesteps for run in to_do)
-    seconds = sum(begun.ahead(run) * cost[run.env_id, run.label] for run in to_do) / jobs
+    seconds = sum(points.steps_left(run) * cost[run.env_id, run.label] for run in to_do) / jobs
     disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps
     return (
         f"{_duration(seconds)} with {counted(jobs, 'job')} "

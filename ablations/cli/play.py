@@ -1,9 +1,8 @@
-"""``play``: greedy episodes with the final weights of a stored run, in numbers, as a GIF or in a window."""
+"""``play``: greedy episodes with a stored run's final weights, in numbers, as a GIF or in a window."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import warnings
 from argparse import Namespace
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations import store
-from ablations.cli.console import collect_problems, printable, say, table, warn
+from ablations.cli.console import printable, say, table, warn
+from ablations.cli.options import WHERE, whole_option
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, few
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from ablations.runner.play import Played, StoredRun
 
-WHERE = "command line"
 PYGAME = 'pip install "gymnasium[classic-control]"'
 FRAMES_PER_SECOND = 30  # of an environment that doesn't say
 MOST_EPISODES, LARGEST_SEED = 100_000, 2**32
@@ -31,11 +30,17 @@ DONE, RAISED = 0, 1
 def main(arguments: Namespace) -> int:
     """Play, and print each episode's return and length."""
     problems = list(arguments.problems)
-    episodes = _number(arguments.episodes, "--episodes", 1, MOST_EPISODES, problems)
-    seed = _number(arguments.seed, "--seed", 0, LARGEST_SEED, problems)
+    episodes = whole_option(arguments, "episodes", problems, 1, MOST_EPISODES)
+    seed = whole_option(arguments, "seed", problems, 0, LARGEST_SEED)
     undrawable = _drawing_problems(arguments.gif, arguments.show)
     mode = None if undrawable else "rgb_array" if arguments.gif else "human" if arguments.show else None
-    run, env = collect_problems([*problems, *undrawable], lambda: _opened(arguments, mode))
+    problems += undrawable
+    try:
+        run, env = _opened(arguments, mode)
+    except BadInput as bad:
+        raise BadInput([*problems, *bad.problems]) from None
+    if problems:
+        raise BadInput(problems)
     try:
         return _play(run, env, episodes, seed, arguments.gif)
     finally:
@@ -68,11 +73,11 @@ def _environment(run: StoredRun, arguments: Namespace, mode: str | None) -> gymn
             f"'{env_id}' would import the module '{module}'; if you trust it, add --allow-modules {module}"
         )
         raise BadInput([Problem(arguments.run, "RUN", message)])
-    found = Findings(arguments.run)
-    checks.check_id(env_id, [module] if colon else (), found, "RUN")
-    found.stop()
-    checks.check_made(env_id, args, found)
-    found.stop()
+    findings = Findings(arguments.run)
+    checks.check_id(env_id, [module] if colon else (), findings, "RUN")
+    findings.stop()
+    checks.check_made(env_id, args, findings)
+    findings.stop()
     return make(env_id, args) if mode is None else _drawing(env_id, args, mode)
 
 
@@ -84,7 +89,7 @@ def _drawing(env_id: str, args: dict[str, Any], mode: str) -> gymnasium.Env[Any,
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Gymnasium warns of a mode that is missing; it is told below
+            warnings.simplefilter("ignore")  # Gymnasium warns of a mode that is missing; it is said below
             env = make(env_id, {**args, "render_mode": mode})
             env.reset(seed=0)
             frame = env.render() if mode == "rgb_array" else None
@@ -132,7 +137,7 @@ def _play(
         return RAISED
     finally:
         if played:
-            _tell(played)
+            _print(played)
     return _store(film, gif) if gif else DONE
 
 
@@ -156,7 +161,7 @@ def _headline(run: StoredRun) -> str:
     )
 
 
-def _tell(played: Sequence[Played]) -> None:
+def _print(played: Sequence[Played]) -> None:
     lines = [
         {
             "episode": number,
@@ -178,17 +183,8 @@ def _end(episode: Played) -> str:
     return "terminated" if episode.terminated else "truncated"
 
 
-def _number(text: str | None, option: str, least: int, most: int, problems: list[Problem]) -> int | None:
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,18}", text) and least <= int(text) <= most:
-        return int(text)
-    problems.append(Problem(WHERE, option, f"expected a whole number, {least} to {most}, got '{text}'"))
-    return None
-
-
 def _drawing_problems(gif: str | None, show: bool) -> list[Problem]:
-    """What speaks against recording or showing, as far as it can be known before anything is played."""
+    """Problems of recording or showing, as far as they can be known before anything is played."""
     problems = []
     if gif is not None and show:
         problems.append(Problem(WHERE, "--show", "can't be had together with --gif: play twice"))
@@ -206,6 +202,6 @@ def _drawing_problems(gif: str | None, show: bool) -> list[Problem]:
 
 
 def _display() -> bool:
-    """Whether there may be a window: elsewhere than on Linux that is found out by trying."""
+    """True where there may be a window: elsewhere than on Linux that is found out by trying."""
     named = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
     return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in named)

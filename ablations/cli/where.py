@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ablations.cli import options
-from ablations.cli.console import collect_problems, say
+from ablations.cli import compose
+from ablations.cli.console import say
 
 
 def main(arguments: Namespace) -> int:
-    """Print the folder, whether or not it exists yet."""
-    _, folder = collect_problems(
-        arguments.problems, lambda: options.locate(arguments.study, arguments.results or "results")
-    )
+    """Print the folder; it need not exist yet."""
+    _, folder = compose.locate(arguments.study, arguments.results, arguments.problems)
     say(str(folder))
     return 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +25,8 @@ WHERE = ("env_id", "variant", "seed", "episode", "global_step", "start_seed", "u
 """Columns that say where a number belongs and are no series themselves."""
 
 
-class Tables(Protocol):
-    """What makes a table of a lane so far."""
-
-    def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table: ...
+TableOf = Callable[[int, str, str, int], pa.Table]
+"""Makes the table of a lane so far, of (lane, env_id, label, seed)."""
 
 
 class EventFiles:
@@ -48,29 +46,29 @@ class EventFiles:
                 place.mkdir(parents=True)
                 (place / NAME).write_bytes(_records([_event(file_version="brain.Event:2")]))
 
-    def maybe(self, tables: Mapping[str, Tables]) -> None:
-        """Write what is new, now and then."""
+    def write_if_due(self, tables: Mapping[str, TableOf]) -> None:
+        """Write new rows, now and then."""
         if time.monotonic() >= self.due:
             self.write(tables)
 
-    def write(self, tables: Mapping[str, Tables]) -> None:
-        """Write what is new."""
+    def write(self, tables: Mapping[str, TableOf]) -> None:
+        """Write new rows."""
         began = time.monotonic()
         with suppress(OSError):
             for number, lane in enumerate(self.lanes):
                 new = [
                     event
-                    for name, source in tables.items()
-                    for event in self._new(number, lane, name, source)
+                    for name, table_of in tables.items()
+                    for event in self._new(number, lane, name, table_of)
                 ]
                 with (self._place(lane) / NAME).open("ab") as file:
                     file.write(_records(new))
         took = time.monotonic() - began
         self.due = began + took + max(FIRST_SECONDS, took / SHARE)
 
-    def _new(self, number: int, lane: Mapping[str, Any], name: str, source: Tables) -> list[bytes]:
+    def _new(self, number: int, lane: Mapping[str, Any], name: str, table_of: TableOf) -> list[bytes]:
         config = lane["config"]
-        table = source.table(number, config["env_id"], self.label, config["seed"])
+        table = table_of(number, config["env_id"], self.label, config["seed"])
         first = self.shown.get((number, name), 0)
         self.shown[number, name] = table.num_rows
         return _events(name, table.slice(first))

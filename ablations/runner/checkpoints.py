@@ -1,4 +1,4 @@
-"""Checkpoints: how far a cohort has come, so that a run that is cut off goes on to the same bits. Imports no torch.
+"""Checkpoints: the state of a cohort on its way, so that a run that is cut off goes on to the same bits.
 
 A checkpoint is one ``.npz`` below ``.grid/checkpoints/``: plain arrays that lead with the lanes, and a header in JSON.
 It is found by the keys of its runs, whatever cohort they are in later: lanes of one checkpoint go on together, or some
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What a checkpoint says of itself."""
+    """Header of a checkpoint."""
 
     keys: tuple[str, ...]  # of its lanes' runs
     step: int  # environment steps that lie behind them
@@ -65,7 +65,7 @@ class Index:
 
 
 def path_of(folder: Path, keys: Iterable[str]) -> Path:
-    """Where a cohort of these runs writes its checkpoint."""
+    """The path of the checkpoint of a cohort of these runs."""
     return folder / FOLDER / (hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()[:16] + ".npz")
 
 
@@ -111,7 +111,7 @@ def write(
 
 
 class Saver:
-    """Writes a cohort's checkpoint whenever it is due. What can't be written is told and stops nothing."""
+    """Writes a cohort's checkpoint whenever it is due. What can't be written stops nothing."""
 
     def __init__(
         self,
@@ -131,8 +131,8 @@ class Saver:
         self.written = 0
         self.problems: list[str] = []
 
-    def look(self, step: int) -> None:
-        """Write if it is time to. A slow disk makes the pauses longer, so that training keeps its time."""
+    def save_if_due(self, step: int) -> None:
+        """Write if it is due. A slow disk makes the pauses longer, so that training keeps its time."""
         started = time.monotonic()
         if started < self.due:
             return
@@ -151,7 +151,7 @@ class Saver:
 
 
 def index(folder: Path, whole: bool = False) -> Index:
-    """What lies there. With ``whole`` every byte is read and checked, otherwise the headers alone."""
+    """The index of a results folder. With ``whole`` every byte is read and checked, otherwise the headers alone."""
     headers: dict[Path, Header] = {}
     refused: dict[Path, str] = {}
     for path in sorted((folder / FOLDER).glob("*.npz")):
@@ -165,26 +165,26 @@ def index(folder: Path, whole: bool = False) -> Index:
 
 
 def read_header(path: Path, whole: bool = False) -> Header:
-    """What a checkpoint says of itself. Raises Refused, or FileNotFoundError."""
+    """Read the header of a checkpoint. Raises Refused, or FileNotFoundError."""
     with _opened(path) as archive:
         if whole:
             _check_bytes(path)
-        found = json.loads(archive[HEADER].tobytes())
-        if found["format"] != FORMAT:
-            raise Refused(f"it has the format {found['format']}, this version writes {FORMAT}")
-        version = found["config"]["algorithm_version"]
+        header = json.loads(archive[HEADER].tobytes())
+        if header["format"] != FORMAT:
+            raise Refused(f"it has the format {header['format']}, this version writes {FORMAT}")
+        version = header["config"]["algorithm_version"]
         if version != store.ALGORITHM_VERSION:
             raise Refused(f"it is of algorithm version {version}, this is {store.ALGORITHM_VERSION}")
-        stated = [store.key_of({**found["config"], "seed": seed}) for seed in found["seeds"]]
-        if stated != found["keys"]:
+        stated = [store.key_of({**header["config"], "seed": seed}) for seed in header["seeds"]]
+        if stated != header["keys"]:
             raise Refused("its configuration belongs to other runs than its keys")
         return Header(
-            keys=tuple(found["keys"]),
-            step=int(found["step"]),
-            maker=dict(found["maker"]),
-            seconds=(float(found["seconds"][0]), float(found["seconds"][1])),
-            shared=found["shared"],
-            arrays=tuple(found["arrays"]),
+            keys=tuple(header["keys"]),
+            step=int(header["step"]),
+            maker=dict(header["maker"]),
+            seconds=(float(header["seconds"][0]), float(header["seconds"][1])),
+            shared=header["shared"],
+            arrays=tuple(header["arrays"]),
         )
 
 
@@ -216,7 +216,7 @@ def resume(path: Path, keys: Sequence[str], parts: Mapping[str, Part], maker: Ma
     return header
 
 
-def sweep(folder: Path, complete: Collection[str]) -> None:
+def remove_complete(folder: Path, complete: Collection[str]) -> None:
     """Remove the checkpoints all of whose runs are complete. Under the lock."""
     for path, header in index(folder).headers.items():
         if set(header.keys) <= set(complete):

@@ -1,94 +1,42 @@
 """A cohort: runs trained together, that is one environment and row under several seeds.
 
-A cohort is plain JSON, so that it can travel to a worker; ``train`` carries it out and commits each run's result.
-Long ones write checkpoints as they go, and begin at those that a killed process left.
+``train`` carries out a cohort's job and commits each run's result. Long ones write checkpoints as they go, and begin at
+those that a killed process left.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
-from ablations import engines, store
-from ablations.dqn.learner import Learner, StepRecord, learn
-from ablations.dqn.settings import from_plain as settings_from_plain
-from ablations.dqn.variants import from_plain as variant_from_plain
-from ablations.engines.cuda import ops
-from ablations.engines.native import library
+from ablations import store
+from ablations.dqn.learner import learn
 from ablations.envs.gym import Failure, failure_of
-from ablations.recorders.device_episodes import DeviceEpisodeRecorder
-from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
-from ablations.recorders.episodes import EpisodeRecorder
-from ablations.recorders.evaluations import EvaluationRecorder
-from ablations.recorders.exact import ExactRecorder, model_of
-from ablations.recorders.probes import ProbeRecorder
 from ablations.recorders.tensorboard import EventFiles
 from ablations.runner import checkpoints
-from ablations.state import Part
+from ablations.runner.machine import bit_maker, platform_facts, versions
+from ablations.runner.tasks import CohortJob, LaneJob
+from ablations.runner.training import LaneResult, Training
 from ablations.store.paths import relative, without_folders
 
-PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
-MAKER = ("torch", "numpy", "gymnasium", "system", "machine", "instruction_set")
 REPORT_SECONDS = 0.3
-
-
-class Stored(NamedTuple):
-    """What a lane leaves besides its manifest."""
-
-    tables: dict[str, pa.Table]
-    weights: dict[str, store.Array] | None
-
-
-NOTHING = Stored({}, None)
-
-
-class Recorder(Part, Protocol):
-    """Looks on between two steps of the kernel and makes a table of each lane."""
-
-    def observe(self, record: StepRecord) -> None: ...
-    def table(self, lane: int, env_id: str, label: str, seed: int) -> pa.Table: ...
-
-
-class LaneJob(TypedDict):
-    """One run of a cohort."""
-
-    path: str  # below the study's folder
-    key: str
-    config: dict[str, Any]
-    attempts: int  # including this one
-    done: NotRequired[int]  # steps that lie behind it in a checkpoint, as far as the driver knows
-
-
-class CohortJob(TypedDict):
-    """Runs whose configurations differ in the seed alone."""
-
-    folder: str  # the study's folder
-    label: str
-    weights: bool  # whether final weights are stored
-    lanes: list[LaneJob]
-    git: dict[str, Any]
-    events: NotRequired[bool]  # whether event files for TensorBoard are written
-    checkpoint_minutes: NotRequired[float]  # 0: no checkpoint is written and none is read
-    why_no_checkpoints: NotRequired[str]  # why there can be none, although the study wants them
+NOTHING = LaneResult({}, None)
+NOT_FINITE = Failure(0, "ValueError", "the environment gave a reward that is not finite", ())
 
 
 def train(job: CohortJob, report: Callable[[int], None]) -> list[str]:
-    """Train all lanes and commit their results. ``report`` is told lane-steps as they are done. Gives notes for people.
+    """Train all lanes and commit their results. ``report`` gets lane-steps as they are done. Gives notes for people.
 
     An exception in one lane's environment fails that lane's run; any other exception fails every run of the cohort.
     """
     notes = []
-    for lanes, checkpoint in _together(job):
+    for lanes, checkpoint in _by_checkpoint(job):
         attempt = Attempt({**job, "lanes": lanes}, checkpoint)
         _train_and_commit(attempt, report)
         notes += attempt.notes
@@ -97,15 +45,12 @@ def train(job: CohortJob, report: Callable[[int], None]) -> list[str]:
 
 @dataclass
 class Attempt:
-    """What one process does for a cohort's runs, and from where it goes on."""
+    """One process's attempt at a cohort's runs, and from where it goes on."""
 
     job: CohortJob
     checkpoint: Path | None  # where it begins, if not at the beginning
     resumed_at: int = 0
-    before: tuple[float, float] = (
-        0.0,
-        0.0,
-    )  # wall and CPU seconds that earlier processes spent on these runs
+    seconds_before: tuple[float, float] = (0.0, 0.0)  # wall and CPU, of earlier processes on these runs
     saver: checkpoints.Saver | None = None
     notes: list[str] = field(default_factory=list)
     started: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
@@ -113,10 +58,10 @@ class Attempt:
     def seconds(self) -> tuple[float, float]:
         """Wall and CPU seconds that were spent on these runs."""
         wall, cpu = time.perf_counter() - self.started[0], time.process_time() - self.started[1]
-        return self.before[0] + wall, self.before[1] + cpu
+        return self.seconds_before[0] + wall, self.seconds_before[1] + cpu
 
 
-def _together(job: CohortJob) -> list[tuple[list[LaneJob], Path | None]]:
+def _by_checkpoint(job: CohortJob) -> list[tuple[list[LaneJob], Path | None]]:
     """The lanes that go on from one checkpoint, or from the beginning: only they are at one step."""
     if not job.get("checkpoint_minutes"):
         return [(job["lanes"], None)]
@@ -131,12 +76,11 @@ def _together(job: CohortJob) -> list[tuple[list[LaneJob], Path | None]]:
 def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     job = attempt.job
     try:
-        outcomes, results = _train(attempt, report)
+        outcomes = _train(attempt, report)
     except torch.OutOfMemoryError:
         raise  # of a GPU: the worker dies of it, and fewer runs together are tried
     except Exception as problem:
-        outcomes = [_failed(failure_of(0, problem))] * len(job["lanes"])
-        results = [NOTHING] * len(job["lanes"])
+        outcomes = [(_failed(failure_of(0, problem)), NOTHING)] * len(job["lanes"])
     wall, cpu = attempt.seconds()
     shared = {
         "versions": versions(),
@@ -148,10 +92,10 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
         "checkpoints": {
             "written": attempt.saver.written if attempt.saver else 0,
             "resumed_at": attempt.resumed_at,
-            "none_because": job.get("why_no_checkpoints") or None,
+            "none_because": job.get("no_checkpoints_reason"),
         },
     }
-    for lane, outcome, stored in zip(job["lanes"], outcomes, results, strict=True):
+    for lane, (outcome, result) in zip(job["lanes"], outcomes, strict=True):
         manifest = {
             "status": outcome["status"],
             "key": lane["key"],
@@ -161,63 +105,38 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
             "attempts": lane["attempts"],
             **shared,
         }
-        store.write_run(Path(job["folder"]), lane["path"], manifest, *stored)
+        store.write_run(Path(job["folder"]), lane["path"], manifest, *result)
     if attempt.saver is not None:
         checkpoints.remove(attempt.saver.path)
         attempt.notes += attempt.saver.problems
 
 
-class Training:
-    """A cohort's learner and those who look on."""
-
-    def __init__(self, job: CohortJob) -> None:
-        config = job["lanes"][0]["config"]
-        seeds = [lane["config"]["seed"] for lane in job["lanes"]]
-        settings = settings_from_plain(config["settings"])
-        variant = variant_from_plain(config["slots"])
-        family = engines.of(config["engine"])
-        self.envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-        self.learner = Learner(
-            variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
-        )
-        self.episodes = (
-            DeviceEpisodeRecorder(len(seeds), family.device())
-            if config["engine"] == "cuda"
-            else EpisodeRecorder(len(seeds))
-        )
-        self.recorders = {"episodes": self.episodes, **_asked_recorders(config, self.learner)}
-
-    def parts(self) -> dict[str, Part]:
-        """All that a checkpoint holds."""
-        return {**self.learner.parts(), **self.recorders}
-
-
-def _train(attempt: Attempt, report: Callable[[int], None]) -> tuple[list[dict[str, Any]], list[Stored]]:
-    """The outcome of every lane and what it leaves."""
-    training, job = _begun(attempt), attempt.job
+def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[str, Any], LaneResult]]:
+    """The outcome of every lane, for its manifest, and what it leaves besides."""
+    training, job = _start(attempt), attempt.job
     total, lanes = training.learner.settings.total_timesteps, job["lanes"]
     events = EventFiles(Path(job["folder"]), job["label"], lanes) if job.get("events") else None
-    told, due = attempt.resumed_at, time.monotonic() + REPORT_SECONDS
-    report(told * len(lanes) - sum(lane.get("done", 0) for lane in lanes))
-    for record in learn(training.learner, told):
+    table_of = {name: recorder.table for name, recorder in training.recorders.items()}
+    reported, due = attempt.resumed_at, time.monotonic() + REPORT_SECONDS
+    report(reported * len(lanes) - sum(lane.get("done", 0) for lane in lanes))
+    for record in learn(training.learner, reported):
         for recorder in training.recorders.values():
             recorder.observe(record)
         if attempt.saver is not None and record.step < total:
-            attempt.saver.look(record.step)
+            attempt.saver.save_if_due(record.step)
         if time.monotonic() >= due:
-            report((record.step - told) * len(lanes))
-            told, due = record.step, time.monotonic() + REPORT_SECONDS
+            report((record.step - reported) * len(lanes))
+            reported, due = record.step, time.monotonic() + REPORT_SECONDS
             if events is not None:
-                events.maybe(training.recorders)
+                events.write_if_due(table_of)
     training.envs.close()
     if events is not None:
-        events.write(training.recorders)
-    report((total - told) * len(lanes))
-    numbers = range(len(lanes))
-    return [_outcome(training, i) for i in numbers], [_stored(job, training, i) for i in numbers]
+        events.write(table_of)
+    report((total - reported) * len(lanes))
+    return [_outcome(training, job, lane) for lane in range(len(lanes))]
 
 
-def _begun(attempt: Attempt) -> Training:
+def _start(attempt: Attempt) -> Training:
     """The training at the step of its checkpoint, or at the beginning where there is none that can be used."""
     job = attempt.job
     training = Training(job)
@@ -225,7 +144,7 @@ def _begun(attempt: Attempt) -> Training:
         keys = [lane["key"] for lane in job["lanes"]]
         try:
             header = checkpoints.resume(attempt.checkpoint, keys, training.parts(), _maker(job))
-            attempt.resumed_at, attempt.before = header.step, header.seconds
+            attempt.resumed_at, attempt.seconds_before = header.step, header.seconds
         except checkpoints.Refused as problem:
             attempt.notes.append(f"{checkpoints.name_of(attempt.checkpoint)}: {problem}; its runs start over")
             training.envs.close()
@@ -245,57 +164,30 @@ def _begun(attempt: Attempt) -> Training:
 
 
 def _maker(job: CohortJob) -> dict[str, str]:
-    return maker(job["lanes"][0]["config"]["engine"])
+    return bit_maker(job["lanes"][0]["config"]["engine"])
 
 
-def _outcome(training: Training, lane: int) -> dict[str, Any]:
-    """How a lane's run ended."""
+def _outcome(training: Training, job: CohortJob, lane: int) -> tuple[dict[str, Any], LaneResult]:
+    """How a lane's run ended, and what it leaves."""
     if lane in training.envs.failures:
-        return _failed(training.envs.failures[lane])
+        return _failed(training.envs.failures[lane]), NOTHING
+    result = training.result(job, lane)
+    unfinished = training.episodes.unfinished(lane)
+    returns = [
+        table["episodic_return"].to_numpy()
+        for table in result.tables.values()
+        if "episodic_return" in table.column_names
+    ]
+    if not all(np.isfinite(numbers).all() for numbers in [*returns, unfinished["return"]]):
+        return _failed(NOT_FINITE), NOTHING
     diverged_at = training.learner.diverged_at.get(lane)
-    return {
+    outcome = {
         "status": "ok" if diverged_at is None else "diverged",
         "steps": training.learner.settings.total_timesteps,
-        "unfinished": training.episodes.unfinished(lane),
+        "unfinished": unfinished,
         "diverged_at": diverged_at,
     }
-
-
-def _stored(job: CohortJob, training: Training, lane: int) -> Stored:
-    """What a lane leaves besides its manifest."""
-    if lane in training.envs.failures:
-        return NOTHING
-    config = job["lanes"][lane]["config"]
-    tables = {
-        name: each.table(lane, config["env_id"], job["label"], config["seed"])
-        for name, each in training.recorders.items()
-    }
-    return Stored(tables, _weights(training.learner, lane) if job["weights"] else None)
-
-
-def _asked_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
-    """The recorders that the study asks for besides episodes."""
-    env_id, args, record = config["env_id"], config["env_args"], config["record"]
-    recorders: dict[str, Recorder] = {}
-    if record["probe_every"]:
-        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
-        model = model_of(env_id, args)
-        if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
-            recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
-    if record["eval_every"]:
-        kind = DeviceEvaluationRecorder if config["engine"] == "cuda" else EvaluationRecorder
-        recorders["evaluations"] = kind(learner, env_id, args, record["eval_every"], record["eval_episodes"])
-    return recorders
-
-
-def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
-    """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
-    parameters = learner.network.parameters(learner.online.layers)
-    arrays = {name: part[lane].detach().cpu().numpy() for name, part in parameters.items()}
-    return {
-        name: array[0].copy() if name.endswith(".bias") else np.ascontiguousarray(array)
-        for name, array in arrays.items()
-    }
+    return outcome, result
 
 
 def _failed(failure: Failure) -> dict[str, Any]:
@@ -312,55 +204,3 @@ def _failed(failure: Failure) -> dict[str, Any]:
             ],
         },
     }
-
-
-def maker(engine: str) -> dict[str, str]:
-    """What makes the bits besides the configuration: the two halves of a run must have it in common."""
-    facts = {**versions(), **platform_facts(engine)}
-    return {name: facts[name] for name in MAKER}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        found[name] = version(name)
-    try:
-        found["ablations"] = version("dqn-ablations")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        found["ablations"] = "not installed"
-    return found
-
-
-def platform_facts(engine: str) -> dict[str, Any]:
-    """The machine in words: what may change the last bit of a result."""
-    return {
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cpu": cpu_model(),
-        "instruction_set": instruction_set(engine),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-    }
-
-
-def instruction_set(engine: str) -> str:
-    """What an engine family's arithmetic uses here."""
-    match engine:
-        case "native":
-            return library.instruction_set()
-        case "cuda":
-            return ops.instruction_set()
-        case _:
-            return torch.backends.cpu.get_cpu_capability()
-
-
-def cpu_model() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -1,4 +1,4 @@
-"""A short measurement of how fast rows train on this machine, for ``plan``."""
+"""Cost of rows: a short measurement of how fast they train on this machine, for ``plan``."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def seconds_per_lane_step(runs: Sequence[Run]) -> dict[tuple[str, str], float]:
     costs = {}
     for (env_id, label), group in groupby(runs, key=lambda run: (run.env_id, run.label)):
         cohort = list(group)
-        like = _what_costs(cohort[0].config, len(cohort))
-        if like not in timed:
-            timed[like] = _time(cohort)
-        costs[env_id, label] = timed[like]
+        shape = _cost_shape(cohort[0].config, len(cohort))
+        if shape not in timed:
+            timed[shape] = _time(cohort)
+        costs[env_id, label] = timed[shape]
     return costs
 
 
-def _what_costs(config: Mapping[str, Any], lanes: int) -> str:
+def _cost_shape(config: Mapping[str, Any], lanes: int) -> str:
     settings = {
         name: config["settings"][name]
         for name in ("batch_size", "hidden", "train_frequency", "gradient_steps", "optimizer", "buffer_size")
@@ -56,15 +56,15 @@ def _time(cohort: Sequence[Run]) -> float:
     learner = Learner(
         variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
     )
-    begun: tuple[float, int] | None = None
+    started: tuple[float, int] | None = None
     for record in learn(learner):
-        if begun is None:
+        if started is None:
             if learner.updates >= UPDATES_OF_WARMING:
                 family.finish()
-                begun = time.perf_counter(), record.step
-        elif time.perf_counter() - begun[0] >= SECONDS:
+                started = time.perf_counter(), record.step
+        elif time.perf_counter() - started[0] >= SECONDS:
             break
     family.finish()
     envs.close()
-    assert begun is not None  # a million steps hold more than ten updates
-    return (time.perf_counter() - begun[0]) / (record.step - begun[1]) / len(seeds)
+    assert started is not None  # a million steps hold more than ten updates
+    return (time.perf_counter() - started[0]) / (record.step - started[1]) / len(seeds)

@@ -1,36 +1,31 @@
-"""The grid: from a study to stored runs. It skips what stands, runs what is missing, and loses nothing.
+"""The grid: from a study to stored runs. It skips valid runs, trains missing ones, and loses nothing.
 
-The order of work: take the lock, clear away what killed runners left, write study.json, quarantine what is damaged,
-train the missing runs in cohorts.
+The order of work: take the lock, remove what killed runners left, write study.json, quarantine what is damaged, train
+the missing runs in cohorts.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ablations import engines, store
-from ablations.engines import cuda
-from ablations.runner import checkpoints, effort, provenance, resume, retry
+from ablations.engines.placement import MOST_LANES, most_lanes, on_device
+from ablations.runner import checkpoints, order, provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, Task, make
 from ablations.runner.lock import hold
-from ablations.runner.resume import Resumable
+from ablations.runner.progress import Progress
+from ablations.runner.quarantine import links, make_room, quarantine
+from ablations.runner.resume import ResumePoints, checked_resume_points
+from ablations.runner.statuses import code_changes, read_statuses
+from ablations.runner.tasks import cohort_task, random_policy_task, self_tests
 from ablations.store import RunStatus, archives
 from ablations.studies.study import Run, Study, by_row
 
-MOST_LANES = 64
-
-
-class Progress(Protocol):
-    """Where the grid tells how far it is."""
-
-    def start(self, total_steps: int, text: str) -> None: ...
-    def advance(self, steps: int) -> None: ...
-    def note(self, text: str) -> None: ...
-    def finish(self) -> None: ...
+Scores = dict[str, dict[str, Any] | None]
+"""Scores of random policies by environment; None where there was none to be had."""
 
 
 class CodeChanged(Exception):
@@ -39,24 +34,20 @@ class CodeChanged(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the runs that were asked for."""
+    """Outcome of a call: the status of each run that was to be valid."""
 
-    asked: int
     new: int  # trained by this call
-    states: Mapping[str, RunStatus]  # by path, of all asked-for runs
+    statuses: Mapping[str, RunStatus]  # by path, of all chosen runs
 
     @property
-    def stand(self) -> int:
-        """How many of the asked-for runs stand."""
-        return sum(standing.is_valid for standing in self.states.values())
+    def chosen(self) -> int:
+        """How many runs were chosen."""
+        return len(self.statuses)
 
-
-@dataclass(frozen=True)
-class Survey:
-    """What lies in a results folder: the state of each listed run, and run folders that are not listed."""
-
-    states: dict[str, RunStatus] = field(default_factory=dict)  # path -> standing
-    unlisted: dict[str, RunStatus] = field(default_factory=dict)
+    @property
+    def valid(self) -> int:
+        """How many of the chosen runs are valid."""
+        return sum(status.is_valid for status in self.statuses.values())
 
 
 def run(
@@ -68,111 +59,121 @@ def run(
     progress: Progress,
     strict: bool = False,
 ) -> Outcome:
-    """Train those of the chosen runs that don't stand.
+    """Train those of the chosen runs that are not valid.
 
     Raises ``lock.Held`` where another runner is at work, ``CodeChanged`` where ``strict`` and stored runs come from
-    other code, ``attempts.NotWritten`` or OSError where results can't be stored, ``engines.Lost`` where the engine
-    is gone.
+    other code, ``retry.NotWritten`` or OSError where results can't be stored, ``ExecutorLost`` where the executor is
+    gone.
     """
     with hold(folder):
         git = provenance.git_facts()
         if strict:
-            changed = code_changes(survey(study.plain(), folder), git)
-            if changed:
-                raise CodeChanged("; ".join(changed))
-        _clear_away(folder)
-        for link in _links(folder, chosen):
-            progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
-        scores = _known_scores(study, folder, progress)
-        store.write_study(folder, study.plain(_numbers(scores)))
-        for name, reason in archives.unreadable(folder).items():
-            progress.note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
-        states = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
-        missing = [run for run in chosen if not _complete(states[run.path], study.record.weights)]
-        for each in missing:
-            if states[each.path].state == "damaged":
-                progress.note(f"{each.path}: {states[each.path].reason}; {_put_aside(folder, each.path)}")
-        unscored = {each.env_id for each in chosen} - set(scores)
-        unscored |= {each.env_id for each in missing if scores.get(each.env_id) is None}
-        _sweep(study, folder, chosen, states)
+            changes = code_changes(read_statuses(study.plain(), folder), git)
+            if changes:
+                raise CodeChanged("; ".join(changes))
+        scores = _prepare(study, folder, chosen, progress)
+        statuses = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
+        missing = [run for run in chosen if not _complete(statuses[run.path], study.record.weights)]
+        for run in missing:
+            if statuses[run.path].state == "damaged":
+                progress.note(f"{run.path}: {statuses[run.path].reason}; {make_room(folder, run.path)}")
+        unscored = {run.env_id for run in chosen} - set(scores)
+        unscored |= {run.env_id for run in missing if scores.get(run.env_id) is None}
+        _remove_checkpoints(study, folder, chosen, statuses)
         if not missing and not unscored:
-            return Outcome(len(chosen), 0, states)
-        begun = resume.find(study, folder, missing, quarantine, progress.note)
-        engine = make(executor_config, folder, progress.note)
+            return Outcome(0, statuses)
+        points = checked_resume_points(study, folder, missing, progress.note)
+        executor = make(executor_config, folder, progress.note)
         try:
-            _ask_environments(study, folder, scores, unscored, missing, begun, engine, progress)
-            jobs, most = (1, cuda.MOST_LANES) if study.engine == "cuda" else (engine.jobs, MOST_LANES)
-            in_order = effort.baseline_then_longest(study, missing)
-            groups = cohorts(in_order, jobs, executor_config.lanes or most, begun.places)
-            tasks = [cohort_task(study, folder, group, states, git) for group in groups]
-            for task in tasks:
-                task["job"] |= {"events": executor_config.tensorboard, **begun.job(task["job"]["lanes"])}
-            progress.start(sum(begun.ahead(each) for each in missing), study.name)
+            _probe_environments(study, folder, scores, unscored, missing, points, executor, progress)
+            tasks = _cohort_tasks(study, folder, missing, statuses, git, points, executor, executor_config)
+            progress.start(sum(points.steps_left(run) for run in missing), study.name)
             for note in engines.notes(study.engine, {row.label: row.slots.head for row in study.rows}):
                 progress.note(note)
-            retry.carry_out(engine, tasks, folder, progress.advance, progress.note)
+            retry.carry_out(executor, tasks, folder, progress.advance, progress.note)
         finally:
-            engine.stop()
+            executor.stop()
             progress.finish()
-        states |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
-        _sweep(study, folder, chosen, states)
-        _clear_away(folder)  # of workers that were killed meanwhile
-        return Outcome(len(chosen), len(missing), states)
+        statuses |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
+        _remove_checkpoints(study, folder, chosen, statuses)
+        _remove_leftovers(folder)  # of workers that were killed meanwhile
+        return Outcome(len(missing), statuses)
 
 
-def code_changes(found: Survey, git: Mapping[str, Any] | None = None) -> list[str]:
-    """How the code that made stored runs differs from this code: sentences, none where it doesn't."""
-    stand = [standing.manifest for standing in found.states.values() if standing.is_valid]
-    others = [standing.manifest for standing in found.unlisted.values() if standing.is_valid]
-    outdated = [
-        manifest
-        for manifest in others
-        if manifest and manifest["config"].get("algorithm_version") != store.ALGORITHM_VERSION
-    ]
-    manifests = [manifest for manifest in [*stand, *outdated] if manifest]
-    return provenance.changes(manifests, git or provenance.git_facts())
+def _prepare(study: Study, folder: Path, chosen: Sequence[Run], progress: Progress) -> Scores:
+    """Remove leftovers, quarantine links and broken packs, write study.json; gives the stored random policies' scores.
+
+    Under the lock.
+    """
+    _remove_leftovers(folder)
+    for link in links(folder, chosen):
+        progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
+    scores = _stored_scores(study, folder, progress)
+    store.write_study(folder, study.plain(_numbers(scores)))
+    for name, reason in archives.unreadable(folder).items():
+        progress.note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
+    return scores
 
 
-def _clear_away(folder: Path) -> None:
+def _remove_leftovers(folder: Path) -> None:
     """Remove what was being written by processes that were killed. Under the lock, while no worker is at work."""
     for leftover in store.leftovers(folder):
         leftover.unlink(missing_ok=True)
 
 
-def _links(folder: Path, chosen: Sequence[Run]) -> list[str]:
-    """Folders of these runs, or above them, that are links: what lies behind a link is not this study's."""
-    above = (part for run in chosen for part in (run.path, *map(str, PurePosixPath(run.path).parents)))
-    places = sorted({place for place in above if place != "."})
-    links = [place for place in places if (folder / place).is_symlink()]
-    return [link for link in links if not any(link.startswith(f"{other}/") for other in links)]
+def _complete(status: RunStatus, weights: bool) -> bool:
+    """True where a run need not be trained: it is valid, and has its weights if the study now stores them."""
+    files = status.manifest["files"] if status.is_valid and status.manifest else {}
+    return status.is_valid and (not weights or store.WEIGHTS in files)
 
 
-def survey(study: Mapping[str, Any], folder: Path) -> Survey:
-    """The standing of every run that a stored study lists, and the run folders that it doesn't."""
-    listed = {run["path"]: store.inspect(folder / run["path"], run["key"]) for run in study["runs"]}
-    others = unlisted(listed, folder)
-    return Survey(listed, {path: store.inspect(folder / path) for path in others})
+def _remove_checkpoints(
+    study: Study, folder: Path, chosen: Sequence[Run], statuses: Mapping[str, RunStatus]
+) -> None:
+    """Remove the checkpoints of what is complete."""
+    complete = {run.key for run in chosen if _complete(statuses[run.path], study.record.weights)}
+    checkpoints.remove_complete(folder, complete)
 
 
-def unlisted(listed: Collection[str], folder: Path) -> list[str]:
-    """Stored runs below a study's folder that are not among those listed."""
-    return [path for path in store.stored_runs(folder) if path not in listed]
+# ---- cohorts ----
+
+
+def _cohort_tasks(
+    study: Study,
+    folder: Path,
+    missing: Sequence[Run],
+    statuses: Mapping[str, RunStatus],
+    git: Mapping[str, Any],
+    points: ResumePoints,
+    executor: Executor,
+    executor_config: ExecutorConfig,
+) -> list[Task]:
+    """The tasks that train these runs, in the order in which they start."""
+    jobs = 1 if on_device(study.engine) else executor.jobs
+    lanes = executor_config.lanes or most_lanes(study.engine)
+    groups = cohorts(order.baseline_then_longest(study, missing), jobs, lanes, points.paths)
+    tasks = [cohort_task(study, folder, group, statuses, git) for group in groups]
+    for task in tasks:
+        task["job"] |= {
+            "events": executor_config.tensorboard,
+            **points.job_fields(task["job"]["lanes"]),
+        }
+    return tasks
 
 
 def cohorts(
-    runs: Sequence[Run], jobs: int, most: int = MOST_LANES, places: Mapping[str, Path] | None = None
+    runs: Sequence[Run], jobs: int, most: int = MOST_LANES, paths: Mapping[str, Path] | None = None
 ) -> list[list[Run]]:
     """Runs grouped by environment and row, cut so that no job is idle while another has several cohorts left.
 
-    ``most`` is how many may train together. ``places`` gives the checkpoint of some, by key: those that go on from the
+    ``most`` is how many may train together. ``paths`` gives the checkpoint of some, by key: those that go on from the
     same one are grouped. How runs are grouped never changes a result, only how long the grid takes.
     """
-    at = places or {}
-    rows = by_row(runs)
+    checkpoint = paths or {}
     groups = [
-        [run for run in row if at.get(run.key) == place]
-        for row in rows
-        for place in dict.fromkeys(at.get(run.key) for run in row)
+        [run for run in row if checkpoint.get(run.key) == path]
+        for row in by_row(runs)
+        for path in dict.fromkeys(checkpoint.get(run.key) for run in row)
     ]
     whole = len(groups) - len(groups) % jobs
     parts = [1] * whole + [jobs] * (len(groups) - whole)
@@ -181,25 +182,6 @@ def cohorts(
         for group, count in zip(groups, parts, strict=True)
         for piece in _cut(group, min(count, len(group)), most)
     ]
-
-
-def quarantine(folder: Path, path: str) -> str:
-    """Move a damaged run or file out of the way, under the lock; nothing is ever deleted. Returns where it went."""
-    target = folder / ".grid" / "quarantine" / path
-    number = 1
-    while target.exists():
-        number += 1
-        target = target.with_name(f"{Path(path).name}.{number}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(folder / path, target)
-    return target.relative_to(folder).as_posix()
-
-
-def _put_aside(folder: Path, path: str) -> str:
-    """Make room for a damaged run's next attempt; says what became of it. What lies in a pack stays there."""
-    if (folder / path).exists():
-        return f"moved to {quarantine(folder, path)}"
-    return "trained again beside its pack"
 
 
 def _cut(group: list[Run], parts: int, most: int) -> Iterator[list[Run]]:
@@ -213,61 +195,11 @@ def _cut(group: list[Run], parts: int, most: int) -> Iterator[list[Run]]:
         start = end
 
 
-def _complete(standing: RunStatus, weights: bool) -> bool:
-    """Whether a run need not be trained: it stands, with its weights if the study now asks for them."""
-    stored = standing.manifest["files"] if standing.is_valid and standing.manifest else {}
-    return standing.is_valid and (not weights or store.WEIGHTS in stored)
+# ---- environments ----
 
 
-def cohort_task(
-    study: Study,
-    folder: Path,
-    group: Sequence[Run],
-    states: Mapping[str, RunStatus],
-    git: Mapping[str, Any],
-) -> Task:
-    """The task of training runs that differ in the seed alone. ``states`` say how often each was tried before."""
-    lanes = [
-        {
-            "path": run.path,
-            "key": run.key,
-            "config": run.config,
-            "attempts": 1 + _attempts(states[run.path]),
-        }
-        for run in group
-    ]
-    job = {
-        "folder": str(folder.resolve()),
-        "label": group[0].label,
-        "weights": study.record.weights,
-        "lanes": lanes,
-        "git": git,
-    }
-    return {"kind": "cohort", "job": job}
-
-
-def random_policy_task(study: Study, environment: Mapping[str, Any]) -> Task:
-    """The task that scores the random policy of an environment: its id and arguments as study.json has them."""
-    return {
-        "kind": "random_policy",
-        "env_id": environment["env_id"],
-        "env_args": environment["args"],
-        "entropy": study.entropy,
-    }
-
-
-def _attempts(standing: RunStatus) -> int:
-    if standing.manifest is None or standing.state == "damaged":
-        return 0
-    return int(standing.manifest.get("attempts", 0))
-
-
-Scores = dict[str, dict[str, Any] | None]
-"""The random policy's scores by environment; None where there was none to be had."""
-
-
-def _known_scores(study: Study, folder: Path, progress: Progress) -> Scores:
-    """The scores that an earlier call stored. A damaged study.json is put aside."""
+def _stored_scores(study: Study, folder: Path, progress: Progress) -> Scores:
+    """The scores that an earlier call stored. A damaged study.json is quarantined."""
     try:
         stored = store.read_study(folder)
     except FileNotFoundError:
@@ -287,32 +219,27 @@ def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
     return {env_id: score for env_id, score in scores.items() if score is not None}
 
 
-def _ask_environments(
+def _probe_environments(
     study: Study,
     folder: Path,
     scores: Scores,
-    unscored: set[str],
+    unscored: Collection[str],
     missing: Sequence[Run],
-    begun: Resumable,
-    engine: Executor,
+    points: ResumePoints,
+    executor: Executor,
     progress: Progress,
 ) -> None:
-    """Complete the scores of the environments that need one, and store them; see which allow checkpoints."""
-    needy = [
+    """Score the random policies of environments that lack a score, and store them; try which allow checkpoints."""
+    to_score = [
         {"env_id": env.env_id, "args": dict(env.args)} for env in study.environments if env.env_id in unscored
     ]
-    tasks = [random_policy_task(study, env) for env in needy] + resume.self_tests(study, missing)
-    for ended in engine.run(tasks, lambda steps: None):
-        if ended.task["kind"] == "self_test":
-            begun.learn(ended, progress.note)
+    tasks = [random_policy_task(study, env) for env in to_score] + self_tests(study, missing)
+    for task_result in executor.run(tasks, lambda steps: None):
+        if task_result.task["kind"] == "self_test":
+            points.record_self_test(task_result, progress.note)
             continue
-        scores[ended.task["env_id"]] = ended.result
-        if not ended.done:
-            progress.note(f"{ended.task['env_id']}: its random policy has no score: {ended.why}")
+        env_id = task_result.task["env_id"]
+        scores[env_id] = task_result.result
+        if not task_result.done:
+            progress.note(f"{env_id}: its random policy has no score: {task_result.reason}")
     store.write_study(folder, study.plain(_numbers(scores)))
-
-
-def _sweep(study: Study, folder: Path, chosen: Sequence[Run], states: Mapping[str, RunStatus]) -> None:
-    """Remove the checkpoints of what is complete."""
-    complete = {run.key for run in chosen if _complete(states[run.path], study.record.weights)}
-    checkpoints.sweep(folder, complete)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from ablations import store
 
 HOLDER_SECONDS = 0.5
-"""How long a runner may take to say who it is, once it has the lock."""
+"""How long a runner may take to write who it is, once it has the lock."""
 
 
 class Held(Exception):
@@ -45,7 +45,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _holder(path: Path) -> str:
-    """Who holds the lock, by its own words; it may be about to say them."""
+    """The holder of the lock by its own record, which it may be about to write."""
     until = time.monotonic() + HOLDER_SECONDS
     while True:
         try:

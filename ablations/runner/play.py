@@ -30,7 +30,7 @@ class Unplayable(Exception):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What playing needs of a run that stands: its manifest and its final weights."""
+    """Inputs of playing a valid run: its manifest and its final weights."""
 
     manifest: Mapping[str, Any]
     weights: Mapping[str, store.Array]
@@ -78,25 +78,27 @@ class Greedy:
 
 
 def open_run(run_dir: Path) -> StoredRun:
-    """The run of a folder, once it is certain that it stands and has its weights. Raises Unplayable."""
-    found = store.inspect(run_dir)
-    if found.manifest is None and not run_dir.is_dir():
+    """The run of a folder, once it is certain that it is valid and has its weights. Raises Unplayable."""
+    status = store.inspect(run_dir)
+    if status.manifest is None and not run_dir.is_dir():
         raise Unplayable("a file, not a run's folder" if run_dir.exists() else "no such folder")
-    if found.manifest is None and not (run_dir / store.MANIFEST).is_file():
+    if status.manifest is None and not (run_dir / store.MANIFEST).is_file():
         raise Unplayable(f"holds no run (no {store.MANIFEST}){_example(run_dir)}")
-    if not found.is_valid or found.manifest is None:
+    if not status.is_valid or status.manifest is None:
         raise Unplayable(
-            f"the run does not stand: {found.state}{f', {found.reason}' if found.reason else ''}"
+            f"the run is not valid: {status.state}{f', {status.reason}' if status.reason else ''}"
         )
-    if store.WEIGHTS not in found.manifest["files"]:
+    if store.WEIGHTS not in status.manifest["files"]:
         raise Unplayable(
             "the run was stored without its weights; set `weights = true` under [record] in its study, and "
             "`python -m ablations run` trains it again with them"
         )
-    missing = {"env_id", "env_args", "slots", "settings", "seed", "entropy"} - found.manifest["config"].keys()
+    missing = {"env_id", "env_args", "slots", "settings", "seed", "entropy"} - status.manifest[
+        "config"
+    ].keys()
     if missing:
         raise Unplayable(f"its manifest's configuration lacks {', '.join(sorted(missing))}")
-    return StoredRun(found.manifest, _arrays(run_dir))
+    return StoredRun(status.manifest, _arrays(run_dir))
 
 
 def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, Layers]:

@@ -1,4 +1,4 @@
-"""How far a grid is: a bar with time left on a terminal, plain lines through a pipe."""
+"""Progress of a grid: a bar with time left on a terminal, plain lines through a pipe."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from ablations.runner.grid import Progress
-
 FIRST_LINE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 300.0
 
 
-class Silent:
-    """Says nothing: for callers from Python, and where there is no standard error."""
+class Progress:
+    """Progress that is shown to nobody: for callers from Python, and where there is no standard error."""
 
-    def start(self, total_steps: int, text: str) -> None: ...
-    def advance(self, steps: int) -> None: ...
-    def note(self, text: str) -> None: ...
-    def finish(self) -> None: ...
+    def start(self, total_steps: int, text: str) -> None:
+        """Begin to count to so many lane-steps."""
+
+    def advance(self, steps: int) -> None:
+        """Count lane-steps; from any thread."""
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+
+    def finish(self) -> None:
+        """Show the end of what was begun, if anything was."""
 
 
 class Pace:
-    """How much is done since when. Counts from several threads."""
+    """Rate of lane-steps since the start. Counts from several threads."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done = total, 0
@@ -49,7 +54,7 @@ class Pace:
         return f"{rate:,.0f} lane-steps/s, {left}"
 
 
-class Lines:
+class Lines(Progress):
     """Plain lines without control codes, the pauses between them growing from seconds to minutes."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -86,7 +91,7 @@ class Lines:
         return f"{self.text}: {pace.done / max(pace.total, 1):.0%}, {pace}"
 
 
-class Bar:
+class Bar(Progress):
     """A bar on a terminal. rich keeps it in one place and honours NO_COLOR."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -98,7 +103,8 @@ class Bar:
         self.pace: Pace | None = None
 
     def start(self, total_steps: int, text: str) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as RichProgress
 
         self.pace = Pace(total_steps)
         columns = (
@@ -107,7 +113,7 @@ class Bar:
             TaskProgressColumn(),
             TextColumn("{task.fields[pace]}"),
         )
-        self.bar = Progress(*columns, console=self.console)
+        self.bar = RichProgress(*columns, console=self.console)
         self.task = self.bar.add_task(text, total=total_steps, pace="starting")
         self.bar.start()
 
@@ -137,10 +143,10 @@ def span(seconds: float) -> str:
 
 
 def on_stderr() -> Progress:
-    """The progress that suits standard error: it leaves standard output to results."""
+    """Progress on standard error, as suits it: standard output is left to results."""
     stream = sys.stderr
     if stream is None:
-        return Silent()
+        return Progress()
     if not stream.isatty():
         return Lines(stream)
     bar = Bar(stream)

@@ -1,4 +1,4 @@
-"""The live side of a study that is being run: who runs it and how far it is, for other terminals.
+"""The progress of a study that is being run, as a file: who runs it and how far it is.
 
 All of it lies below ``.grid``, beside the results, and is never read as one.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations import store
-from ablations.runner.grid import Progress
+from ablations.runner.progress import Progress
 
 FILE = "progress.json"
 WRITE_SECONDS = 1.0
@@ -25,7 +25,7 @@ SILENT_SECONDS = 120.0
 """A runner of another machine that has said nothing for so long is taken for gone."""
 
 
-class ProgressFile:
+class ProgressFile(Progress):
     """A progress that also writes how far it is into the study's folder."""
 
     def __init__(self, inner: Progress, folder: Path) -> None:
@@ -69,7 +69,7 @@ class ProgressFile:
 
 @dataclass(frozen=True)
 class Runner:
-    """The runner that holds a study now, and how far it says it is."""
+    """The runner that holds a study now, and its own record of how far it is."""
 
     pid: int
     host: str
@@ -77,46 +77,46 @@ class Runner:
     total: int = 0  # lane-steps that it has to do
     done: int = 0
     started: float = 0.0
-    at: float = 0.0  # when it said so
+    at: float = 0.0  # when it wrote so
 
     def __str__(self) -> str:
         return f"pid {self.pid} on {self.host} since {self.since}"
 
 
 def runner(folder: Path) -> Runner | None:
-    """Who runs a study, by its own words; None where nobody does, or where it was killed."""
-    holder, told = (_read(folder / ".grid" / name) for name in ("holder.json", FILE))
+    """The runner of a study, by its own record; None where there is none, or where it was killed."""
+    holder, progress = (_read(folder / ".grid" / name) for name in ("holder.json", FILE))
     try:
-        found = Runner(int(holder["pid"]), str(holder["host"]), str(holder["since"]))
+        live = Runner(int(holder["pid"]), str(holder["host"]), str(holder["since"]))
     except (KeyError, TypeError, ValueError):
         return None
     with suppress(KeyError, TypeError, ValueError):  # it may not have begun to train
-        found = replace(
-            found,
-            total=int(told["total"]),
-            done=int(told["done"]),
-            started=float(told["started"]),
-            at=float(told["at"]),
+        live = replace(
+            live,
+            total=int(progress["total"]),
+            done=int(progress["done"]),
+            started=float(progress["started"]),
+            at=float(progress["at"]),
         )
-    return found if _lives(found, folder) else None
+    return live if _is_alive(live, folder) else None
 
 
-def _lives(found: Runner, folder: Path) -> bool:
-    if found.host == socket.gethostname():
+def _is_alive(live: Runner, folder: Path) -> bool:
+    if live.host == socket.gethostname():
         with suppress(PermissionError):  # somebody else's, so it is there
             try:
-                os.kill(found.pid, 0)
+                os.kill(live.pid, 0)
             except ProcessLookupError:
                 return False
-        return not _is_zombie(found.pid)
+        return not _is_zombie(live.pid)
     with suppress(OSError):
-        heard = max(found.at, (folder / ".grid" / "holder.json").stat().st_mtime)
-        return time.time() - heard < SILENT_SECONDS
+        last_sign = max(live.at, (folder / ".grid" / "holder.json").stat().st_mtime)
+        return time.time() - last_sign < SILENT_SECONDS
     return False
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended and only its parent has not asked how; unknown without /proc."""
+    """True where a process has ended and only its parent has not waited for it; unknown without /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except OSError:

@@ -1,4 +1,4 @@
-"""Which code made a stored run, and whether it has changed since."""
+"""Provenance: the code that made a stored run, and how it has changed since."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def changes(manifests: Iterable[Mapping[str, Any]], now: Mapping[str, Any]) -> l
     manifests = list(manifests)
     versions = Counter(_algorithm_version(manifest) for manifest in manifests)
     sources = Counter(_source(_git_of(manifest)) for manifest in manifests)
-    found = [
+    sentences = [
         f"{_runs(count)} algorithm version {version}; this code has version {store.ALGORITHM_VERSION}, under which "
         "they are other runs"
         for version, count in versions.items()
         if version != store.ALGORITHM_VERSION
     ]
     here = _source(now)
-    found += [
+    sentences += [
         f"{_runs(count)} {source}; this code is {here}"
         for source, count in sources.items()
         if source != here or UNKNOWN_CHANGES in source
     ]
-    return found
+    return sentences
 
 
 UNKNOWN_CHANGES = "with uncommitted changes that were not recorded"

@@ -15,11 +15,11 @@ MOST_STEPS = 1_000_000
 
 
 def random_policy(
-    env_id: str, env_args: Mapping[str, Any], entropy: int, beat: Callable[[], None] = lambda: None
+    env_id: str, env_args: Mapping[str, Any], entropy: int, heartbeat: Callable[[], None] = lambda: None
 ) -> dict[str, Any] | None:
     """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
 
-    ``beat`` is called at every step. None where the environment raises, where a reward is not finite, and where so
+    ``heartbeat`` is called at every step. None where the environment raises, where a reward is not finite, and where so
     many episodes take more than ``MOST_STEPS`` steps.
     """
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
@@ -32,7 +32,7 @@ def random_policy(
         for _ in range(MOST_STEPS):
             _, reward, terminated, truncated, _ = env.step(first + int(generator.random() * actions))
             total += float(reward)
-            beat()
+            heartbeat()
             if terminated or truncated:
                 returns.append(total)
                 if len(returns) == EPISODES:

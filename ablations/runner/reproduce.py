@@ -1,4 +1,4 @@
-"""Stored runs made again, and held against what is stored, bit for bit."""
+"""Reproduction: stored runs trained again, and compared with what is stored, bit for bit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from ablations import store
 from ablations.runner import provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, make
-from ablations.runner.grid import cohort_task, random_policy_task
+from ablations.runner.tasks import cohort_task, random_policy_task
 from ablations.store import RunStatus
 from ablations.studies.study import Run, Study
 
@@ -25,11 +25,11 @@ FACTS = ("status", "steps", "unfinished", "diverged_at")
 
 
 class Repeat(NamedTuple):
-    """What became of one comparison: a verdict and what there is to say about it."""
+    """Outcome of one comparison: a verdict and what there is to say about it."""
 
     what: str
     verdict: str
-    detail: str
+    detail: str | None
 
 
 def choose(paths: Sequence[str], count: int, seed: int) -> list[str]:
@@ -53,22 +53,22 @@ def repeat(
     ``study`` is the user's own: an environment that it does not name may not be imported from a module, whatever the
     stored files say.
     """
-    known = {environment.env_id for environment in study.environments}
+    named = {environment.env_id for environment in study.environments}
     refused, runs = [], []
-    for path, standing in stored.items():
-        assert standing.manifest is not None
-        config = standing.manifest["config"]
-        if not _may_be_made(config["env_id"], known):
+    for path, status in stored.items():
+        assert status.manifest is not None
+        config = status.manifest["config"]
+        if not _may_be_made(config["env_id"], named):
             reason = f"the study does not name '{config['env_id']}', which would be imported"
             refused.append(Repeat(path, NOT_REPEATED, reason))
         elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
             reason = f"algorithm version {config.get('algorithm_version')}; this code has {store.ALGORITHM_VERSION}"
             refused.append(Repeat(path, NOT_REPEATED, reason))
         else:
-            label, seed = str(standing.manifest["label"]), int(config["seed"])
+            label, seed = str(status.manifest["label"]), int(config["seed"])
             runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config))
     git = provenance.git_facts()
-    engine = make(executor_config, scratch)
+    executor = make(executor_config, scratch)
     try:
         tasks = [
             cohort_task(
@@ -76,51 +76,55 @@ def repeat(
             )
             for run in runs
         ]
-        retry.carry_out(engine, tasks, scratch, advance, note)
-        found = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
-        elsewhere = any(each.verdict == OTHER_PLATFORM for each in found)
+        retry.carry_out(executor, tasks, scratch, advance, note)
+        repeats = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
+        elsewhere = any(each.verdict == OTHER_PLATFORM for each in repeats)
         known_scores = [
-            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], known)
+            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], named)
         ]
-        return found + _scores(study, known_scores, engine, elsewhere)
+        return repeats + _scores(study, known_scores, executor, elsewhere)
     finally:
-        engine.stop()
+        executor.stop()
 
 
 def _scores(
-    study: Study, environments: Sequence[Mapping[str, Any]], engine: Executor, elsewhere: bool
+    study: Study, environments: Sequence[Mapping[str, Any]], executor: Executor, elsewhere: bool
 ) -> list[Repeat]:
     """The stored scores of random policies against their repetition."""
     stored = {env["env_id"]: env["random_policy"] for env in environments}
     repeats = []
-    for ended in engine.run([random_policy_task(study, env) for env in environments], lambda steps: None):
-        before, after = stored[ended.task["env_id"]], ended.result
+    for task_result in executor.run(
+        [random_policy_task(study, env) for env in environments], lambda steps: None
+    ):
+        before, after = stored[task_result.task["env_id"]], task_result.result
         verdict = SAME if before == after else OTHER_PLATFORM if elsewhere else FAILS
-        detail = "" if before == after else f"study.json has {before}, and its repetition {after}"
-        repeats.append(Repeat(f"random policy of {ended.task['env_id']}", verdict, detail))
+        detail = None if before == after else f"study.json has {before}, and its repetition {after}"
+        repeats.append(Repeat(f"random policy of {task_result.task['env_id']}", verdict, detail))
     return repeats
 
 
-def _may_be_made(env_id: str, known: Collection[str]) -> bool:
-    """Would making this environment import nothing but what the user's own study names?"""
-    return ":" not in env_id or env_id in known
+def _may_be_made(env_id: str, named: Collection[str]) -> bool:
+    """True where making this environment imports nothing but what the user's own study names."""
+    return ":" not in env_id or env_id in named
 
 
 def compare(run: Run, folder: Path, scratch: Path, before: RunStatus) -> Repeat:
-    """A stored run against its repetition."""
+    """Compare a stored run with its repetition."""
     after = store.inspect(scratch / run.path, run.key)
     if not after.is_valid or before.manifest is None or after.manifest is None:
         error = after.manifest["error"] if after.manifest else {"type": after.state, "message": after.reason}
         return Repeat(run.path, FAILS, f"its repetition {after.state}: {error['type']}: {error['message']}")
-    found = difference(folder / run.path, scratch / run.path, before.manifest, after.manifest)
+    differs = difference(folder / run.path, scratch / run.path, before.manifest, after.manifest)
     elsewhere = other_platform(before.manifest, after.manifest)
     if elsewhere:
-        return Repeat(run.path, OTHER_PLATFORM, f"{found or 'the same bits'}; {elsewhere}")
-    return Repeat(run.path, FAILS if found else SAME, found)
+        return Repeat(run.path, OTHER_PLATFORM, f"{differs or 'the same bits'}; {elsewhere}")
+    return Repeat(run.path, FAILS if differs else SAME, differs)
 
 
-def difference(run_dir: Path, other_dir: Path, manifest: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The first difference between two results, or an empty text."""
+def difference(
+    run_dir: Path, other_dir: Path, manifest: Mapping[str, Any], other: Mapping[str, Any]
+) -> str | None:
+    """The first difference between two results."""
     for fact in FACTS:
         if manifest.get(fact) != other.get(fact):
             return f"{fact} is {manifest.get(fact)}, and {other.get(fact)} when repeated"
@@ -132,14 +136,14 @@ def difference(run_dir: Path, other_dir: Path, manifest: Mapping[str, Any], othe
             if manifest["files"][name]["sha256"] != other["files"][name]["sha256"]:
                 return f"{name} differs"
             continue
-        found = table_difference(store.read_table(run_dir, table), store.read_table(other_dir, table))
-        if found:
-            return f"{table}: {found}"
-    return ""
+        differs = table_difference(store.read_table(run_dir, table), store.read_table(other_dir, table))
+        if differs:
+            return f"{table}: {differs}"
+    return None
 
 
-def table_difference(table: pa.Table, other: pa.Table) -> str:
-    """The first number in which two tables differ, by column and row, or an empty text."""
+def table_difference(table: pa.Table, other: pa.Table) -> str | None:
+    """The first number in which two tables differ, by column and row."""
     if table.schema.names != other.schema.names or table.num_rows != other.num_rows:
         return f"{table.num_rows} rows of {table.num_columns} columns, and {other.num_rows} of {other.num_columns}"
     for name in table.schema.names:
@@ -150,14 +154,14 @@ def table_difference(table: pa.Table, other: pa.Table) -> str:
             continue
         row = next(i for i in range(len(values)) if values[i].tobytes() != others[i].tobytes())
         return f"{name} in row {row} is {values[row]}, and {others[row]} when repeated"
-    return ""
+    return None
 
 
-def other_platform(manifest: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In which words the machines or the libraries of two results differ, or an empty text."""
+def other_platform(manifest: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The words in which the machines or the libraries of two results differ."""
     pairs = [(name, _fact(manifest, "platform", name), _fact(other, "platform", name)) for name in MACHINE]
     pairs += [(name, _fact(manifest, "versions", name), _fact(other, "versions", name)) for name in LIBRARIES]
-    return ", ".join(f"{name} {there}, here {here}" for name, there, here in pairs if there != here)
+    return ", ".join(f"{name} {there}, here {here}" for name, there, here in pairs if there != here) or None
 
 
 def _fact(manifest: Mapping[str, Any], part: str, name: str) -> Any:
@@ -165,7 +169,7 @@ def _fact(manifest: Mapping[str, Any], part: str, name: str) -> Any:
     return facts.get(name) if isinstance(facts, dict) else None
 
 
-def _recording(study: Study, standing: RunStatus) -> Study:
+def _recording(study: Study, status: RunStatus) -> Study:
     """The study, storing final weights if the stored run has them."""
-    files = standing.manifest["files"] if standing.manifest else {}
+    files = status.manifest["files"] if status.manifest else {}
     return replace(study, record=replace(study.record, weights=store.WEIGHTS in files))

@@ -1,4 +1,4 @@
-"""What becomes of cohorts whose worker ended early, whatever engine carried them out.
+"""Retries of cohorts whose worker ended early, whatever executor carried them out.
 
 A cohort whose process died or hung is tried once more, in case the machine was to blame, and is then halved until the
 guilty run is alone: only that one is lost, and recorded. One that ate memory is halved at once: the same again would
@@ -17,7 +17,7 @@ from ablations.store.paths import without_folders
 
 LOG_LINES = 60
 STATUS = {"done": "died", "died": "died", "memory": "died", "timeout": "timeout"}
-"""What the manifest of a run says that could not be finished, by how its process ended."""
+"""The status of a run that could not be finished, by how its process ended."""
 
 
 class NotWritten(Exception):
@@ -25,7 +25,7 @@ class NotWritten(Exception):
 
 
 def carry_out(
-    engine: Executor,
+    executor: Executor,
     tasks: Sequence[Task],
     folder: Path,
     advance: Callable[[int], None],
@@ -34,48 +34,48 @@ def carry_out(
     """Carry out cohorts to their end: afterwards each run has a result or a recorded attempt. Raises ``NotWritten``."""
     while tasks:
         again: list[Task] = []
-        for ended in engine.run(tasks, advance):
-            if ended.status == "unwritten":
-                raise NotWritten(ended.cause)
-            again += _after(ended, folder, advance, note)
+        for task_result in executor.run(tasks, advance):
+            if task_result.status == "unwritten":
+                raise NotWritten(task_result.cause)
+            again += _next_tasks(task_result, folder, advance, note)
         tasks = again
 
 
-def _after(
-    ended: TaskResult, folder: Path, advance: Callable[[int], None], note: Callable[[str], None]
+def _next_tasks(
+    task_result: TaskResult, folder: Path, advance: Callable[[int], None], note: Callable[[str], None]
 ) -> list[Task]:
     """The tasks to carry out next because of how one ended: none, the same again, or its halves."""
-    job = ended.task["job"]
+    job = task_result.task["job"]
     lanes = job["lanes"]
-    for text in ended.result or []:
+    for text in task_result.result or []:
         note(text)
     lost = [lane for lane in lanes if not _recorded(folder, lane, note)]
     if not lost:
         return []
-    advance(-(ended.steps * len(lost) // len(lanes)))
-    why = "its worker left no result" if ended.done else ended.why
-    name = _name(job, lost)
-    first = ended.task.get("tried", 0) == 0
-    if first and ended.status != "memory":
-        note(f"{name}: {why}; trying again")
-        return [_task(ended.task, lost)]
+    advance(-(task_result.steps * len(lost) // len(lanes)))
+    reason = "its worker left no result" if task_result.done else task_result.reason
+    which = _description(job, lost)
+    first = task_result.task.get("tried", 0) == 0
+    if first and task_result.status != "memory":
+        note(f"{which}: {reason}; trying again")
+        return [_task(task_result.task, lost)]
     if len(lost) > 1:
-        note(f"{name}: {why}; trying in halves, to find the run that does it")
+        note(f"{which}: {reason}; trying in halves, to find the run that does it")
         middle = len(lost) // 2
-        return [_task(ended.task, half) for half in (lost[:middle], lost[middle:])]
-    note(f"{lost[0]['path']}: {STATUS[ended.status]}: {why}")
-    _record(ended, why, folder, lost[0])
+        return [_task(task_result.task, half) for half in (lost[:middle], lost[middle:])]
+    note(f"{lost[0]['path']}: {STATUS[task_result.status]}: {reason}")
+    _record(task_result, reason, folder, lost[0])
     return []
 
 
 def _recorded(folder: Path, lane: dict[str, Any], note: Callable[[str], None]) -> bool:
-    """Has this attempt at a run left a whole record of it? Tells of an environment that raised."""
-    standing = store.inspect(folder / lane["path"], lane["key"])
-    if standing.manifest is None or standing.state == "damaged":
+    """True where this attempt at a run has left a whole record of it. Notes an environment that raised."""
+    status = store.inspect(folder / lane["path"], lane["key"])
+    if status.manifest is None or status.state == "damaged":
         return False
-    whole = standing.is_valid or standing.manifest.get("attempts") == lane["attempts"]
-    if whole and standing.state == "failed":
-        error = standing.manifest["error"]
+    whole = status.is_valid or status.manifest.get("attempts") == lane["attempts"]
+    if whole and status.state == "failed":
+        error = status.manifest["error"]
         note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
     return whole
 
@@ -86,17 +86,19 @@ def _task(task: Task, lanes: Sequence[dict[str, Any]]) -> Task:
     return {**task, "job": {**task["job"], "lanes": next_lanes}, "tried": task.get("tried", 0) + 1}
 
 
-def _name(job: dict[str, Any], lanes: Sequence[dict[str, Any]]) -> str:
+def _description(job: dict[str, Any], lanes: Sequence[dict[str, Any]]) -> str:
     seeds = [str(lane["config"]["seed"]) for lane in lanes]
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}"
-    return f"{lanes[0]['config']['env_id']} {job['label']}, {which}"
+    which_seeds = (
+        f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}"
+    )
+    return f"{lanes[0]['config']['env_id']} {job['label']}, {which_seeds}"
 
 
-def _record(ended: TaskResult, why: str, folder: Path, lane: dict[str, Any]) -> None:
-    """Store that a run's process ended before the run did."""
-    job = ended.task["job"]
+def _record(task_result: TaskResult, reason: str, folder: Path, lane: dict[str, Any]) -> None:
+    """Commit that a run's process ended before the run did."""
+    job = task_result.task["job"]
     manifest = {
-        "status": STATUS[ended.status],
+        "status": STATUS[task_result.status],
         "key": lane["key"],
         "config": lane["config"],
         "label": job["label"],
@@ -104,11 +106,11 @@ def _record(ended: TaskResult, why: str, folder: Path, lane: dict[str, Any]) -> 
         "unfinished": None,
         "diverged_at": None,
         "error": {
-            "type": "died" if ended.done else ended.status,
-            "message": why,
-            "signal": ended.signal or None,
-            "exit_code": ended.exit_code,
-            "traceback": without_folders(ended.log).splitlines()[-LOG_LINES:],
+            "type": "died" if task_result.done else task_result.status,
+            "message": reason,
+            "signal": task_result.signal,
+            "exit_code": task_result.exit_code,
+            "traceback": without_folders(task_result.log).splitlines()[-LOG_LINES:],
         },
         "attempts": lane["attempts"],
         "git": job["git"],

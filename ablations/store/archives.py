@@ -1,4 +1,4 @@
-"""Packs: many runs in a few parquet files. What lies in them, and whether it can be trusted. Imports no torch.
+"""Packs: many runs in a few parquet files, read and checked.
 
 ``packs/pack-0001`` below a study's folder holds a file for each kind of table (``episodes.parquet``, ...), the rows of
 all its runs one after another; ``runs.parquet``, a line per run with its path, its manifest as it was, and where its
@@ -50,7 +50,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run's rows lie in the pack's file of that name."""
+    """Place of a run's rows in the pack's file of that name."""
 
     first: int
     rows: int
@@ -102,17 +102,17 @@ def runs_of(pack: Path) -> Mapping[str, PackedRun]:
 
 def unreadable(folder: Path) -> dict[str, str]:
     """{``packs/<name>``: why} of the packs whose list of runs can't be trusted."""
-    found = {}
+    reasons = {}
     for pack in packs_of(folder):
         try:
             runs_of(pack)
         except Unreadable as problem:
-            found[f"{FOLDER}/{pack.name}"] = str(problem)
-    return found
+            reasons[f"{FOLDER}/{pack.name}"] = str(problem)
+    return reasons
 
 
-def problem(run: PackedRun, name: str) -> str:
-    """Why one of the run's files can't be trusted, or an empty text. Looks at its own rows only where it must."""
+def problem(run: PackedRun, name: str) -> str | None:
+    """Why one of the run's files can't be trusted. Its own rows are read only where they must be."""
     file = file_of(name)
     if name not in run.places:
         return f"{run.where} does not hold {name}"
@@ -120,28 +120,28 @@ def problem(run: PackedRun, name: str) -> str:
     if not signature:
         return f"{run.where}/{file} is missing or not a plain file"
     if _as_written(run.pack, file, signature):
-        return ""
+        return None
     return changed(run, name)
 
 
-def changed(run: PackedRun, name: str) -> str:
-    """Why the run's own part of a pack's file is not what was packed, or an empty text."""
+def changed(run: PackedRun, name: str) -> str | None:
+    """Why the run's own part of a pack's file is not what was packed."""
     file = file_of(name)
     try:
-        found = (
+        digest = (
             rows_sha256(table(run, name)) if file != FILES else hashlib.sha256(data(run, name)).hexdigest()
         )
     except Unreadable as damage:
         return str(damage)
-    return "" if found == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
+    return None if digest == run.places[name].sha256 else f"{run.where}/{file} does not match its digest"
 
 
 def has_its_size(run: PackedRun, names: Iterable[str]) -> bool:
-    """Whether the pack's files that hold these files of the run are as long as when they were written."""
+    """True where the pack's files that hold these files of the run are as long as when they were written."""
     signatures = {file: _signature(run.pack, (file,)) for file in map(file_of, names)}
     try:
         files = _index(run.pack)["files"] if signatures else {}
-        return all(bool(found) and found[0][2] == files[file]["bytes"] for file, found in signatures.items())
+        return all(bool(each) and each[0][2] == files[file]["bytes"] for file, each in signatures.items())
     except (Unreadable, KeyError, TypeError):
         return False
 
@@ -153,10 +153,10 @@ def table(run: PackedRun, name: str) -> pa.Table:
 
 def data(run: PackedRun, name: str) -> bytes:
     """The bytes of a file of the run that is no table. Raises Unreadable."""
-    found = _rows(run, name)
-    if found.num_rows != 1:
+    rows = _rows(run, name)
+    if rows.num_rows != 1:
         raise Unreadable(f"{run.where}/{FILES} does not hold {name}")
-    content: bytes = found.column("data")[0].as_py()
+    content: bytes = rows.column("data")[0].as_py()
     return content
 
 
@@ -180,7 +180,7 @@ def _signature(pack: Path, names: tuple[str, ...]) -> Signature:
     """Empty where one of the files is no plain file, or lies behind a link."""
     if pack.is_symlink() or pack.parent.is_symlink():
         return ()
-    found = []
+    signature = []
     for name in names:
         path = pack / name
         try:
@@ -189,8 +189,8 @@ def _signature(pack: Path, names: tuple[str, ...]) -> Signature:
             return ()
         if not os.path.isfile(path) or os.path.islink(path):
             return ()
-        found.append((name, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+        signature.append((name, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return tuple(signature)
 
 
 @lru_cache(maxsize=4)
@@ -212,7 +212,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
     index = _index(pack)
     raw = (pack / RUNS).read_bytes()
     if index.get("schema_version") != SCHEMA_VERSION:
-        raise Unreadable(f"schema version {index.get('schema_version')!r} is not known to this version")
+        raise Unreadable(f"schema version {index.get('schema_version')!r} is not known to this release")
     if hashlib.sha256(raw).hexdigest() != _stated(index, RUNS):
         raise Unreadable(f"{RUNS} does not match its digest")
     try:
@@ -232,7 +232,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
 
 @lru_cache(maxsize=4096)
 def _as_written(pack: Path, file: str, signature: Signature) -> bool:
-    """Whether a file of the pack still has its digest."""
+    """True while a file of the pack has its digest."""
     digest = hashlib.sha256()
     try:
         stated = _stated(_index(pack), file)
@@ -246,7 +246,7 @@ def _as_written(pack: Path, file: str, signature: Signature) -> bool:
 
 @lru_cache(maxsize=64)
 def _group_starts(pack: Path, file: str, signature: Signature) -> list[int]:
-    """Where each row group of a file begins, and where the last one ends."""
+    """First rows of a file's row groups, and the end of the last one."""
     footer = pq.ParquetFile(pack / file).metadata
     rows = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
     return list(accumulate(rows, initial=0))

@@ -1,13 +1,12 @@
-"""Packing: the standing runs of a study, moved into a few parquet files, and back. ``packed`` reads them.
+"""Packing: the valid runs of a study, moved into a few parquet files, and back. ``archives`` reads them.
 
 A pack is written under a temporary name, read back and held against the digests of what went into it, synced, and given
-its name in one step; only then do the runs' own files go, their manifests first. Killed at any moment, each run stands
-in its folder, in a pack, or in both; the next call goes on.
+its name in one step; only then do the runs' own files go, their manifests first. Killed at any moment, each run is
+valid in its folder, in a pack, or in both; the next call goes on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -20,9 +19,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ablations import store
-from ablations.store import archives
-from ablations.store.digests import rows_sha256
+from ablations.store import archives, runs
+from ablations.store.digests import rows_sha256, series_sha256
+from ablations.store.files import Damaged, parquet_bytes, sha256, sync_folder, write_atomic
+from ablations.store.schema import MANIFEST
 
 MOST_RUNS = 1_000  # of a pack
 MOST_ROWS = 5_000_000  # of a pack, about 200 MB before compression
@@ -54,7 +54,7 @@ class Moved:
 
 
 class _Run(NamedTuple):
-    """A run that stands in its own folder, with all that it holds."""
+    """A valid run in its own folder, with all that it holds."""
 
     path: str
     manifest: bytes
@@ -63,7 +63,7 @@ class _Run(NamedTuple):
 
 
 def pack(folder: Path, order: Sequence[str]) -> Moved:
-    """Move every run that stands in a folder of its own into packs; those in ``order`` first, as they stand there.
+    """Move every valid run in a folder of its own into packs; those in ``order`` first, in that order.
 
     To be called while the study is held.
     """
@@ -71,7 +71,7 @@ def pack(folder: Path, order: Sequence[str]) -> Moved:
     _finish(folder)
     batch: list[_Run] = []
     rows = 0
-    for run in _standing(folder, order, moved):
+    for run in _valid_runs(folder, order, moved):
         size = sum(table.num_rows for table in run.tables.values())
         if batch and (len(batch) == MOST_RUNS or rows + size > MOST_ROWS or _differ(batch[0], run)):
             _move(folder, batch, moved)
@@ -91,18 +91,18 @@ def unpack(folder: Path) -> Moved:
     """
     moved = Moved(files_before=count_files(folder))
     _finish(folder)
-    runs = archives.runs_in(folder)
-    for path, run in runs.items():
-        if (folder / path / store.MANIFEST).exists():
+    packed_runs = archives.runs_in(folder)
+    for path, run in packed_runs.items():
+        if (folder / path / MANIFEST).exists():
             continue  # has been trained again since; its own folder comes first
-        standing = store.inspect(folder / path)
-        if standing.manifest is None or standing.state == "damaged":
-            moved.left[path] = standing.reason
+        status = runs.inspect(folder / path)
+        if status.manifest is None or status.state == "damaged":
+            moved.left[path] = status.reason or status.state
             continue
-        if _write_back(folder, run, standing.manifest):
+        if _write_back(folder, run, status.manifest):
             moved.renewed.append(path)
         moved.runs += 1
-    unsafe = {runs[path].pack for path in moved.left} | {
+    unsafe = {packed_runs[path].pack for path in moved.left} | {
         folder / name for name in archives.unreadable(folder)
     }
     for pack_dir in archives.packs_of(folder):
@@ -122,21 +122,21 @@ def count_files(folder: Path) -> int:
 # ---- into a pack ----
 
 
-def _standing(folder: Path, order: Sequence[str], moved: Moved) -> Iterator[_Run]:
-    """The runs that stand in folders of their own."""
-    known = {path: place for place, path in enumerate(order)}
-    paths = sorted(store.stored_runs(folder), key=lambda path: (known.get(path, len(known)), path))
+def _valid_runs(folder: Path, order: Sequence[str], moved: Moved) -> Iterator[_Run]:
+    """The valid runs in folders of their own."""
+    rank = {path: place for place, path in enumerate(order)}
+    paths = sorted(runs.stored_runs(folder), key=lambda path: (rank.get(path, len(rank)), path))
     for path in paths:
         run_dir = folder / path
-        if not (run_dir / store.MANIFEST).is_file():
+        if not (run_dir / MANIFEST).is_file():
             continue
-        standing = store.inspect(run_dir, path.rpartition("-")[2])
-        if not standing.is_valid or standing.manifest is None:
-            moved.left[path] = standing.reason or standing.state
+        status = runs.inspect(run_dir, path.rpartition("-")[2])
+        if not status.is_valid or status.manifest is None:
+            moved.left[path] = status.reason or status.state
             continue
         try:
-            yield _read(run_dir, path, standing.manifest)
-        except store.Damaged as problem:
+            yield _read(run_dir, path, status.manifest)
+        except Damaged as problem:
             moved.left[path] = str(problem)
 
 
@@ -144,26 +144,26 @@ def _read(run_dir: Path, path: str, manifest: Mapping[str, Any]) -> _Run:
     tables, others = {}, {}
     for name, facts in manifest["files"].items():
         data = (run_dir / name).read_bytes()
-        if hashlib.sha256(data).hexdigest() != facts["sha256"]:
-            raise store.Damaged(f"{name} does not match its digest")
+        if sha256(data) != facts["sha256"]:
+            raise Damaged(f"{name} does not match its digest")
         if not name.endswith(".parquet"):
             others[name] = data
             continue
         try:
             tables[name] = pq.read_table(pa.BufferReader(data), partitioning=None)
         except (pa.ArrowException, OSError) as problem:
-            raise store.Damaged(f"{name} can't be read ({problem})") from None
+            raise Damaged(f"{name} can't be read ({problem})") from None
         if tables[name].num_rows != facts["rows"]:
-            raise store.Damaged(f"{name} has another number of rows than the manifest says")
+            raise Damaged(f"{name} has another number of rows than the manifest says")
     if "series_sha256" in manifest and "episodes.parquet" in tables:
-        series = store.series_sha256(tables["episodes.parquet"])
+        series = series_sha256(tables["episodes.parquet"])
         if series != manifest["series_sha256"]:
-            raise store.Damaged("the series does not match series_sha256")
-    return _Run(path, (run_dir / store.MANIFEST).read_bytes(), tables, others)
+            raise Damaged("the series does not match series_sha256")
+    return _Run(path, (run_dir / MANIFEST).read_bytes(), tables, others)
 
 
 def _differ(first: _Run, run: _Run) -> bool:
-    """Whether a table of both has other columns in one than in the other: a pack's file has one schema."""
+    """True where a table of both has other columns in one than in the other: a pack's file has one schema."""
     shared = first.tables.keys() & run.tables.keys()
     return any(not first.tables[name].schema.equals(run.tables[name].schema) for name in shared)
 
@@ -181,7 +181,7 @@ def _move(folder: Path, batch: Sequence[_Run], moved: Moved) -> None:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    store.sync_folder(final.parent)
+    sync_folder(final.parent)
     for run in batch:
         _remove_run(folder, run.path, [*run.tables, *run.others])
     moved.runs += len(batch)
@@ -206,10 +206,10 @@ def _write(pack_dir: Path, batch: Sequence[_Run]) -> None:
     files = {}
     for name, count in rows.items():
         data = (pack_dir / name).read_bytes()
-        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": count}
+        files[name] = {"sha256": sha256(data), "bytes": len(data), "rows": count}
         _sync_file(pack_dir / name)
     index = {"schema_version": archives.SCHEMA_VERSION, "files": files}
-    store.write_atomic(pack_dir / archives.INDEX, (json.dumps(index, indent=1) + "\n").encode("ascii"))
+    write_atomic(pack_dir / archives.INDEX, (json.dumps(index, indent=1) + "\n").encode("ascii"))
 
 
 def _write_tables(path: Path, name: str, batch: Sequence[_Run], places: list[list[dict[str, Any]]]) -> int:
@@ -245,8 +245,7 @@ def _write_others(path: Path, batch: Sequence[_Run], places: list[list[dict[str,
     lines: list[dict[str, Any]] = []
     for place, run in enumerate(batch):
         for name, data in run.others.items():
-            sha256 = hashlib.sha256(data).hexdigest()
-            places[place].append({"name": name, "first": len(lines), "rows": 1, "sha256": sha256})
+            places[place].append({"name": name, "first": len(lines), "rows": 1, "sha256": sha256(data)})
             lines.append({"path": run.path, "name": name, "data": data})
     table = pa.Table.from_pylist(lines, schema=archives.FILES_SCHEMA)
     pq.write_table(
@@ -264,12 +263,12 @@ def _check(pack_dir: Path, batch: Sequence[_Run]) -> None:
     """Read a pack that has just been written, as readers will, and hold it against what went into it."""
     read = archives.runs_of(pack_dir)
     for run in batch:
-        found = read.get(run.path)
+        packed_run = read.get(run.path)
         names = (*run.tables, *run.others)
         if (
-            found is None
-            or found.manifest != run.manifest
-            or any(archives.changed(found, name) for name in names)
+            packed_run is None
+            or packed_run.manifest != run.manifest
+            or any(archives.changed(packed_run, name) for name in names)
         ):
             raise Refused(f"{run.path} does not read back from its pack as it was; nothing was moved")
 
@@ -282,7 +281,7 @@ def _finish(folder: Path) -> None:
         run_dir = folder / path
         if not run_dir.is_dir():
             continue
-        own = run_dir / store.MANIFEST
+        own = run_dir / MANIFEST
         if own.exists() and own.read_bytes() != run.manifest:
             continue  # trained again since
         files = json.loads(run.manifest)["files"]
@@ -295,7 +294,7 @@ def _finish(folder: Path) -> None:
 def _remove_run(folder: Path, path: str, names: Sequence[str]) -> None:
     """Remove files of a run that lies in a pack, the manifest first, and the folders that are empty then."""
     run_dir = folder / path
-    for name in (store.MANIFEST, *names):
+    for name in (MANIFEST, *names):
         (run_dir / name).unlink(missing_ok=True)
     for place in (run_dir, *run_dir.parents[: archives.DEPTH - 1]):
         _remove_if_empty(place)
@@ -317,15 +316,15 @@ def _write_back(folder: Path, run: archives.PackedRun, manifest: Mapping[str, An
     contents, files = {}, {}
     for name, facts in manifest["files"].items():
         data = (
-            store.parquet_bytes(archives.table(run, name).combine_chunks())
+            parquet_bytes(archives.table(run, name).combine_chunks())
             if name.endswith(".parquet")
             else archives.data(run, name)
         )
         contents[name] = data
-        files[name] = {**facts, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        files[name] = {**facts, "sha256": sha256(data), "bytes": len(data)}
     renewed = bool(files != manifest["files"])
-    text = store.manifest_bytes({**manifest, "files": files}) if renewed else run.manifest
-    store.commit(folder / run.path, contents, text)
+    text = runs.manifest_bytes({**manifest, "files": files}) if renewed else run.manifest
+    runs.commit(folder / run.path, contents, text)
     return renewed
 
 
@@ -336,11 +335,11 @@ def _remove_pack(pack_dir: Path) -> None:
     shutil.rmtree(going)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path.read_bytes())
     except OSError:
-        return ""
+        return None
 
 
 def _sync_file(path: Path) -> None:

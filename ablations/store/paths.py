@@ -17,5 +17,5 @@ def relative(filename: str) -> str:
 
 def without_folders(text: str) -> str:
     """A text with this machine's absolute paths cut to what ``relative`` leaves of them."""
-    quoted = re.sub(r"""(?<=["'])/[^"'\n]+(?=["'])""", lambda found: relative(found[0]), text)
-    return re.sub(r"""(?<![\w.:/])/[^\s"':,()]+""", lambda found: relative(found[0]), quoted)
+    quoted = re.sub(r"""(?<=["'])/[^"'\n]+(?=["'])""", lambda match: relative(match[0]), text)
+    return re.sub(r"""(?<![\w.:/])/[^\s"':,()]+""", lambda match: relative(match[0]), quoted)

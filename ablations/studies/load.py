@@ -29,9 +29,9 @@ __all__ = [
     "from_document",
     "is_file_name",
     "load",
-    "on_device",
     "read_document",
     "with_engine",
+    "with_engine_override",
     "with_seeds",
     "with_steps",
 ]
@@ -165,12 +165,9 @@ def with_engine(study: Study, stored: str | None) -> Study:
     return replace(study, engine=stored)
 
 
-def on_device(study: Study, name: str) -> Study:
-    """The same study, trained on a GPU ("cuda") or not ("cpu"). Raises ``BadInput`` where it says otherwise itself."""
-    said = study.document.get("engine", "auto")
-    if said != "auto" and (said == "cuda") != (name == "cuda"):
-        raise BadInput([Problem(study.where, "engine", f"the study itself says '{said}'")])
-    return from_document({**study.document, "engine": "cuda"}, study.where, True) if name == "cuda" else study
+def with_engine_override(study: Study, name: str) -> Study:
+    """The same study with this engine instead of its own. Raises ``BadInput`` where it can't train the study here."""
+    return from_document({**study.document, "engine": name}, study.where, ships=True)
 
 
 def check_environments(study: Study, needed: Collection[str] = ()) -> Study:

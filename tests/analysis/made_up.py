@@ -142,6 +142,7 @@ def make_study(
                     "status": state,
                     "key": key,
                     "config": config,
+                    "label": r["label"],
                     "steps": steps,
                     "unfinished": {"length": 0, "return": 0.0},
                     "diverged_at": diverged_at if state == "diverged" else None,

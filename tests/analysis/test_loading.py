@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,20 +87,37 @@ def test_a_swept_row_is_named_by_its_title_and_its_point(tmp_path: Path):
         ("", "can't be read"),
         ("[]", "can't be read"),
         ("{}", "schema version None"),
-        ('{"schema_version": 999}', "schema version 999"),
-        ('{"schema_version": 1, "rows": [], "runs": []}', "it lacks 'name'"),
+        ('{"schema_version": 2}', "schema version 2 is read by dqn-ablations 0.1"),
+        ('{"schema_version": 999}', "schema version 999 is read by a newer version"),
+    ],
+)
+def test_a_text_that_is_no_study_is_refused_with_a_sentence(tmp_path: Path, text: str | None, says: str):
+    if text is not None:
+        (tmp_path / "study.json").write_text(text)
+    with pytest.raises(BadFolder, match=says):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("study", "says"),
+    [
+        ({"rows": [], "runs": []}, "it lacks 'name'"),
         (
-            '{"schema_version": 1, "name": "x", "rows": [], "seeds": [], "environments": [],'
-            ' "runs": [{"label": "a", "env_id": "b", "seed": 0, "key": "k", "path": "../../etc"}]}',
+            {
+                "name": "x",
+                "rows": [],
+                "seeds": [],
+                "environments": [],
+                "runs": [{"label": "a", "env_id": "b", "seed": 0, "key": "k", "path": "../../etc"}],
+            },
             "leads out of the folder",
         ),
     ],
 )
-def test_a_folder_without_a_sound_study_is_refused_with_a_sentence(
-    tmp_path: Path, text: str | None, says: str
+def test_a_study_that_lacks_something_or_leads_elsewhere_is_refused_with_a_sentence(
+    tmp_path: Path, study: dict[str, Any], says: str
 ):
-    if text is not None:
-        (tmp_path / "study.json").write_text(text)
+    store.write_study(tmp_path, {"schema_version": store.STUDY_VERSION, **study})
     with pytest.raises(BadFolder, match=says):
         read(tmp_path)
 

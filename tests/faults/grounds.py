@@ -199,7 +199,7 @@ def assert_complete(results: Path, whole: Undisturbed) -> None:
     assert {path.name for path in results.iterdir()} <= {"study.json", "runs", "packs", ".grid"}
 
 
-def standing(results: Path, whole: Undisturbed) -> dict[str, int]:
+def status(results: Path, whole: Undisturbed) -> dict[str, int]:
     """When the manifest of each run that stands was written, by path."""
     found = {}
     for run in whole.runs:

@@ -30,8 +30,8 @@ from .grounds import (
     assert_sound,
     ended_by,
     lay_out,
-    standing,
     start,
+    status,
 )
 from .session import (
     ORPHAN_SECONDS,
@@ -152,7 +152,7 @@ class Storm:
         """Drivers one after another, until one has come to its end with all runs."""
         results = lay_out(folder, whole.family)
         for number in range(MOST_DRIVERS):
-            kept = standing(results, whole)
+            kept = status(results, whole)
             if self._one_driver(folder, results, folder / f"{number:02d}.out"):
                 break
             assert_sound(results, whole)

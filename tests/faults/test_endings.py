@@ -69,10 +69,10 @@ def stuck_study(folder: Path, how: str, seeds: int = 1) -> None:
 
 
 @contextmanager
-def stuck_run(folder: Path, how: str, engine: str = "local") -> Iterator[subprocess.Popen[bytes]]:
+def stuck_run(folder: Path, how: str, executor: str = "local") -> Iterator[subprocess.Popen[bytes]]:
     """A `run` whose only worker is stuck and deaf to SIGTERM, in a session of its own."""
     stuck_study(folder, how)
-    process = start(folder, folder / "output", ("run", "tiny.toml", "--jobs", "1", "--engine", engine))
+    process = start(folder, folder / "output", ("run", "tiny.toml", "--jobs", "1", "--executor", executor))
     try:
         deadline = time.monotonic() + 90
         while not (folder / "reached").exists():
@@ -90,12 +90,12 @@ def said(folder: Path) -> str:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("engine", ["local", "dask"])
+@pytest.mark.parametrize("executor", ["local", "dask"])
 @pytest.mark.parametrize("how", ["sleep", "keep the interpreter"])
 def test_workers_are_gone_within_two_seconds_of_a_killed_driver(
-    how: str, engine: str, tmp_path: Path
+    how: str, executor: str, tmp_path: Path
 ) -> None:
-    with stuck_run(tmp_path, how, engine) as process:
+    with stuck_run(tmp_path, how, executor) as process:
         assert len(members(process.pid)) >= 3
         process.kill()
         process.wait()
@@ -106,14 +106,14 @@ def test_workers_are_gone_within_two_seconds_of_a_killed_driver(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("engine", ["local", "dask"])
+@pytest.mark.parametrize("executor", ["local", "dask"])
 @pytest.mark.parametrize(
     ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_a_signal_ends_workers_that_refuse_within_five_seconds(
-    signum: signal.Signals, code: int, word: str, engine: str, tmp_path: Path
+    signum: signal.Signals, code: int, word: str, executor: str, tmp_path: Path
 ) -> None:
-    with stuck_run(tmp_path, "sleep", engine) as process:
+    with stuck_run(tmp_path, "sleep", executor) as process:
         started = time.monotonic()
         process.send_signal(signum)
         process.wait(timeout=20)
@@ -166,11 +166,12 @@ def test_a_cohort_that_hangs_loses_only_the_runs_that_hang_and_the_next_run_trie
         ("--memory", "4", "4G"),
         ("--memory", "lots", "4G"),
         ("--memory", "0G", "4G"),
-        ("--engine", "loca", "local"),
-        ("--engine", "native", "study"),
+        ("--executor", "loca", "local"),
+        ("--executor", "native", "--engine"),
+        ("--engine", "nativ", "native"),
     ],
 )
-def test_a_limit_or_an_engine_that_makes_no_sense_is_refused(
+def test_a_limit_an_executor_or_an_engine_that_makes_no_sense_is_refused(
     option: str, value: str, expected: str, tmp_path: Path
 ) -> None:
     write_study(tmp_path)

@@ -11,7 +11,9 @@ import numpy as np
 from ablations import store
 from ablations.dqn.learner import learn
 from ablations.runner import checkpoints
-from ablations.runner.cohort import CohortJob, LaneJob, Training, maker
+from ablations.runner.machine import bit_maker
+from ablations.runner.tasks import CohortJob, LaneJob
+from ablations.runner.training import Training
 from ablations.studies import load
 
 from . import toys, worlds  # noqa: F401  (registers environments)
@@ -73,7 +75,7 @@ def saved(job: CohortJob, training: Training, step: int, out: Sequence[int] = ()
     path = checkpoints.path_of(Path(job["folder"]), [lane["key"] for lane in job["lanes"]])
     lanes = [i for i in range(len(configs)) if i not in out]
     checkpoints.write(
-        path, configs, lanes, step, training.parts(), maker(job["lanes"][0]["config"]["engine"])
+        path, configs, lanes, step, training.parts(), bit_maker(job["lanes"][0]["config"]["engine"])
     )
     return path
 
@@ -85,7 +87,7 @@ def resumed(job: CohortJob, path: Path) -> tuple[Training, int]:
         path,
         [lane["key"] for lane in job["lanes"]],
         training.parts(),
-        maker(job["lanes"][0]["config"]["engine"]),
+        bit_maker(job["lanes"][0]["config"]["engine"]),
     )
     return training, header.step
 

@@ -11,7 +11,8 @@ import torch
 
 from ablations.dqn.variants import NAMED
 from ablations.runner import checkpoints
-from ablations.runner.cohort import CohortJob, Training
+from ablations.runner.tasks import CohortJob
+from ablations.runner.training import Training
 
 from . import toys
 from .cut import TOTAL, cohort, go_on, resumed, saved, whole

@@ -1,8 +1,8 @@
-"""The Dask engine: cohorts as futures on a cluster that is there, or on one of this machine's own processes.
+"""The Dask executor: cohorts as futures on a cluster that is there, or on one of this machine's own processes.
 
 One thread per worker, and never more tasks at work than there are workers. A scheduler tries tasks again by itself
 when their worker dies; here a second start of a task counts as the death of the first one, so that what follows from
-it is decided where it is decided for every engine.
+it is decided where it is decided for every executor.
 """
 
 from __future__ import annotations
@@ -26,57 +26,57 @@ import distributed
 
 from ablations import store
 from ablations.runner.executors import ExecutorConfig, ExecutorLost, Note, Task, TaskResult, remote
-from ablations.runner.executors.local import hidden_main, take_log
+from ablations.runner.executors.local import hidden_main, read_log
 
 DASK: Any = distributed  # typed in part
 CONNECT_SECONDS = 20
-ASK_SECONDS = 2.0  # between questions for the workers
-ANSWER_SECONDS = 30.0  # a scheduler that does not answer for so long is gone
-WORKERLESS_SECONDS = 120.0
+POLL_WORKERS_SECONDS = 2.0  # between questions for the workers
+REPLY_SECONDS = 30.0  # a scheduler that does not answer for so long is gone
+MAX_WORKERLESS_SECONDS = 120.0
 FETCH_SECONDS = 60
 STOP_SECONDS = 1.5
-LEAVE_SECONDS = 5.0
+EXIT_SECONDS = 5.0
 POLL_SECONDS = 0.2
 
 
-def engine(executor_config: ExecutorConfig, folder: Path, note: Note) -> DaskExecutor:
-    """The engine that ``--engine dask`` asks for. Raises ``Lost`` where no scheduler answers."""
+def executor(executor_config: ExecutorConfig, folder: Path, note: Note) -> DaskExecutor:
+    """The executor of ``--executor dask``. Raises ``ExecutorLost`` where no scheduler answers."""
     return DaskExecutor(executor_config, folder)
 
 
-def _silence() -> None:
-    """What goes wrong is told in our own words; dask gives its loggers levels of their own."""
+def _silence_dask() -> None:
+    """Silence dask's loggers, which have levels of their own: what goes wrong is said in our own words."""
     for name in ("distributed", *logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @dataclass
-class _Flight:
+class _InFlight:
     """A task at work."""
 
     task: Task
     future: Any
-    attempt: str = ""  # empty until a worker has begun
-    worker: str = ""
-    log: str = ""
+    attempt: str | None = None  # None until a worker has begun
+    worker: str | None = None
+    log: str | None = None
     steps: int = 0
-    heard: float = 0.0
+    last_progress: float = 0.0
 
 
 class DaskExecutor:
     """Runs tasks on the workers of a scheduler."""
 
     def __init__(self, executor_config: ExecutorConfig, folder: Path) -> None:
-        _silence()
+        _silence_dask()
         self.executor_config, self.folder = executor_config, folder
         self.logs = folder / ".grid" / "logs"
-        self.inbox: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self.events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.topic = f"ablations-{uuid.uuid4().hex}"
-        self.own = ExitStack()  # what is given back at the end
+        self.resources = ExitStack()  # what is given back at the end
         self.cluster: Any = None  # of our own, if any
-        self.flights: dict[str, _Flight] = {}
-        self.asked = self.peopled = time.monotonic()
+        self.in_flight: dict[str, _InFlight] = {}
+        self.polled = self.last_worker_seen = time.monotonic()
         try:
             self._connect()
         except BaseException:
@@ -88,7 +88,7 @@ class DaskExecutor:
         address = self.executor_config.scheduler
         if address is None:
             self.logs.mkdir(parents=True, exist_ok=True)
-            self.own.enter_context(hidden_main())
+            self.resources.enter_context(hidden_main())
             self.cluster = DASK.LocalCluster(
                 n_workers=self.executor_config.jobs or 1,
                 threads_per_worker=1,
@@ -98,38 +98,40 @@ class DaskExecutor:
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
             )
-            self.own.callback(self.cluster.close, timeout=STOP_SECONDS)
+            self.resources.callback(self.cluster.close, timeout=STOP_SECONDS)
             address = self.cluster.scheduler_address
         self.address = address
         try:
             self.client: Any = DASK.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, ImportError) as problem:
             raise ExecutorLost(f"no Dask scheduler answers at {address} ({problem})") from None
-        self.own.callback(self.client.close, timeout=STOP_SECONDS)
-        self.client.subscribe_topic(self.topic, lambda event: self.inbox.put(("told", event[1])))
-        self.workers = self._ask_for_workers()
+        self.resources.callback(self.client.close, timeout=STOP_SECONDS)
+        self.client.subscribe_topic(self.topic, lambda event: self.events.put(("progress", event[1])))
+        self.workers = self._list_workers()
         name, text = f".token-{uuid.uuid4().hex}.{os.getpid()}.part", uuid.uuid4().hex
         self.token = (name, text)
         path = self.folder / ".grid" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        self.own.callback(path.unlink, missing_ok=True)
+        self.resources.callback(path.unlink, missing_ok=True)
 
     def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[TaskResult]:
-        """Carry out tasks, as many at a time as there are workers. Raises ``Lost`` where the scheduler is gone."""
+        """Carry out tasks, one per worker at a time. Raises ``ExecutorLost`` where the scheduler is gone."""
         waiting = deque(tasks)
-        while waiting or self.flights:
-            self._look_after_the_cluster()
-            while waiting and len(self.flights) < (self.executor_config.jobs or max(1, len(self.workers))):
+        while waiting or self.in_flight:
+            self._check_cluster()
+            while waiting and len(self.in_flight) < (self.executor_config.jobs or max(1, len(self.workers))):
                 self._start(waiting.popleft())
             try:
-                kind, message = self.inbox.get(timeout=POLL_SECONDS)
+                kind, message = self.events.get(timeout=POLL_SECONDS)
             except Empty:
                 yield from self._timed_out()
                 continue
-            ended = self._told(message, advance) if kind == "told" else self._ended(message, advance)
-            if ended is not None:
-                yield ended
+            task_result = (
+                self._on_progress(message, advance) if kind == "progress" else self._on_done(message, advance)
+            )
+            if task_result is not None:
+                yield task_result
 
     def stop(self) -> None:
         """Take back what is at work and leave; a cluster of our own ends."""
@@ -152,10 +154,10 @@ class DaskExecutor:
 
     def _close(self) -> None:
         with suppress(Exception):
-            if self.flights:
-                self.client.cancel([flight.future for flight in self.flights.values()], asynchronous=False)
+            if self.in_flight:
+                self.client.cancel([flight.future for flight in self.in_flight.values()], asynchronous=False)
         with suppress(Exception):
-            self.own.close()
+            self.resources.close()
 
     # ---- tasks ----
 
@@ -170,47 +172,47 @@ class DaskExecutor:
             "log": str(self.logs.resolve()) if self.executor_config.scheduler is None else None,
         }
         future = self.client.submit(remote.carry_out, json.dumps(envelope), key=key, pure=False)
-        self.flights[key] = _Flight(task, future)
-        future.add_done_callback(lambda done: self.inbox.put(("ended", done.key)))
+        self.in_flight[key] = _InFlight(task, future)
+        future.add_done_callback(lambda done: self.events.put(("ended", done.key)))
 
-    def _told(self, message: Any, advance: Callable[[int], None]) -> TaskResult | None:
-        """A worker has begun or says how far it is. A second one that begins the same task follows a dead one."""
+    def _on_progress(self, message: Any, advance: Callable[[int], None]) -> TaskResult | None:
+        """Take note of a worker's progress. A second one that begins the same task follows a dead one."""
         key, attempt, worker, steps, log = message
-        flight = self.flights.get(key)
+        flight = self.in_flight.get(key)
         if flight is None:
             return None
-        if flight.attempt not in ("", attempt):
-            return self._gone(key, f"its worker {flight.worker} died")
+        if flight.attempt not in (None, attempt):
+            return self._worker_died(key, f"its worker {flight.worker} died")
         advance(steps - flight.steps)
         flight.attempt, flight.worker, flight.steps, flight.log = attempt, worker, steps, log
-        flight.heard = time.monotonic()
+        flight.last_progress = time.monotonic()
         return None
 
-    def _ended(self, key: str, advance: Callable[[int], None]) -> TaskResult | None:
-        flight = self.flights.get(key)
+    def _on_done(self, key: str, advance: Callable[[int], None]) -> TaskResult | None:
+        flight = self.in_flight.get(key)
         if flight is None:
             return None
         status = flight.future.status
         if status == "error":
             problem = flight.future.exception(timeout=FETCH_SECONDS)
             if isinstance(problem, DASK.KilledWorker):
-                return self._gone(key, f"its workers died, {flight.worker or 'one after the other'}")
+                return self._worker_died(key, f"its workers died, {flight.worker or 'one after the other'}")
             if isinstance(problem, ImportError):
                 raise ExecutorLost(f"the workers of {self.address} lack what a task needs: {problem}")
-            return self._gone(key, f"{type(problem).__name__}: {problem}")
+            return self._worker_died(key, f"{type(problem).__name__}: {problem}")
         if status != "finished":
-            self._look_after_the_cluster(now=True)
-            return self._gone(key, f"the scheduler at {self.address} dropped it")
+            self._check_cluster(now=True)
+            return self._worker_died(key, f"the scheduler at {self.address} dropped it")
         try:
             answer = flight.future.result(timeout=FETCH_SECONDS)
         except Exception as problem:
-            self._look_after_the_cluster(now=True)
-            return self._gone(key, f"its result could not be fetched: {problem!r}")
+            self._check_cluster(now=True)
+            return self._worker_died(key, f"its result could not be fetched: {problem!r}")
         advance(answer["steps"] - flight.steps)
         flight.steps = answer["steps"]
-        return self._answered(self.flights.pop(key), answer)
+        return self._answered(self.in_flight.pop(key), answer)
 
-    def _answered(self, flight: _Flight, answer: remote.Answer) -> TaskResult:
+    def _answered(self, flight: _InFlight, answer: remote.Answer) -> TaskResult:
         status, value = answer["status"], answer["value"]
         flight.future.release()
         if status == "refused":
@@ -230,73 +232,73 @@ class DaskExecutor:
             manifest = contents.pop(store.MANIFEST)
             store.commit(self.folder / path, contents, manifest)
 
-    def _gone(self, key: str, cause: str) -> TaskResult:
-        flight = self.flights.pop(key)
+    def _worker_died(self, key: str, cause: str) -> TaskResult:
+        flight = self.in_flight.pop(key)
         with suppress(Exception):
             flight.future.cancel()
         return TaskResult(flight.task, "died", None, flight.steps, cause=cause, log=self._log(flight))
 
     def _timed_out(self) -> Iterator[TaskResult]:
-        """Tasks that were begun and have told nothing for too long; what hangs there can only be ended as a whole."""
+        """Tasks without progress for too long; what hangs there can only be ended as a whole."""
         timeout = self.executor_config.timeout
         if timeout is None:
             return
-        for key, flight in list(self.flights.items()):
-            if flight.attempt and time.monotonic() - flight.heard >= timeout:
-                del self.flights[key]
+        for key, flight in list(self.in_flight.items()):
+            if flight.attempt and time.monotonic() - flight.last_progress >= timeout:
+                del self.in_flight[key]
                 with suppress(Exception):
                     flight.future.cancel()
-                self._make_leave(flight.worker)
+                self._kill_worker(flight.worker)
                 cause = f"no progress for {timeout:g} seconds"
                 yield TaskResult(
                     flight.task, "timeout", None, flight.steps, cause=cause, log=self._log(flight)
                 )
 
-    def _make_leave(self, worker: str) -> None:
+    def _kill_worker(self, worker: str | None) -> None:
         """End a worker's process, for nothing less ends what hangs in it; a nanny starts another one."""
 
         def ask() -> None:
             with suppress(Exception):  # it can't answer any more
-                self.client.run(remote.leave, workers=[worker])
+                self.client.run(remote.exit_worker, workers=[worker])
 
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
-        asking.join(LEAVE_SECONDS)
+        asking.join(EXIT_SECONDS)
 
-    def _log(self, flight: _Flight) -> str:
-        return take_log(self.logs / flight.log) if flight.log else ""
+    def _log(self, flight: _InFlight) -> str:
+        return read_log(self.logs / flight.log) if flight.log else ""
 
     # ---- the cluster ----
 
-    def _look_after_the_cluster(self, now: bool = False) -> None:
-        """Raise ``Lost`` where the scheduler is gone, or where nobody has come to work for a long time."""
+    def _check_cluster(self, now: bool = False) -> None:
+        """Raise ``ExecutorLost`` where the scheduler is gone, or where nobody has come to work for a long time."""
         if self.client.status != "running":
             raise ExecutorLost(f"the Dask scheduler at {self.address} is gone")
-        if not now and time.monotonic() - self.asked < ASK_SECONDS:
+        if not now and time.monotonic() - self.polled < POLL_WORKERS_SECONDS:
             return
-        self.workers = self._ask_for_workers()
-        self.asked = time.monotonic()
+        self.workers = self._list_workers()
+        self.polled = time.monotonic()
         if self.workers:
-            self.peopled = self.asked
-        elif self.asked - self.peopled >= WORKERLESS_SECONDS:
+            self.last_worker_seen = self.polled
+        elif self.polled - self.last_worker_seen >= MAX_WORKERLESS_SECONDS:
             raise ExecutorLost(
-                f"no worker has been with the Dask scheduler at {self.address} for {WORKERLESS_SECONDS:g} s"
+                f"no worker has been with the Dask scheduler at {self.address} for {MAX_WORKERLESS_SECONDS:g} s"
             )
 
-    def _ask_for_workers(self) -> dict[str, int]:
+    def _list_workers(self) -> dict[str, int]:
         """{address: threads} of the scheduler's workers."""
         try:
-            found: dict[str, int] = dict(
-                self.client.sync(self.client.scheduler.ncores, callback_timeout=ANSWER_SECONDS)
+            workers: dict[str, int] = dict(
+                self.client.sync(self.client.scheduler.ncores, callback_timeout=REPLY_SECONDS)
             )
         except Exception as problem:
             raise ExecutorLost(
                 f"the Dask scheduler at {self.address} does not answer ({problem!r})"
             ) from None
-        for address, threads in found.items():
+        for address, threads in workers.items():
             if threads != 1:
                 raise ExecutorLost(
                     f"the worker {address} has {threads} threads, and torch would share its own among them; "
                     "start workers with --nthreads 1 (as many as there are cores)"
                 )
-        return found
+        return workers

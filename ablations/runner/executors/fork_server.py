@@ -1,4 +1,4 @@
-"""What the fork server of the local engine imports before it starts workers: all that they need, torch above all."""
+"""Imports of the local executor's fork server before it starts workers: all that they need, torch above all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import atexit
 import gc
 import os
 
-from ablations.runner.executors import lifeline
+from ablations.runner.executors import parent_death
 
 # Until all is imported, which takes seconds, the server does not look whether its driver lives. The thread that has
 # started it waits for it meanwhile, and may end later.
-lifeline.hold(lifeline.driver())
+parent_death.die_with_parent(parent_death.driver_pid())
 
 import pandas  # noqa: E402, F401  (pyarrow imports it when it makes its first table)
 
@@ -24,5 +24,5 @@ atexit.register(os._exit, 0)
 # What is imported stays: the workers' garbage collectors need not look through it again and again.
 gc.collect()
 gc.freeze()
-ablations.runner.executors.worker.server = os.getpid()
-lifeline.let_go()
+ablations.runner.executors.worker.fork_server_pid = os.getpid()
+parent_death.outlive_parent()

@@ -1,4 +1,4 @@
-"""The local engine: one supervised process per task, a few at a time.
+"""The local executor: one supervised process per task, a few at a time.
 
 joblib's threads each supervise one process that a fork server starts, with torch already imported there. That gives
 an exact exit code per process: one worker that dies, hangs or eats memory costs its own task and no other.
@@ -26,27 +26,27 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ablations.runner.executors import ExecutorConfig, Note, Status, Task, TaskResult, lifeline
+from ablations.runner.executors import ExecutorConfig, Note, Status, Task, TaskResult, parent_death
 from ablations.runner.executors.worker import main
-from ablations.store import env_folder
+from ablations.store import env_folder, row_folder
 
 PRELOAD = ["ablations.runner.executors.fork_server"]
 POLL_SECONDS = 0.1
 STOP_SECONDS = 3.0
-LEAVE_SECONDS = 2.0
+EXIT_SECONDS = 2.0
 """How long a process may take to end that has said all it has to say, or that was told to end."""
 LONGEST_TICK = 1.0
-"""A longer pause between two looks at a worker is the driver's own (it was suspended), and not the worker's silence."""
+"""A longer pause between two polls of a worker is the driver's own (it was suspended), and not the worker's silence."""
 LOG_BYTES = 8_000
 
 
-def engine(executor_config: ExecutorConfig, folder: Path, note: Note) -> LocalExecutor:
-    """The engine that ``--engine local`` asks for."""
+def executor(executor_config: ExecutorConfig, folder: Path, note: Note) -> LocalExecutor:
+    """The executor of ``--executor local``."""
     return LocalExecutor(executor_config, folder / ".grid" / "logs")
 
 
 class LocalExecutor:
-    """Runs tasks on this machine, ``means.jobs`` at a time."""
+    """Runs tasks on this machine, ``executor_config.jobs`` at a time."""
 
     def __init__(self, executor_config: ExecutorConfig, logs: Path) -> None:
         self.executor_config = executor_config
@@ -64,19 +64,19 @@ class LocalExecutor:
         ``advance`` is called from supervising threads with lane-steps as they are done.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        os.environ[lifeline.DRIVER] = str(os.getpid())
+        os.environ[parent_death.DRIVER] = str(os.getpid())
         resource_tracker.ensure_running()  # before, as it unblocks what is blocked
-        with _deaf_to_ctrl_c(), hidden_main():
+        with _sigint_blocked(), hidden_main():
             forkserver.ensure_running()
         results: SimpleQueue[TaskResult | BaseException | None] = SimpleQueue()
         self.feeder = threading.Thread(target=self._feed, args=(tasks, advance, results), daemon=True)
         self.feeder.start()
         for _ in tasks:
-            ended = results.get()
-            if isinstance(ended, BaseException):
-                raise ended
-            if ended is not None:
-                yield ended
+            task_result = results.get()
+            if isinstance(task_result, BaseException):
+                raise task_result
+            if task_result is not None:
+                yield task_result
 
     def _feed(
         self,
@@ -92,8 +92,8 @@ class LocalExecutor:
                 return_as="generator_unordered",
                 pre_dispatch="n_jobs",
             )
-            for ended in pool(delayed(self._supervise)(task, advance) for task in tasks):
-                results.put(ended)
+            for task_result in pool(delayed(self._supervise)(task, advance) for task in tasks):
+                results.put(task_result)
         except BaseException as problem:
             results.put(problem)
 
@@ -104,7 +104,7 @@ class LocalExecutor:
             self.feeder.join(STOP_SECONDS)
 
     def _supervise(self, task: Task, advance: Callable[[int], None]) -> TaskResult | None:
-        """Start a process for one task and stay with it to its end. None if the engine was stopped."""
+        """Start a process for one task and stay with it to its end. None if the executor was stopped."""
         if self.stopping.is_set():
             return None
         log = self.logs / log_name(task)
@@ -121,17 +121,17 @@ class LocalExecutor:
             return TaskResult(task, "died", cause=f"no process could be started: {problem!r}")
         finally:
             sender.close()
-        watch = _Watch(process, receiver, self.executor_config, advance)
+        supervisor = _Supervisor(process, receiver, self.executor_config, advance)
         with receiver:
-            while watch.look():
+            while supervisor.poll():
                 if self.stopping.is_set():
-                    _end(process)
+                    _kill(process)
                     return None
-            return watch.ended(task, log)
+            return supervisor.task_result(task, log)
 
 
-class _Watch:
-    """What one worker said and how long it has been silent."""
+class _Supervisor:
+    """Supervises one worker: its messages, and how long it has been silent."""
 
     def __init__(
         self,
@@ -148,23 +148,23 @@ class _Watch:
         )
         self.status: Status = "died"
         self.result: Any = None
-        self.cause = ""
+        self.cause: str | None = None
         self.steps = 0
         self.silent, self.seen = 0.0, time.monotonic()
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Wait for a message or a tick; False when the process has ended, or has been ended over a limit."""
         ready = wait([self.receiver, self.process.sentinel], POLL_SECONDS)
         now = time.monotonic()
         self.silent += min(now - self.seen, LONGEST_TICK)
         self.seen = now
         if self.receiver in ready:
-            return self._listen()
+            return self._receive()
         if ready:  # it is gone, and has left no message
             return False
         return self._within_limits()
 
-    def _listen(self) -> bool:
+    def _receive(self) -> bool:
         try:
             kind, value = self.receiver.recv()
         except (EOFError, OSError):
@@ -183,7 +183,7 @@ class _Watch:
         timeout, memory = self.executor_config.timeout, self.executor_config.memory
         if timeout is not None and self.silent >= timeout:
             self.status, self.cause = "timeout", f"no progress for {timeout:g} seconds"
-            _ask_where_it_hangs(self.process)
+            _dump_traceback(self.process)
             return False
         size = resident_bytes(self.process.pid) if memory is not None else 0
         if memory is not None and size > memory:
@@ -192,13 +192,13 @@ class _Watch:
             return False
         return True
 
-    def ended(self, task: Task, log: Path) -> TaskResult:
-        """Wait for the process to leave, or make it, and say how it ended."""
+    def task_result(self, task: Task, log: Path) -> TaskResult:
+        """Wait for the process to leave, or make it, and give the task's result."""
         if self.status not in ("timeout", "memory"):
-            self.process.join(LEAVE_SECONDS)
+            self.process.join(EXIT_SECONDS)
         stays = self.process.is_alive()
         if stays:
-            _end(self.process)
+            _kill(self.process)
         if stays and self.status == "died":
             self.cause = "it closed its connection to the driver"
         code = self.process.exitcode or 0
@@ -208,9 +208,9 @@ class _Watch:
             self.result,
             self.steps,
             exit_code=code if code >= 0 else None,
-            signal=signal_name(-code) if code < 0 else "",
+            signal=signal_name(-code) if code < 0 else None,
             cause=self.cause,
-            log=take_log(log),
+            log=read_log(log),
         )
 
 
@@ -223,7 +223,7 @@ def signal_name(number: int) -> str:
 
 
 def resident_bytes(pid: int | None) -> int:
-    """How much memory a process holds resident; 0 where it is gone."""
+    """Resident memory of a process; 0 where it is gone."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -231,14 +231,14 @@ def resident_bytes(pid: int | None) -> int:
         pass
     if Path("/proc").is_dir():
         return 0
-    said = subprocess.run(
+    output = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout
-    return int(said or 0) * 1024
+    return int(output or 0) * 1024
 
 
 def over_limit(size: int, limit: int) -> str:
-    """How a worker that holds too many bytes is told of."""
+    """A sentence on a worker that holds too many bytes."""
     return f"resident size {size / 2**20:,.0f} MiB, over the limit of {limit / 2**20:,.0f} MiB"
 
 
@@ -248,10 +248,10 @@ def log_name(task: Task) -> str:
         return f"{task['kind']}-{env_folder(task['env_id'])[:100]}.log"
     lanes = task["job"]["lanes"]
     env_id = env_folder(lanes[0]["config"]["env_id"])
-    return f"{env_id[:60]}-{task['job']['label'][:100]}-{lanes[0]['key']}-{len(lanes)}.log"
+    return f"{env_id[:60]}-{row_folder(task['job']['label'])[:100]}-{lanes[0]['key']}-{len(lanes)}.log"
 
 
-def _ask_where_it_hangs(process: BaseProcess) -> None:
+def _dump_traceback(process: BaseProcess) -> None:
     """Have the worker print where each of its threads is, into its log."""
     if process.pid is not None:
         with suppress(ProcessLookupError):
@@ -259,7 +259,7 @@ def _ask_where_it_hangs(process: BaseProcess) -> None:
         process.join(POLL_SECONDS)
 
 
-def _end(process: BaseProcess) -> None:
+def _kill(process: BaseProcess) -> None:
     process.terminate()
     process.join(1.0)
     if process.is_alive():
@@ -267,7 +267,7 @@ def _end(process: BaseProcess) -> None:
         process.join()
 
 
-def take_log(log: Path) -> str:
+def read_log(log: Path) -> str:
     """The end of a log; an empty log is removed."""
     try:
         with open(log, "rb") as file:
@@ -293,8 +293,8 @@ def hidden_main() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started here inherits a blocked SIGINT: the fork server would answer Ctrl-C while it imports torch."""
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT for what is started here: the fork server would answer Ctrl-C while it imports torch."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a Dask worker runs: one task, which arrives as JSON. Light to import: torch comes with the first task.
+"""A Dask worker's side: one task, which arrives as JSON. Light to import: torch comes with the first task.
 
 The worker writes results itself where it sees the driver's folder: a token that lies there says so. Otherwise it works
 in a folder of its own and sends the files back, for the driver to commit.
@@ -19,11 +19,11 @@ from distributed import get_worker
 
 from ablations import store
 
-TELL_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
 VERSIONS = {"algorithm": store.ALGORITHM_VERSION, "schema": store.SCHEMA_VERSION}
 
 Answer = dict[str, Any]
-"""``status`` (of ``Ended``, or ``refused``), ``value`` (a result or a reason), ``steps`` (lane-steps made), and
+"""``status`` (of ``TaskResult``, or ``refused``), ``value`` (a result or a reason), ``steps`` (lane-steps made), and
 ``files`` to commit, by path and name, where the worker could not."""
 
 
@@ -38,53 +38,53 @@ class TooLarge(BaseException):
 def carry_out(envelope: str) -> Answer:
     """Do a task: ``{"task", "topic", "token", "memory", "versions", "log"}``, a JSON text.
 
-    What is done so far is told as events of the topic: [key, attempt, worker's address, lane-steps, name of the log].
+    Progress is sent as events of the topic: [key, attempt, worker's address, lane-steps, name of the log].
     """
-    asked = json.loads(envelope)
-    if asked["versions"] != VERSIONS:
+    request = json.loads(envelope)
+    if request["versions"] != VERSIONS:
         return _answer(
-            "refused", f"the workers run other code ({VERSIONS}) than the driver ({asked['versions']})"
+            "refused", f"the workers run other code ({VERSIONS}) than the driver ({request['versions']})"
         )
-    teller = _Teller(asked)
-    answer = _done_here(asked, teller)
-    return {**answer, "steps": teller.steps}
+    reporter = _Reporter(request)
+    answer = _run_here(request, reporter)
+    return {**answer, "steps": reporter.steps}
 
 
-def leave() -> None:
+def exit_worker() -> None:
     """End this worker's process; its nanny, if it has one, starts another."""
     os._exit(1)
 
 
-def _done_here(asked: Mapping[str, Any], teller: _Teller) -> Answer:
-    from ablations.runner.executors.worker import carry_out as do
+def _run_here(request: Mapping[str, Any], reporter: _Reporter) -> Answer:
+    from ablations.runner.executors.worker import carry_out as run_task
 
-    task = asked["task"]
+    task = request["task"]
     try:
         if task["kind"] != "cohort":
-            return _answer(*do(task, teller))
-        if _sees(task["job"]["folder"], asked["token"]):
-            return _answer("done") if _recorded(task["job"]) else _answer(*do(task, teller))
+            return _answer(*run_task(task, reporter))
+        if _shares_folder(task["job"]["folder"], request["token"]):
+            return _answer("done") if _already_committed(task["job"]) else _answer(*run_task(task, reporter))
         with TemporaryDirectory(prefix="ablations-") as place:
             lost = {
                 "checkpoint_minutes": 0.0,
-                "why_no_checkpoints": "its worker does not see the results folder",
+                "no_checkpoints_reason": "its worker does not see the results folder",
             }
             away = {**task, "job": {**task["job"], "folder": place, "events": False, **lost}}
-            status, value = do(away, teller)
+            status, value = run_task(away, reporter)
             return {**_answer(status, value), "files": _files(Path(place), task["job"])}
     except TooLarge as problem:
         return _answer("memory", str(problem))
 
 
-class _Teller:
-    """Tells the driver about lane-steps, and stops the work where nobody wants it any more or it takes too much."""
+class _Reporter:
+    """Reports lane-steps to the driver, and stops work that nobody wants any more or that takes too much memory."""
 
-    def __init__(self, asked: Mapping[str, Any]) -> None:
+    def __init__(self, request: Mapping[str, Any]) -> None:
         self.worker = get_worker()
         self.key = self.worker.get_current_task()
         self.attempt = uuid.uuid4().hex
-        self.topic, self.memory = asked["topic"], asked["memory"]
-        self.log = _redirected(asked["log"])
+        self.topic, self.memory = request["topic"], request["memory"]
+        self.log = _redirected(request["log"])
         self.steps, self.due = 0, 0.0
         self(0)
 
@@ -98,7 +98,7 @@ class _Teller:
         self._refuse_too_much_memory()
         message = [self.key, self.attempt, self.worker.address, self.steps, self.log]
         self.worker.log_event(self.topic, message)
-        self.due = time.monotonic() + TELL_SECONDS
+        self.due = time.monotonic() + PROGRESS_SECONDS
 
     def _refuse_too_much_memory(self) -> None:
         if self.memory is None:
@@ -114,8 +114,8 @@ def _answer(status: str, value: Any = None) -> Answer:
     return {"status": status, "value": value, "steps": 0, "files": None}
 
 
-def _sees(folder: str, token: tuple[str, str]) -> bool:
-    """Whether the driver's folder lies here under the same name."""
+def _shares_folder(folder: str, token: tuple[str, str]) -> bool:
+    """True where the driver's folder lies here under the same name."""
     name, text = token
     try:
         return (Path(folder) / ".grid" / name).read_text() == text
@@ -123,15 +123,15 @@ def _sees(folder: str, token: tuple[str, str]) -> bool:
         return False
 
 
-def _recorded(job: Mapping[str, Any]) -> bool:
-    """Whether this very attempt has been made: a result that got lost on its way is asked for again."""
-    found = (store.inspect(Path(job["folder"]) / lane["path"], lane["key"]) for lane in job["lanes"])
-    attempts = [standing.manifest.get("attempts") if standing.manifest else None for standing in found]
+def _already_committed(job: Mapping[str, Any]) -> bool:
+    """True where this very attempt has been made: a result that got lost on its way is asked for again."""
+    statuses = (store.inspect(Path(job["folder"]) / lane["path"], lane["key"]) for lane in job["lanes"])
+    attempts = [status.manifest.get("attempts") if status.manifest else None for status in statuses]
     return attempts == [lane["attempts"] for lane in job["lanes"]]
 
 
 def _files(folder: Path, job: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
-    """What was written for each run, by name."""
+    """The files that were written for each run, by name."""
     return {
         lane["path"]: {path.name: path.read_bytes() for path in sorted((folder / lane["path"]).iterdir())}
         for lane in job["lanes"]
@@ -139,22 +139,22 @@ def _files(folder: Path, job: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
     }
 
 
-_redirected_to = ""
+_redirected_to: str | None = None
 
 
-def _redirected(folder: str | None) -> str:
-    """Where this process prints to, from its first task on, if it is the driver's own; the log's name in the folder.
+def _redirected(folder: str | None) -> str | None:
+    """Redirect the output of a process of the driver's own, from its first task on; gives the log's name in the folder.
 
     Then it ends with the driver, too, even where an environment keeps the interpreter to itself.
     """
     global _redirected_to
     if folder is None:
-        return ""
-    if not _redirected_to:
-        from ablations.runner.executors import lifeline
+        return None
+    if _redirected_to is None:
+        from ablations.runner.executors import parent_death
         from ablations.runner.executors.worker import redirect_output
 
-        lifeline.hold(None)
+        parent_death.die_with_parent(None)
         _redirected_to = f"dask-{os.getpid()}.log"
         redirect_output(str(Path(folder) / _redirected_to))
     return _redirected_to

@@ -1,9 +1,9 @@
-"""The Slurm engine: an array whose tasks are ``python -m ablations cohort``, each on any node that sees the folder.
+"""The Slurm executor: an array whose tasks are ``python -m ablations cohort``, each on any node that sees the folder.
 
 A submission has a folder of its own, ``.grid/slurm/0001``: ``tasks.json``, the script ``array.sh``, a log for each
-task, and what tasks say of themselves: ``<index>.steps`` while they work, ``<index>.ended`` when they have ended by
+task, and what tasks report: ``<index>.steps`` while they work, ``<index>.ended`` when they have ended by
 themselves, ``<index>.exit`` with the exit code of their process, written by the script. submitit only submits; nothing
-is pickled. The queue is asked (``squeue``) for tasks that left it without a word.
+is pickled. The queue is polled (``squeue``) for tasks that left it without a word.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from typing import Any
 
 from ablations import store
 from ablations.runner.executors import ExecutorConfig, ExecutorLost, Note, SubmittedByHand, Task, TaskResult
-from ablations.runner.executors.local import LocalExecutor, signal_name, take_log
+from ablations.runner.executors.local import LocalExecutor, read_log, signal_name
 
 FOLDER = ".grid/slurm"
 TASKS = "tasks.json"
 SCRIPT = "array.sh"
 JOB = "job.json"  # the array's number, while we wait for it
-LOOK_SECONDS = 0.5
-ASK_SECONDS = 10.0  # between questions to the queue
-ABSENCES = (
+POLL_SECONDS = 0.5
+QUEUE_SECONDS = 10.0  # between questions to the queue
+MAX_ABSENCES = (
     3  # so often in a row a task must be missing in the queue, without a word from it: files arrive late
 )
 
 
 @dataclass
-class _Flight:
+class _InFlight:
     """A task at work."""
 
     index: int  # in the array
     task: Task
     steps: int = 0
-    heard: float | None = None  # when it last said how far it is; None: it waits in the queue
+    last_progress: float | None = None  # when it last reported progress; None: it waits in the queue
     absent: int = 0  # looks in a row at which it seemed to have ended without a word
 
 
-def engine(executor_config: ExecutorConfig, folder: Path, note: Note) -> SlurmArrayExecutor:
-    """The engine that ``--engine slurm`` asks for."""
+def executor(executor_config: ExecutorConfig, folder: Path, note: Note) -> SlurmArrayExecutor:
+    """The executor of ``--executor slurm``."""
     return SlurmArrayExecutor(executor_config, folder, note)
 
 
@@ -63,7 +63,7 @@ class SlurmArrayExecutor:
         self.array: Any = None
 
     def run(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Iterator[TaskResult]:
-        """Submit and wait. Raises ``Left`` where the array can only be written, not submitted.
+        """Submit and wait. Raises ``SubmittedByHand`` where the array can only be written, not submitted.
 
         What is no cohort takes seconds, and is done here.
         """
@@ -72,12 +72,12 @@ class SlurmArrayExecutor:
         if not cohorts:
             return
         if self._wait_for_earlier_arrays():
-            yield from (TaskResult(task, "done") for task in cohorts if self._stands(task))
-            cohorts = [task for task in cohorts if not self._stands(task)]
+            yield from (TaskResult(task, "done") for task in cohorts if self._is_valid(task))
+            cohorts = [task for task in cohorts if not self._is_valid(task)]
         if cohorts:
             place = self._write(cohorts)
             self._submit(place, len(cohorts))
-            yield from self._watch(place, cohorts, advance)
+            yield from self._wait(place, cohorts, advance)
 
     def stop(self) -> None:
         """Cancel what is at work."""
@@ -153,60 +153,64 @@ class SlurmArrayExecutor:
 
     # ---- waiting ----
 
-    def _watch(
+    def _wait(
         self, place: Path, tasks: Sequence[Task], advance: Callable[[int], None]
     ) -> Iterator[TaskResult]:
-        flights = [_Flight(index, task) for index, task in enumerate(tasks)]
-        asked = time.monotonic()
-        while flights:
-            time.sleep(LOOK_SECONDS)
+        in_flight = [_InFlight(index, task) for index, task in enumerate(tasks)]
+        queue_polled = time.monotonic()
+        while in_flight:
+            time.sleep(POLL_SECONDS)
             queue = None
-            if time.monotonic() - asked >= ASK_SECONDS:
-                asked, queue = time.monotonic(), queued(self.array.job_id)
-            for flight in list(flights):
-                self._hear(place, flight, advance)
-                ended = self._ended(place, flight, advance, queue)
-                if ended is not None:
-                    flights.remove(flight)
-                    yield ended
+            if time.monotonic() - queue_polled >= QUEUE_SECONDS:
+                queue_polled, queue = time.monotonic(), queued(self.array.job_id)
+            for flight in list(in_flight):
+                self._read_progress(place, flight, advance)
+                task_result = self._poll(place, flight, advance, queue)
+                if task_result is not None:
+                    in_flight.remove(flight)
+                    yield task_result
         self.array = None
         (place / JOB).unlink(missing_ok=True)
 
-    def _hear(self, place: Path, flight: _Flight, advance: Callable[[int], None]) -> None:
-        """How far a task says it is."""
+    def _read_progress(self, place: Path, flight: _InFlight, advance: Callable[[int], None]) -> None:
+        """Read how far a task is."""
         try:
             now = int((place / f"{flight.index}.steps").read_text())
         except (OSError, ValueError):
             return
-        if flight.heard is None or now > flight.steps:
+        if flight.last_progress is None or now > flight.steps:
             advance(now - flight.steps)
-            flight.steps, flight.heard = now, time.monotonic()
+            flight.steps, flight.last_progress = now, time.monotonic()
 
-    def _ended(
-        self, place: Path, flight: _Flight, advance: Callable[[int], None], queue: set[int] | None
+    def _poll(
+        self, place: Path, flight: _InFlight, advance: Callable[[int], None], queue: set[int] | None
     ) -> TaskResult | None:
-        """How a task has ended, by its own words, by its exit code, or because the queue no longer has it."""
-        said = _json(place / f"{flight.index}.ended")
+        """The result of a task that has ended, by its report, its exit code, or its absence from the queue."""
+        report = _json(place / f"{flight.index}.ended")
         log = place / f"{flight.index}.log"
-        if said is not None:
-            advance(said["steps"] - flight.steps)
-            status, result = said["status"], said["result"]
+        if report is not None:
+            advance(report["steps"] - flight.steps)
+            status, result = report["status"], report["result"]
             return TaskResult(
-                flight.task, status, result, said["steps"], cause=said["cause"], log=take_log(log)
+                flight.task, status, result, report["steps"], cause=report["cause"], log=read_log(log)
             )
         timeout = self.executor_config.timeout
-        if timeout is not None and flight.heard is not None and time.monotonic() - flight.heard >= timeout:
+        if (
+            timeout is not None
+            and flight.last_progress is not None
+            and time.monotonic() - flight.last_progress >= timeout
+        ):
             self._cancel(flight.index)
             cause = f"no progress for {timeout:g} seconds"
-            return TaskResult(flight.task, "timeout", None, flight.steps, cause=cause, log=take_log(log))
+            return TaskResult(flight.task, "timeout", None, flight.steps, cause=cause, log=read_log(log))
         code = _exit_code(place / f"{flight.index}.exit")
         if code is not None or (queue is not None and flight.index not in queue):
             flight.absent += 1
         elif queue is not None:
             flight.absent = 0
-        if flight.absent < ABSENCES:
+        if flight.absent < MAX_ABSENCES:
             return None
-        signal = signal_name(code - 128) if code is not None and code > 128 else ""
+        signal = signal_name(code - 128) if code is not None and code > 128 else None
         return TaskResult(
             flight.task,
             "died",
@@ -214,15 +218,15 @@ class SlurmArrayExecutor:
             flight.steps,
             exit_code=None if signal else code,
             signal=signal,
-            cause="it left the queue without a word" if code is None else "",
-            log=take_log(log),
+            cause="it left the queue without a word" if code is None else None,
+            log=read_log(log),
         )
 
     def _cancel(self, index: int) -> None:
         subprocess.run(["scancel", f"{self.array.job_id}_{index}"], capture_output=True, check=False)
 
     def _wait_for_earlier_arrays(self) -> bool:
-        """Arrays of a driver that was killed go on. Whether there was one to wait for."""
+        """Wait for arrays of a driver that was killed, which go on. True where there was one."""
         waited = False
         for path in sorted((self.folder / FOLDER).glob(f"*/{JOB}")):
             job_id = (_json(path) or {}).get("job_id")
@@ -230,11 +234,11 @@ class SlurmArrayExecutor:
                 if not waited:
                     self.note(f"array {job_id} of an earlier call is still in the queue: waiting for it")
                 waited = True
-                time.sleep(ASK_SECONDS)
+                time.sleep(QUEUE_SECONDS)
             path.unlink(missing_ok=True)
         return waited
 
-    def _stands(self, task: Task) -> bool:
+    def _is_valid(self, task: Task) -> bool:
         lanes = task["job"]["lanes"]
         return all(store.inspect(self.folder / lane["path"], lane["key"]).is_valid for lane in lanes)
 
@@ -251,31 +255,31 @@ def queued(job_id: str) -> set[int] | None:
     return {int(word) for word in re.findall(r"^\s*(\d+)\s*$", done.stdout, re.MULTILINE)}
 
 
-def carry_out(tasks: Path, index: int) -> tuple[str, str]:
-    """What an array's task runs: the task of this index, in this process. It says how far it is and how it ended."""
-    from ablations.runner.executors.worker import carry_out as do
+def carry_out(tasks: Path, index: int) -> tuple[str, str | None]:
+    """Carry out the task of this index in this process, the array's; reports how far it is and how it ended."""
+    from ablations.runner.executors.worker import carry_out as run_task
 
-    place, due, told = tasks.parent, 0.0, 0
+    place, due, steps_done = tasks.parent, 0.0, 0
     task = json.loads(tasks.read_bytes())[index]
     task["job"]["folder"] = str(place.parents[2])  # a folder that was moved since is followed
 
     def report(steps: int) -> None:
-        nonlocal told, due
-        told += steps
+        nonlocal steps_done, due
+        steps_done += steps
         if time.monotonic() >= due:
-            due = time.monotonic() + LOOK_SECONDS
-            _tell(place / f"{index}.steps", told)
+            due = time.monotonic() + POLL_SECONDS
+            _write_progress(place / f"{index}.steps", steps_done)
 
     report(0)
-    status, value = do(task, report)
-    result, cause = (value, "") if status == "done" else (None, value)
-    said: dict[str, Any] = {"status": status, "result": result, "cause": cause, "steps": told}
-    store.write_atomic(place / f"{index}.ended", json.dumps(said).encode("ascii"))
+    status, value = run_task(task, report)
+    result, cause = (value, None) if status == "done" else (None, value)
+    outcome: dict[str, Any] = {"status": status, "result": result, "cause": cause, "steps": steps_done}
+    store.write_atomic(place / f"{index}.ended", json.dumps(outcome).encode("ascii"))
     return status, cause
 
 
-def _tell(path: Path, steps: int) -> None:
-    """How far a task is: for looking only, so nothing is synced, and a disk that is full is no matter here."""
+def _write_progress(path: Path, steps: int) -> None:
+    """Write how far a task is: for progress only, so nothing is synced, and a full disk is no matter here."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(str(steps))

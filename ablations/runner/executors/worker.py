@@ -1,4 +1,4 @@
-"""What runs inside a worker process: one task, then the end. Tasks arrive as JSON and results go to files.
+"""Inside a worker process: one task, then the end. Tasks arrive as JSON and results go to files.
 
 Imports no torch by itself: the driver names this module, too. The fork server has it all imported (``server``).
 """
@@ -17,11 +17,11 @@ from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ablations.runner.executors import lifeline
+from ablations.runner.executors import parent_death
 from ablations.store import Unwritten
 
 BEAT_SECONDS = 0.3
-server: int | None = None
+fork_server_pid: int | None = None
 """The process id of our fork server, which sets it; a worker inherits it."""
 
 
@@ -36,12 +36,12 @@ def main(task_json: str, connection: Connection, log: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_driver()
     redirect_output(log)
-    connection.send(carry_out(json.loads(task_json), _speaker(connection)))
+    connection.send(carry_out(json.loads(task_json), _reporter(connection)))
     connection.close()
 
 
 def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
-    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` is told lane-steps as they come."""
+    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` gets lane-steps as they come."""
     import torch
 
     from ablations.envs.gym import why_not_kept
@@ -51,8 +51,8 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     torch.set_num_threads(1)
     try:
         if task["kind"] == "random_policy":
-            beat = every(BEAT_SECONDS, lambda: report(0))
-            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], beat)
+            heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
+            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], heartbeat)
         if task["kind"] == "self_test":
             return "done", why_not_kept(task["env_id"], task["env_args"])
         return "done", train(task["job"], report)
@@ -60,7 +60,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
         return "unwritten", str(problem)
 
 
-def every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
     """``act``, at most once in so many seconds however often it is called."""
     due = time.monotonic() + seconds
 
@@ -73,8 +73,8 @@ def every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
     return maybe
 
 
-def _speaker(connection: Connection) -> Callable[[int], None]:
-    """Tells the driver lane-steps. Without a driver there is nobody to work for; it must not look like a failed run."""
+def _reporter(connection: Connection) -> Callable[[int], None]:
+    """Report lane-steps to the driver. Without one there is nobody to work for; it must not look like a failed run."""
 
     def report(steps: int) -> None:
         try:
@@ -93,21 +93,21 @@ def _end_with_driver() -> None:
     that has not let go of it.
     """
     threading.Thread(target=_wait_for_the_drivers_end, daemon=True).start()
-    lifeline.hold(server)
+    parent_death.die_with_parent(fork_server_pid)
     served = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_alive_fd", None)
     if served is not None:
         os.close(served)
 
 
 def _wait_for_the_drivers_end() -> None:
-    driver = parent_process()
-    if driver is not None:
-        driver.join()
+    driver_pid = parent_process()
+    if driver_pid is not None:
+        driver_pid.join()
         os._exit(1)
 
 
 def redirect_output(log: str) -> None:
-    """Whatever environments and libraries print goes to the log, so that the terminal stays readable.
+    """Send what environments and libraries print to the log, so that the terminal stays readable.
 
     A crash in compiled code leaves its traceback there, and SIGUSR1 asks where the process is.
     """

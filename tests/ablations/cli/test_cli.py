@@ -92,8 +92,14 @@ def refused(said, *words):
         (["run", "mine.toml", "--envs", "Acrobot-v1"], "'Acrobot-v1' is no environment of this study"),
         (["run", "mine.toml", "--results", "mine.toml"], "--results: 'mine.toml' is not a folder"),
         (["where", "mine.toml", "--results", "mine.toml/below"], "is not a folder"),
-        (["run", "mine.toml", "--engine", "locl"], "--engine: 'locl' is no engine of: local"),
-        (["run", "mine.toml", "--engine", "native"], "the study file's key 'engine' chooses it"),
+        (["run", "mine.toml", "--executor", "locl"], "got 'locl'; did you mean 'local'?"),
+        (["run", "mine.toml", "--executor", "native"], "--executor: 'native' says what computes"),
+        (["run", "mine.toml", "--engine", "natvie"], "got 'natvie'; did you mean 'native'?"),
+        (["run", "mine.toml", "--engine", "dask"], "--engine: 'dask' says where cohorts run"),
+        (["run", "mine.toml", "--engine", "auto"], "--engine: expected native, reference, cuda, got 'auto'"),
+        (["run", "mine.toml", "--device", "cuda"], "--device: unknown option"),
+        (["status", "mine.toml", "--watch"], "--watch: unknown option"),
+        (["run", "mine.toml", "--scheduler", "tcp://h:1"], "--scheduler: is for --executor dask alone"),
         (["run", "absent.toml"], "absent.toml: STUDY: no such file"),
         (["run", "cor"], "did you mean 'core'?"),
     ],
@@ -105,7 +111,7 @@ def test_a_bad_command_line_is_refused_with_one_line(said, here, words, expected
     assert os.listdir(here) == ["mine.toml"]
 
 
-def test_all_mistakes_of_options_and_study_are_told_together(said):
+def test_all_mistakes_of_options_and_study_are_shown_together(said):
     Path("mine.toml").write_text(TINY + "gama = 1\n")
     lines = refused(
         said,
@@ -121,10 +127,23 @@ def test_all_mistakes_of_options_and_study_are_told_together(said):
         "dnq",
         "--envs",
         "Cart",
+        "--engine",
+        "nativ",
+        "--scheduler",
+        "nowhere",
     )
-    for expected in ("--sedes", "settings.gama", "--jobs", "--seeds", "'dnq'", "'Cart'"):
+    for expected in (
+        "--sedes",
+        "settings.gama",
+        "--jobs",
+        "--seeds",
+        "'dnq'",
+        "'Cart'",
+        "'nativ'",
+        "--scheduler",
+    ):
         assert any(expected in line for line in lines)
-    assert len(lines) == 6
+    assert len(lines) == 8
 
 
 def test_the_study_may_stand_after_the_options(said):
@@ -306,7 +325,7 @@ def run_dirs(folder: Path) -> list[Path]:
 def test_run_says_what_stands_and_where_the_results_lie(said, finished):
     code, out, _ = said("run", "mine.toml")
     assert code == 0
-    assert "4 of 4 runs stand (0 trained now)" in out
+    assert "4 of 4 runs are valid (0 trained now)" in out
     assert "results: results/mine" in out
 
 
@@ -322,7 +341,7 @@ def test_status_shows_counts_by_row_and_names_what_does_not_stand(said, finished
     (run_dirs(finished)[3] / "episodes.parquet").write_bytes(b"PAR1")
     code, out, _ = said("status", "mine.toml")
     assert code == 1
-    assert "2 of 4 runs stand" in out
+    assert "2 of 4 runs are valid" in out
     assert "damaged" in out
     assert run_dirs(finished)[3].name in out
 

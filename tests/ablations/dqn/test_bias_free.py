@@ -16,7 +16,7 @@ from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.envs.gym import GymLanes
 from ablations.rng.streams import Role
-from ablations.runner.cohort import _weights
+from ablations.runner.training import _weights
 from ablations.studies import load
 
 SMALL: dict[str, Any] = {

@@ -20,7 +20,8 @@ from ablations.envs.exact import optimal_q
 from ablations.envs.gym import GymLanes
 from ablations.envs.worlds import grid
 from ablations.recorders.exact import ExactRecorder, model_of
-from ablations.runner.cohort import CohortJob, train
+from ablations.runner.cohort import train
+from ablations.runner.tasks import CohortJob
 from ablations.studies import load
 
 GRID = "ablations/Grid-v0"

@@ -19,7 +19,8 @@ from ablations.dqn.variants import NAMED
 from ablations.envs.gym import GymLanes
 from ablations.recorders.evaluations import EvaluationRecorder
 from ablations.recorders.probes import ProbeRecorder, dormant_share, effective_rank, probe_states
-from ablations.runner.cohort import CohortJob, train
+from ablations.runner.cohort import train
+from ablations.runner.tasks import CohortJob
 from ablations.studies import load
 
 SMALL: dict[str, Any] = {

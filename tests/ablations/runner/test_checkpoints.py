@@ -18,8 +18,11 @@ import torch
 from ablations import store
 from ablations.runner import checkpoints, grid, resume
 from ablations.runner.checkpoints import Refused, Saver
-from ablations.runner.cohort import CohortJob, Training, maker, train
+from ablations.runner.cohort import train
 from ablations.runner.executors import ExecutorConfig, make
+from ablations.runner.machine import bit_maker
+from ablations.runner.tasks import CohortJob, self_tests
+from ablations.runner.training import Training
 from ablations.studies import load
 from ablations.studies.study import Study
 from tests.laws.cut import TOTAL, cohort, go_on, resumed, saved, whole
@@ -216,7 +219,7 @@ def test_of_several_checkpoints_of_a_run_the_one_that_is_furthest_counts(tmp_pat
         keys[2]: late,
     }
     rewritten(late, lambda h: h["maker"].update(torch="1.0"))
-    assert set(checkpoints.index(tmp_path).best(keys, maker(FAMILY)).values()) == {early}
+    assert set(checkpoints.index(tmp_path).best(keys, bit_maker(FAMILY)).values()) == {early}
     assert checkpoints.index(tmp_path).best(keys)[keys[1]] == late
 
 
@@ -224,15 +227,15 @@ def test_swept_is_what_is_complete_in_all_its_lanes(tmp_path: Path) -> None:
     job = cohort(tmp_path)
     path = saved(job, go_on(Training(job), 0, 20), 20)
     keys = [lane["key"] for lane in job["lanes"]]
-    checkpoints.sweep(tmp_path, keys[1:])
+    checkpoints.remove_complete(tmp_path, keys[1:])
     assert path.exists()
-    checkpoints.sweep(tmp_path, [*keys, "another"])
+    checkpoints.remove_complete(tmp_path, [*keys, "another"])
     assert not path.exists()
 
 
 def saver(job: CohortJob, training: Training, minutes: float, failed: tuple[int, ...] = ()) -> Saver:
     configs = [lane["config"] for lane in job["lanes"]]
-    made = maker(configs[0]["engine"])
+    made = bit_maker(configs[0]["engine"])
     return Saver(Path(job["folder"]), configs, minutes, made, training.parts(), failed, lambda: (1.0, 2.0))
 
 
@@ -240,9 +243,9 @@ def test_one_is_written_when_it_is_due_and_not_before(tmp_path: Path) -> None:
     job = cohort(tmp_path)
     training = go_on(Training(job), 0, 10)
     never, soon = saver(job, training, 1000.0), saver(job, training, 1e-9)
-    never.look(10)
+    never.save_if_due(10)
     assert not list(tmp_path.rglob("*.npz"))
-    soon.look(10)
+    soon.save_if_due(10)
     assert (never.written, soon.written) == (0, 1)
     header = checkpoints.read_header(soon.path)
     assert (header.step, header.seconds) == (10, (1.0, 2.0))
@@ -253,10 +256,10 @@ def test_however_slow_the_disk_a_hundredth_of_the_time_goes_into_checkpoints(tmp
     training = go_on(Training(job), 0, 10)
     soon = saver(job, training, 1e-9)
     before = time.monotonic()
-    soon.look(10)
+    soon.save_if_due(10)
     took = time.monotonic() - before
     assert soon.due - time.monotonic() > 0.5 * 99 * took
-    soon.look(10)
+    soon.save_if_due(10)
     assert soon.written == 1
 
 
@@ -275,7 +278,7 @@ def test_one_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) ->
 def test_nothing_is_written_of_a_cohort_all_of_whose_environments_raised(tmp_path: Path) -> None:
     job = cohort(tmp_path)
     idle = saver(job, go_on(Training(job), 0, 10), 1e-9, failed=(0, 1, 2))
-    idle.look(10)
+    idle.save_if_due(10)
     assert not list(tmp_path.rglob("*.npz"))
 
 
@@ -388,7 +391,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_grid_goes_on_where_it_was_cut(tmp_path: Path, straight: Path) -> None:
     study, path = cut_grid(tmp_path)
     done, notes = run(study, tmp_path)
-    assert (done.stand, done.new) == (6, 6)
+    assert (done.valid, done.new) == (6, 6)
     assert "3 runs go on from checkpoints" in notes.notes
     assert notes.total == notes.done == 6 * 200 - 3 * 120
     assert tables(tmp_path) == tables(straight)
@@ -399,9 +402,9 @@ def test_a_grid_goes_on_where_it_was_cut(tmp_path: Path, straight: Path) -> None
 def test_runs_of_one_checkpoint_are_cut_into_as_many_jobs_as_there_are(tmp_path: Path) -> None:
     study, path = cut_grid(tmp_path)
     dqn = [run for run in study.runs() if run.label == "dqn"]
-    assert [len(each) for each in grid.cohorts(dqn, 2, places={each.key: path for each in dqn})] == [2, 1]
+    assert [len(each) for each in grid.cohorts(dqn, 2, paths={each.key: path for each in dqn})] == [2, 1]
     apart = {dqn[1].key: path}
-    assert [[each.seed for each in piece] for piece in grid.cohorts(dqn, 1, places=apart)] == [[0, 2], [1]]
+    assert [[each.seed for each in piece] for piece in grid.cohorts(dqn, 1, paths=apart)] == [[0, 2], [1]]
 
 
 @pytest.mark.parametrize(
@@ -431,7 +434,7 @@ def test_what_a_grid_refuses_is_put_aside_and_its_runs_start_over(
     assert reason in note
     assert note.endswith(f"; moved to {aside}; its runs start over")
     assert (tmp_path / aside).is_file()
-    assert done.stand == 6
+    assert done.valid == 6
     assert notes.total == notes.done == 6 * 200
     assert tables(tmp_path) == tables(straight)
 
@@ -457,9 +460,9 @@ def test_leftovers_of_a_writer_that_was_killed_and_of_complete_runs_are_cleared_
 
 def test_plan_says_how_many_runs_go_on(tmp_path: Path) -> None:
     study, _ = cut_grid(tmp_path)
-    begun = resume.look(study, tmp_path, study.runs())[0]
-    assert sorted(begun.steps.values()) == [120, 120, 120]
-    assert sum(map(begun.ahead, study.runs())) == 6 * 200 - 3 * 120
+    points = resume.resume_points(study, tmp_path, study.runs())[0]
+    assert sorted(points.steps.values()) == [120, 120, 120]
+    assert sum(map(points.steps_left, study.runs())) == 6 * 200 - 3 * 120
 
 
 def test_an_environment_without_checkpoints_is_said_once_and_recorded(
@@ -467,7 +470,7 @@ def test_an_environment_without_checkpoints_is_said_once_and_recorded(
 ) -> None:
     study = world(tmp_path, monkeypatch, "none", record={"probe_every": 0, "checkpoint_minutes": 1e-9})
     done, notes = run(study, tmp_path / "results")
-    assert done.stand == 12
+    assert done.valid == 12
     why = "its 'steps' outlives a reset"
     (note,) = notes.notes
     assert note == (
@@ -483,12 +486,12 @@ def test_an_environment_whose_self_test_dies_has_no_checkpoints(
     tried = replace(
         study, environments=(replace(study.environments[0], args={"fault": "exit", "one_in": 1}),)
     )
-    tasks = resume.self_tests(tried, study.runs())
-    begun = resume.Resumable(10.0)
-    told: list[str] = []
-    engine = make(ExecutorConfig(1), tmp_path)
-    for ended in engine.run(tasks, lambda steps: None):
-        begun.learn(ended, told.append)
-    engine.stop()
-    assert begun.unable == {"faulty:World-v0": "its self-test ended early: exit code 7"}
-    assert len(told) == 1
+    tasks = self_tests(tried, study.runs())
+    points = resume.ResumePoints(10.0)
+    notes: list[str] = []
+    executor = make(ExecutorConfig(1), tmp_path)
+    for task_result in executor.run(tasks, lambda steps: None):
+        points.record_self_test(task_result, notes.append)
+    executor.stop()
+    assert points.refused == {"faulty:World-v0": "its self-test ended early: exit code 7"}
+    assert len(notes) == 1

@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 
 from ablations import store
-from ablations.runner import effort, grid, lock
+from ablations.engines.placement import MOST_LANES
+from ablations.runner import grid, lock, order
 from ablations.runner.executors import ExecutorConfig
+from ablations.runner.progress import Progress
+from ablations.runner.statuses import read_statuses
 from ablations.store.paths import relative, without_folders
 from ablations.studies import load
 from ablations.studies.study import Study
@@ -60,7 +63,7 @@ gymnasium.register("World-v0", World)
 """
 
 
-class Notes:
+class Notes(Progress):
     """A progress that remembers."""
 
     def __init__(self) -> None:
@@ -110,7 +113,7 @@ def tables(folder: Path) -> dict[str, bytes]:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("done") / "small"
     outcome, notes = run(load.from_document(document()), folder)
-    assert (outcome.asked, outcome.new, outcome.stand) == (6, 6, 6)
+    assert (outcome.chosen, outcome.new, outcome.valid) == (6, 6, 6)
     assert notes.total == notes.done == 6 * 200
     return folder
 
@@ -118,7 +121,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_second_call_trains_nothing(done: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in done.rglob("*") if p.is_file() and ".grid" not in p.parts}
     outcome, notes = run(load.from_document(document()), done)
-    assert (outcome.new, outcome.stand, notes.total) == (0, 6, 0)
+    assert (outcome.new, outcome.valid, notes.total) == (0, 6, 0)
     assert before == {
         p: p.stat().st_mtime_ns for p in done.rglob("*") if p.is_file() and ".grid" not in p.parts
     }
@@ -126,7 +129,7 @@ def test_a_second_call_trains_nothing(done: Path) -> None:
 
 def test_the_bits_do_not_depend_on_jobs_grid_order_or_the_other_seeds(done: Path, tmp_path: Path) -> None:
     alone, _ = run(load.from_document(document(seeds=[2])), tmp_path / "alone", jobs=1)
-    assert alone.stand == 2
+    assert alone.valid == 2
     backwards = document(variants=["per", "dqn"], seeds=[2, 1, 0])
     run(load.from_document(backwards), tmp_path / "backwards", jobs=1)
     assert tables(tmp_path / "backwards") == tables(done)
@@ -144,20 +147,19 @@ def test_a_damaged_run_is_quarantined_and_made_again_with_the_same_bits(done: Pa
     victim = next(iter(before))
     (done / victim).write_bytes(b"PAR1 no more")
     outcome, notes = run(load.from_document(document()), done)
-    assert (outcome.new, outcome.stand) == (1, 6)
+    assert (outcome.new, outcome.valid) == (1, 6)
     assert "digest" in notes.notes[0]
     assert (done / ".grid/quarantine" / victim).read_bytes() == b"PAR1 no more"
     runs = {name: data for name, data in tables(done).items() if not name.startswith(".grid")}
     assert runs == before
 
 
-def test_a_survey_names_stored_runs_that_the_study_does_not_list(done: Path) -> None:
+def test_statuses_name_stored_runs_that_the_study_does_not_list(done: Path) -> None:
     smaller = load.from_document(document(variants=["dqn"])).plain()
-    survey = grid.survey(smaller, done)
-    assert len(survey.states) == 3
-    assert all(standing.is_valid for standing in survey.states.values())
-    assert len(survey.unlisted) == 3
-    assert all("/per/" in path for path in survey.unlisted)
+    statuses = read_statuses(smaller, done)
+    assert statuses.valid == len(statuses.listed) == 3
+    assert len(statuses.unlisted) == 3
+    assert all("/per/" in path for path in statuses.unlisted)
 
 
 def world(
@@ -182,9 +184,9 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
     folder = tmp_path / "results" / "small"
     study = world(tmp_path, monkeypatch, "raise", record={"probe_every": 0, "eval_every": 0})
     outcome, notes = run(study, folder)
-    failed = [path for path, standing in outcome.states.items() if standing.state == "failed"]
+    failed = [path for path, status in outcome.statuses.items() if status.state == "failed"]
     assert 0 < len(failed) < 12
-    assert outcome.stand == 12 - len(failed)
+    assert outcome.valid == 12 - len(failed)
     assert sum(": failed: " in note for note in notes.notes) == len(failed)
     manifest = json.loads((folder / failed[0] / "manifest.json").read_text())
     assert manifest["error"]["message"] == "the pole is on fire"
@@ -195,10 +197,10 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
     assert again.new == len(failed)
     assert json.loads((folder / failed[0] / "manifest.json").read_text())["attempts"] == 2
 
-    monkeypatch.setattr("ablations.runner.grid.make", None)  # nothing may start for runs that stand
+    monkeypatch.setattr("ablations.runner.grid.make", None)  # nothing may start for valid runs
     unharmed = [each for each in study.runs() if each.path not in failed]
     calm = grid.run(study, folder, executor_config=ExecutorConfig(), chosen=unharmed, progress=Notes())
-    assert calm.stand == len(unharmed)
+    assert calm.valid == len(unharmed)
 
 
 def test_an_environment_that_raises_while_it_is_probed_or_evaluated_fails_its_own_run_and_no_other(
@@ -207,7 +209,7 @@ def test_an_environment_that_raises_while_it_is_probed_or_evaluated_fails_its_ow
     record = {"probe_every": 100, "eval_every": 20, "eval_episodes": 1}
     study = world(tmp_path, monkeypatch, "raise", one_in=5, record=record)
     outcome, _ = run(study, tmp_path / "results" / "small")
-    states = [standing.state for standing in outcome.states.values()]
+    states = [status.state for status in outcome.statuses.values()]
     assert 0 < states.count("failed") < 12
     assert states.count("failed") + states.count("ok") == 12
 
@@ -221,7 +223,7 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
     calm = load.from_document(document())
     mixed = [*study.runs(), *calm.runs()]
     outcome = grid.run(study, folder, executor_config=ExecutorConfig(2), chosen=mixed, progress=Notes())
-    states = {run.path: outcome.states[run.path].state for run in mixed}
+    states = {run.path: outcome.statuses[run.path].state for run in mixed}
     assert all(states[run.path] == "ok" for run in calm.runs())
     died = [path for path, state in states.items() if state == "died"]
     assert died
@@ -327,7 +329,7 @@ def test_the_baseline_is_trained_first_then_what_takes_longest() -> None:
     names = ["naive", "per", "dqn", "no-replay", "dueling-deep", "double"]
     study = load.from_document(document(variants=names, settings={}))
     runs = study.runs()
-    ordered = effort.baseline_then_longest(study, runs[1:])
+    ordered = order.baseline_then_longest(study, runs[1:])
     labels = [label for label, _ in groupby(ordered, key=lambda run: run.label)]
     assert labels == ["dqn", "dueling-deep", "per", "double", "no-replay", "naive"]  # one naive run less
     assert sorted(ordered, key=runs.index) == runs[1:]
@@ -338,7 +340,7 @@ def test_effort_grows_with_what_makes_a_run_longer() -> None:
     def of(variant: str = "dqn", seeds: int = 1, **settings: Any) -> float:
         names = list(dict.fromkeys(["dqn", variant]))
         study = load.from_document(document(seeds=seeds, variants=names, settings=settings))
-        return effort.effort([run for run in study.runs() if run.label == variant])
+        return order.multiplications([run for run in study.runs() if run.label == variant])
 
     assert of(seeds=2) == of(total_timesteps=100_000) == 2 * of()
     assert of(train_frequency=2) == pytest.approx(of() / 2)
@@ -347,7 +349,7 @@ def test_effort_grows_with_what_makes_a_run_longer() -> None:
 
 def test_a_cohort_never_has_more_lanes_than_the_most() -> None:
     study = load.from_document(document(seeds=150, variants=["dqn"]))
-    assert max(len(piece) for piece in grid.cohorts(study.runs(), jobs=1)) <= grid.MOST_LANES
+    assert max(len(piece) for piece in grid.cohorts(study.runs(), jobs=1)) <= MOST_LANES
 
 
 def test_frames_of_a_traceback_name_no_folder_of_this_machine() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -22,8 +23,9 @@ from ablations import store
 from ablations.cli import main
 from ablations.cli.gif import MOST_FRAMES, SHORTEST_MS, WIDEST, Film
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
-from ablations.runner.cohort import CohortJob, train
+from ablations.runner.cohort import train
 from ablations.runner.play import Greedy, open_run, play
+from ablations.runner.tasks import CohortJob
 from ablations.studies import load
 
 Said = Callable[..., tuple[int, str, str]]
@@ -226,10 +228,18 @@ def test_an_environment_that_raises_ends_the_play_with_exit_1(tmp_path: Path, pa
 
 
 def change(run: Path, edit: Callable[[dict[str, Any]], None]) -> None:
-    """Change a run's configuration, and its key with it, so that it still stands."""
+    """Change a run's configuration, and its key and tables with it, so that it is still valid."""
     manifest = json.loads((run / "manifest.json").read_text())
     edit(manifest["config"])
     manifest["key"] = store.key_of(manifest["config"])
+    for name in manifest["files"]:
+        if not name.endswith(".parquet"):
+            continue
+        table = store.read_table(run, name.removesuffix(".parquet"))
+        env_ids = pa.array([manifest["config"]["env_id"]] * len(table), type=pa.string())
+        data = store.parquet_bytes(table.set_column(0, table.schema.field("env_id"), env_ids))
+        (run / name).write_bytes(data)
+        manifest["files"][name] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (run / "manifest.json").write_bytes(store.manifest_bytes(manifest))
 
 
@@ -265,12 +275,12 @@ def test_a_run_without_weights_is_refused_with_how_to_record_them(copy: Path, sa
     assert "stored without its weights; set `weights = true` under [record]" in refused(said, copy)
 
 
-def test_a_run_that_does_not_stand_is_refused_with_the_reason(copy: Path, said: Said):
+def test_a_run_that_is_not_valid_is_refused_with_the_reason(copy: Path, said: Said):
     (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes()[:-1] + b"x")
-    assert "does not stand: damaged, weights.npz does not match its digest" in refused(said, copy)
+    assert "is not valid: damaged, weights.npz does not match its digest" in refused(said, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_bytes(store.manifest_bytes({**manifest, "status": "failed", "files": {}}))
-    assert "does not stand: failed" in refused(said, copy)
+    assert "is not valid: failed" in refused(said, copy)
 
 
 def test_nothing_in_weights_is_unpickled(copy: Path, said: Said):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ablations.runner.progress import Bar, Lines, Silent, on_stderr, span
+from ablations.runner.progress import Bar, Lines, Progress, on_stderr, span
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -122,7 +122,7 @@ def test_a_bar_honours_no_color(monkeypatch):
     assert not COLOR.search(written[0])
 
 
-@pytest.mark.parametrize("make", [lambda: Lines(io.StringIO()), lambda: Bar(io.StringIO()), Silent])
+@pytest.mark.parametrize("make", [lambda: Lines(io.StringIO()), lambda: Bar(io.StringIO()), Progress])
 def test_finishing_and_notes_before_the_start_are_fine(make):
     shown = make()
     shown.note("early")
@@ -133,7 +133,7 @@ def test_finishing_and_notes_before_the_start_are_fine(make):
 
 def test_a_terminal_gets_a_bar_a_pipe_lines_a_dumb_terminal_lines_and_nothing_silence(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
-    assert isinstance(on_stderr(), Silent)
+    assert isinstance(on_stderr(), Progress)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert isinstance(on_stderr(), Lines)
     with terminal() as (stream, _):

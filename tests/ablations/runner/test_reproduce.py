@@ -94,7 +94,7 @@ def test_every_run_and_the_random_policy_come_out_the_same(said: Said, stored: P
     before = {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
     code, out = said("verify", "again.toml", "--rerun", "99")
     assert code == 0
-    assert "4 of 4 runs that stand, and scores of random policies: 5 same bits" in out
+    assert "4 of 4 valid runs, and scores of random policies: 5 same bits" in out
     assert before == {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
 
 

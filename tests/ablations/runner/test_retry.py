@@ -16,7 +16,7 @@ ENV = "CartPole-v1"
 
 
 class Deadly:
-    """An engine without processes, whose work ends in a given way whenever a guilty seed is part of it."""
+    """An executor without processes, whose work ends in a given way whenever a guilty seed is part of it."""
 
     jobs = 1
 
@@ -41,7 +41,7 @@ class Deadly:
     def commit(self, lane: dict[str, Any]) -> None:
         manifest = {name: lane[name] for name in ("key", "config", "attempts")}
         empty = {"episodes": store.EPISODES.empty_table()}
-        store.write_run(self.folder, lane["path"], {"status": "ok", **manifest}, empty)
+        store.write_run(self.folder, lane["path"], {"status": "ok", "label": "dqn", **manifest}, empty)
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -57,14 +57,14 @@ def cohort(seeds: Sequence[int], before: int = 0) -> Task:
     return {"kind": "cohort", "job": {"label": "dqn", "lanes": lanes, "git": {}}}
 
 
-def carried_out(engine: Deadly, *tasks: Task) -> tuple[dict[int, store.RunStatus], list[str], int]:
-    """The standing of every seed, what was told, and the lane-steps that count as done."""
+def carried_out(executor: Deadly, *tasks: Task) -> tuple[dict[int, store.RunStatus], list[str], int]:
+    """The status of every seed, the notes, and the lane-steps that count as done."""
     told: list[str] = []
     steps: list[int] = []
-    retry.carry_out(engine, tasks, engine.folder, steps.append, told.append)
+    retry.carry_out(executor, tasks, executor.folder, steps.append, told.append)
     lanes = [lane for task in tasks for lane in task["job"]["lanes"]]
     states = {
-        lane["config"]["seed"]: store.inspect(engine.folder / lane["path"], lane["key"]) for lane in lanes
+        lane["config"]["seed"]: store.inspect(executor.folder / lane["path"], lane["key"]) for lane in lanes
     }
     return states, told, sum(steps)
 
@@ -74,28 +74,28 @@ DIED = {"status": "died", "signal": "SIGKILL", "log": "last\nwords"}
 
 @pytest.mark.parametrize("guilty", range(6))
 def test_only_the_run_that_kills_its_worker_is_lost(tmp_path: Path, guilty: int) -> None:
-    engine = Deadly(tmp_path, {guilty}, DIED)
-    states, told, steps = carried_out(engine, cohort(range(6)))
+    executor = Deadly(tmp_path, {guilty}, DIED)
+    states, told, steps = carried_out(executor, cohort(range(6)))
     assert {seed: each.state for seed, each in states.items()} == {
         seed: "died" if seed == guilty else "ok" for seed in range(6)
     }
-    assert engine.tried[:2] == [list(range(6))] * 2
-    assert engine.tried[2:4] == [[0, 1, 2], [3, 4, 5]]
+    assert executor.tried[:2] == [list(range(6))] * 2
+    assert executor.tried[2:4] == [[0, 1, 2], [3, 4, 5]]
     assert steps == 5 * 100
     manifest = states[guilty].manifest
     assert manifest is not None
     assert manifest["error"]["message"] == "signal SIGKILL"
     assert manifest["error"]["signal"] == "SIGKILL"
     assert manifest["error"]["traceback"] == ["last", "words"]
-    assert manifest["attempts"] == len([seeds for seeds in engine.tried if guilty in seeds])
+    assert manifest["attempts"] == len([seeds for seeds in executor.tried if guilty in seeds])
     assert f"seed-{guilty:04d}" in told[-1]
 
 
 def test_a_worker_that_died_once_costs_no_run(tmp_path: Path) -> None:
-    engine = Deadly(tmp_path, {0}, DIED, times=1)
-    states, told, steps = carried_out(engine, cohort(range(3), before=4), cohort([7, 8]))
+    executor = Deadly(tmp_path, {0}, DIED, times=1)
+    states, told, steps = carried_out(executor, cohort(range(3), before=4), cohort([7, 8]))
     assert all(each.state == "ok" for each in states.values())
-    assert engine.tried == [[0, 1, 2], [7, 8], [0, 1, 2]]
+    assert executor.tried == [[0, 1, 2], [7, 8], [0, 1, 2]]
     assert [states[seed].manifest["attempts"] for seed in (0, 7)] == [6, 1]  # type: ignore[index]
     assert "trying again" in told[0]
     assert steps == 5 * 100
@@ -114,9 +114,9 @@ def test_a_cohort_that_hangs_is_recorded_as_a_timeout(tmp_path: Path) -> None:
 
 
 def test_a_cohort_that_eats_memory_is_halved_without_a_second_try(tmp_path: Path) -> None:
-    engine = Deadly(tmp_path, {1}, {"status": "memory", "cause": "resident size 5 GiB"})
-    states, _, _ = carried_out(engine, cohort(range(4)))
-    assert engine.tried == [[0, 1, 2, 3], [0, 1], [2, 3], [0], [1]]
+    executor = Deadly(tmp_path, {1}, {"status": "memory", "cause": "resident size 5 GiB"})
+    states, _, _ = carried_out(executor, cohort(range(4)))
+    assert executor.tried == [[0, 1, 2, 3], [0, 1], [2, 3], [0], [1]]
     assert [states[seed].state for seed in range(4)] == ["ok", "died", "ok", "ok"]
     assert states[1].manifest["error"]["type"] == "memory"  # type: ignore[index]
 
@@ -127,23 +127,23 @@ def test_a_worker_that_claims_to_be_done_without_a_result_counts_as_died(tmp_pat
 
 
 def test_what_a_dying_worker_has_stored_is_kept_and_not_tried_again(tmp_path: Path) -> None:
-    engine = Deadly(tmp_path, {1}, DIED)
+    executor = Deadly(tmp_path, {1}, DIED)
     task = cohort(range(3))
-    engine.commit(task["job"]["lanes"][0])
-    states, _, _ = carried_out(engine, task)
+    executor.commit(task["job"]["lanes"][0])
+    states, _, _ = carried_out(executor, task)
     assert [states[seed].state for seed in range(3)] == ["ok", "died", "ok"]
-    assert engine.tried == [[0, 1, 2], [1, 2], [1], [2]]
+    assert executor.tried == [[0, 1, 2], [1, 2], [1], [2]]
 
 
 def test_results_that_cannot_be_written_end_everything_with_the_reason(tmp_path: Path) -> None:
-    engine = Deadly(tmp_path, {0}, {"status": "unwritten", "cause": "x.parquet: No space left on device"})
+    executor = Deadly(tmp_path, {0}, {"status": "unwritten", "cause": "x.parquet: No space left on device"})
     with pytest.raises(retry.NotWritten, match="No space left"):
-        carried_out(engine, cohort([0, 1]))
-    assert engine.tried == [[0, 1]]
+        carried_out(executor, cohort([0, 1]))
+    assert executor.tried == [[0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("ended", "why"),
+    ("task_result", "reason"),
     [
         ({"exit_code": 0}, "exit code 0 without a result"),
         ({"exit_code": 7}, "exit code 7"),
@@ -151,5 +151,5 @@ def test_results_that_cannot_be_written_end_everything_with_the_reason(tmp_path:
         ({"exit_code": 1, "cause": "lost"}, "lost"),
     ],
 )
-def test_an_end_is_told_in_words(ended: dict[str, Any], why: str) -> None:
-    assert TaskResult({}, "died", **ended).why == why
+def test_a_task_result_has_a_reason_in_words(task_result: dict[str, Any], reason: str) -> None:
+    assert TaskResult({}, "died", **task_result).reason == reason

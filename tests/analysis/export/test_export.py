@@ -75,7 +75,7 @@ def partly(tmp_path: Path) -> Path:
     """Of six runs in each of two environments one failed in both, one is missing in one, one diverged."""
     states = {("dqn", 1): "failed", ("double", 2): "diverged"}
     folder = make_study(tmp_path / "s", [row("dqn"), row("double")], envs=TWO, states=states)
-    shutil.rmtree(next(folder.glob("runs/ALE__Some-v5/dqn/seed-0000-*")))
+    shutil.rmtree(next(folder.glob("runs/ALE_Some-v5/dqn/seed-0000-*")))
     return folder
 
 
@@ -100,7 +100,7 @@ def test_what_is_left_out_is_counted_and_named(partly: Path, capsys: Captured):
     for words in (
         "CartPole-v1: 4 of 6 runs (1 damaged, 1 diverged, 1 failed)",
         "failed, left out: 2 runs\n  runs/CartPole-v1/dqn/seed-0001-",
-        "missing, left out: 1 run\n  runs/ALE__Some-v5/dqn/seed-0000-",
+        "missing, left out: 1 run\n  runs/ALE_Some-v5/dqn/seed-0000-",
         "damaged, left out: runs/CartPole-v1/double/seed-0000-",
         "not listed in study.json, left out: 1 run\n  runs/CartPole-v1/old/seed-0000-0123456789ab",
     ):
@@ -308,7 +308,7 @@ def test_a_score_matrix_has_a_line_per_seed_and_a_column_per_environment(whole: 
             assert found[f"raw_seeds/{label}"].tolist() == [0, 1, 2]
             for seed in range(3):
                 for column, env_id in enumerate(TWO):
-                    pattern = f"runs/{store.env_folder(env_id)}/{label}/seed-{seed:04d}-*"
+                    pattern = f"runs/{store.env_folder(env_id)}/{store.row_folder(label)}/seed-{seed:04d}-*"
                     table = store.read_table(next(whole.glob(pattern)))
                     ends, returns = (table[n].to_numpy() for n in ("global_step", "episodic_return"))
                     assert found[f"raw/{label}"][seed, column] == score(ends, returns, 4000)

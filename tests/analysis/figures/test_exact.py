@@ -67,13 +67,13 @@ def two_worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 def test_each_world_has_its_comparison_and_several_sizes_have_one_of_efficiency(
     two_worlds: tuple[Path, dict[str, bytes]],
 ) -> None:
-    names = {"ablations__GridTable3-v0-exact", "ablations__GridTable5-v0-exact", "sample-efficiency"}
+    names = {"ablations_GridTable3-v0-exact", "ablations_GridTable5-v0-exact", "sample-efficiency"}
     for end in ("png", "pdf", "svg", "csv"):
         assert {f"{name}.{end}" for name in names} <= set(two_worlds[1])
 
 
 def test_the_csv_holds_mean_interval_and_every_seed(two_worlds: tuple[Path, dict[str, bytes]]) -> None:
-    text = two_worlds[1]["ablations__GridTable3-v0-exact.csv"].decode()
+    text = two_worlds[1]["ablations_GridTable3-v0-exact.csv"].decode()
     lines = [each for each in csv.DictReader(io.StringIO(text)) if each["variant"] == "dqn"]
     assert {line["quantity"] for line in lines} == {"q_error_max", "overestimation", "regret"}
     line = next(each for each in lines if each["quantity"] == "regret" and each["step"] == "2000")

@@ -121,7 +121,7 @@ def test_an_environment_in_which_nothing_stands_has_no_figure(tmp_path: Path):
     for path in (folder / "runs" / "CartPole-v1").rglob("manifest.json"):
         path.unlink()
     assert drawable(read(folder)) == ["ALE/Pong-v5"]
-    assert all(name.startswith("ALE__Pong-v5-") for name in files_of(folder))
+    assert all(name.startswith("ALE_Pong-v5-") for name in files_of(folder))
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

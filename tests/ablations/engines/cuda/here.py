@@ -1,4 +1,4 @@
-"""A way of carrying out cohorts in this very process, where a test has put the device on CPU tensors."""
+"""An executor in this very process, where a test has put the device on CPU tensors."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Here:
         """Nothing is under way."""
 
 
-def engine(executor_config: ExecutorConfig, folder: Path, note: Note) -> Here:
+def executor(executor_config: ExecutorConfig, folder: Path, note: Note) -> Here:
     return Here()

@@ -16,7 +16,10 @@ from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
 from ablations.recorders.probes import ProbeRecorder
 from ablations.runner import checkpoints
-from ablations.runner.cohort import CohortJob, LaneJob, Training, maker, train
+from ablations.runner.cohort import train
+from ablations.runner.machine import bit_maker
+from ablations.runner.tasks import CohortJob, LaneJob
+from ablations.runner.training import Training
 from ablations.studies import load
 
 from .training import trained, untrained
@@ -105,14 +108,14 @@ def test_a_cohorts_results_stand_and_say_where_they_come_from(tmp_path: Path) ->
     train(job, steps.append)
     assert sum(steps) == 3 * 130
     for lane in job["lanes"]:
-        standing = store.inspect(tmp_path / lane["path"], lane["key"])
-        assert standing.state == "ok"
-        assert standing.manifest is not None
-        assert standing.manifest["config"]["engine"] == "cuda"
-        assert standing.manifest["platform"]["instruction_set"].startswith("on CPU tensors")
+        status = store.inspect(tmp_path / lane["path"], lane["key"])
+        assert status.state == "ok"
+        assert status.manifest is not None
+        assert status.manifest["config"]["engine"] == "cuda"
+        assert status.manifest["platform"]["instruction_set"].startswith("on CPU tensors")
         episodes = store.read_table(tmp_path / lane["path"])
         covered = sum(episodes.column("episodic_length").to_pylist())
-        assert covered + standing.manifest["unfinished"]["length"] == 130
+        assert covered + status.manifest["unfinished"]["length"] == 130
         assert store.read_table(tmp_path / lane["path"], "evaluations").num_rows == 8
         assert store.read_table(tmp_path / lane["path"], "probes").num_rows == 6
 
@@ -122,7 +125,7 @@ def test_a_cohorts_results_stand_and_say_where_they_come_from(tmp_path: Path) ->
 def test_a_cohort_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, variant: str, step: int) -> None:
     job = cohort(tmp_path, variant)
     configs, keys = [lane["config"] for lane in job["lanes"]], [lane["key"] for lane in job["lanes"]]
-    made, path = maker("cuda"), tmp_path / "checkpoint.npz"
+    made, path = bit_maker("cuda"), tmp_path / "checkpoint.npz"
     undisturbed, resumed = Training(job), Training({**job, "lanes": [job["lanes"][2], job["lanes"][0]]})
     for record in learn(undisturbed.learner):
         for recorder in undisturbed.recorders.values():

@@ -15,6 +15,7 @@ from ablations.cli import main
 from ablations.engines import cuda
 from ablations.engines.cuda import ops
 from ablations.engines.cuda.physics import KINDS
+from ablations.engines.placement import MOST_LANES
 from ablations.runner import grid
 from ablations.runner.executors import EXECUTORS
 from ablations.studies import load
@@ -74,11 +75,11 @@ def test_without_a_gpu_the_engine_is_refused_and_nothing_is_made(
     monkeypatch.setattr(ops, "DEVICE", "cuda")
     if asked == "file":
         Path("mine.toml").write_text('engine = "cuda"\n' + TINY)
-    code, out, err = said(command, "mine.toml", *(["--device", "cuda"] if asked == "option" else []))
+    code, out, err = said(command, "mine.toml", *(["--engine", "cuda"] if asked == "option" else []))
     (line,) = err.splitlines()
     assert (code, out) == (2, "")
     assert "'cuda' does not work here: PyTorch" in line
-    assert ("mine.toml: engine:" if asked == "file" else "--device: engine:") in line
+    assert ("mine.toml: engine:" if asked == "file" else "--engine: engine:") in line
     assert os.listdir() == ["mine.toml"]
 
 
@@ -97,14 +98,13 @@ def test_an_environment_that_is_not_on_the_device_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("engine", "words", "expected"),
     [
-        ("auto", ["--device", "gpu"], "--device: expected cpu or cuda, got 'gpu'"),
-        ("auto", ["--device", "cdua"], "did you mean 'cuda'?"),
-        ("auto", ["--device"], "--device: needs a value"),
-        ("reference", ["--device", "cuda"], "--device: engine: the study itself says 'reference'"),
-        ("cuda", ["--device", "cpu"], "--device: engine: the study itself says 'cuda'"),
+        ("auto", ["--engine", "gpu"], "--engine: expected native, reference, cuda, got 'gpu'"),
+        ("auto", ["--engine", "cdua"], "did you mean 'cuda'?"),
+        ("auto", ["--engine"], "--engine: needs a value"),
+        ("auto", ["--device", "cuda"], "--device: unknown option"),
     ],
 )
-def test_a_device_that_does_not_fit_is_refused(
+def test_an_engine_that_there_is_not_is_refused(
     said: Any, engine: str, words: list[str], expected: str
 ) -> None:
     Path("mine.toml").write_text(f'engine = "{engine}"\n' + TINY)
@@ -115,19 +115,21 @@ def test_a_device_that_does_not_fit_is_refused(
     assert os.listdir() == ["mine.toml"]
 
 
-def test_results_of_one_engine_are_not_continued_on_another_device(said: Any, in_this_process: None) -> None:
-    assert said("run", "mine.toml", "--seeds", "1", "--device", "cuda")[0] == 0
-    assert "'cuda'; choose another --results" in said("run", "mine.toml", "--device", "cpu")[2]
+def test_results_of_one_engine_are_not_continued_by_another(said: Any, in_this_process: None) -> None:
+    assert said("run", "mine.toml", "--seeds", "1", "--engine", "cuda")[0] == 0
+    assert "'cuda'; choose another --results" in said("run", "mine.toml", "--engine", "reference")[2]
     assert said("run", "mine.toml", "--seeds", "1", "--results", "other")[0] == 0
-    code, _, err = said("run", "mine.toml", "--device", "cuda", "--results", "other")
+    code, _, err = said("run", "mine.toml", "--engine", "cuda", "--results", "other")
     assert code == 2
+    Path("mine.toml").write_text('engine = "cuda"\n' + TINY)
+    assert said("run", "mine.toml", "--results", "other")[0] == 2
     assert f"the stored results come from the engine '{engines.available()[0]}'" in err
 
 
 def test_an_environment_added_to_a_study_that_began_on_the_device_is_refused(
     said: Any, in_this_process: None
 ) -> None:
-    assert said("run", "mine.toml", "--seeds", "1", "--device", "cuda")[0] == 0
+    assert said("run", "mine.toml", "--seeds", "1", "--engine", "cuda")[0] == 0
     more = TINY.replace('["CartPole-v1"]', '["CartPole-v1", "ablations/Grid-v0"]')
     Path("mine.toml").write_text(more)
     code, _, err = said("run", "mine.toml")
@@ -139,9 +141,9 @@ def test_an_environment_added_to_a_study_that_began_on_the_device_is_refused(
 
 
 def test_a_study_runs_to_its_end_is_found_done_and_verified(said: Any, in_this_process: None) -> None:
-    code, out, err = said("run", "mine.toml", "--device", "cuda")
+    code, out, err = said("run", "mine.toml", "--engine", "cuda")
     assert code == 0, err
-    assert "6 of 6 runs stand (6 trained now)" in out
+    assert "6 of 6 runs are valid (6 trained now)" in out
     folder = Path("results/mine")
     stored = store.read_study(folder)
     assert stored["engine"] == "cuda"
@@ -153,7 +155,7 @@ def test_a_study_runs_to_its_end_is_found_done_and_verified(said: Any, in_this_p
         table = store.read_table(folder / run["path"])
         assert table.schema.equals(store.EPISODES)
         assert table.num_rows > 0
-    assert "6 of 6 runs stand (0 trained now)" in said("run", "mine.toml")[1]
+    assert "6 of 6 runs are valid (0 trained now)" in said("run", "mine.toml")[1]
     assert said("status", "mine.toml")[0] == 0
     assert said("verify", "mine.toml")[0] == 0
 
@@ -162,7 +164,7 @@ def test_all_seeds_of_a_row_train_together_by_the_thousand() -> None:
     runs = study(engine="cuda", seeds=20_000).runs()
     pieces = grid.cohorts(runs, 1, cuda.MOST_LANES)
     assert [len(piece) for piece in pieces] == [10_000] * 4
-    assert max(map(len, grid.cohorts(runs, 1))) <= grid.MOST_LANES
+    assert max(map(len, grid.cohorts(runs, 1))) <= MOST_LANES
 
 
 def test_the_engine_is_never_chosen_by_itself_and_the_light_list_is_the_true_one() -> None:

@@ -1,4 +1,4 @@
-"""One contract for all engines: bits, workers that die or hang, stopping. And what each has of its own."""
+"""One contract for all executors: bits, workers that die or hang, stopping. And what each has of its own."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (place / name).write_text(program)
         (place / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(slurm, "ASK_SECONDS", 0.5)
+    monkeypatch.setattr(slurm, "QUEUE_SECONDS", 0.5)
     yield place
     for path in (place / "state").glob("*/*"):
         if path.name.isdigit() or path.name == "controller":
@@ -105,7 +105,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(params=["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dask", "slurm"))])
 def executor_config(request: pytest.FixtureRequest) -> ExecutorConfig:
-    """Two workers of each engine."""
+    """Two workers of each executor."""
     if request.param == "dask":
         return ExecutorConfig(0, "dask", scheduler=request.getfixturevalue("cluster").scheduler_address)
     if request.param == "slurm":
@@ -138,13 +138,13 @@ def world(fault: str, once: str = "", **changes: Any) -> Study:
 def carried_out(
     executor_config: ExecutorConfig, folder: Path, tasks: Sequence[Task]
 ) -> tuple[list[TaskResult], int]:
-    """How the tasks ended, and the lane-steps that were told."""
-    told: list[int] = []
-    engine = executors.make(executor_config, folder)
+    """How the tasks ended, and the lane-steps that were reported."""
+    reported: list[int] = []
+    executor = executors.make(executor_config, folder)
     try:
-        return list(engine.run(tasks, told.append)), sum(told)
+        return list(executor.run(tasks, reported.append)), sum(reported)
     finally:
-        engine.stop()
+        executor.stop()
 
 
 @pytest.fixture(scope="module")
@@ -167,50 +167,50 @@ def series(folder: Path) -> dict[str, bytes]:
 # ---- the contract ----
 
 
-def test_cohorts_come_out_with_the_same_bits_and_every_lane_step_is_told(
+def test_cohorts_come_out_with_the_same_bits_and_every_lane_step_is_reported(
     executor_config: ExecutorConfig, tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
     study, folder = load.from_document(document()), tmp_path / "small"
     scoring = {"kind": "random_policy", "env_id": "CartPole-v1", "env_args": {}, "entropy": 0}
     tasks = [*(task(group, folder) for group in grid.cohorts(study.runs(), 1)), scoring]
-    ended, told = carried_out(executor_config, folder, tasks)
-    assert [each.status for each in ended] == ["done"] * 3, [each.why for each in ended]
+    task_result, reported = carried_out(executor_config, folder, tasks)
+    assert [each.status for each in task_result] == ["done"] * 3, [each.reason for each in task_result]
     assert series(folder) == expected
-    assert told == sum(each.steps for each in ended) == 6 * 200
-    (score,) = [each.result for each in ended if each.task == scoring]
+    assert reported == sum(each.steps for each in task_result) == 6 * 200
+    (score,) = [each.result for each in task_result if each.task == scoring]
     assert 15 < score["mean_return"] < 30
     assert all(store.inspect(folder / run.path, run.key).is_valid for run in study.runs())
 
 
-def test_a_worker_that_dies_costs_its_own_task_and_the_engine_goes_on(
+def test_a_worker_that_dies_costs_its_own_task_and_the_executor_goes_on(
     executor_config: ExecutorConfig, tmp_path: Path
 ) -> None:
     folder = tmp_path / "small"
     fatal, calm = task(world("exit").runs(), folder), task(world("none").runs(), folder)
-    told: list[int] = []
-    engine = executors.make(executor_config, folder)
+    reported: list[int] = []
+    executor = executors.make(executor_config, folder)
     try:
-        first = list(engine.run([fatal, calm], told.append))
-        again = list(engine.run([calm], told.append))
+        first = list(executor.run([fatal, calm], reported.append))
+        again = list(executor.run([calm], reported.append))
     finally:
-        engine.stop()
-    ended = {"fatal" if each.task == fatal else "calm": each for each in first}
-    assert (ended["fatal"].status, ended["calm"].status, len(first)) == ("died", "done", 2)
-    assert ended["fatal"].why
+        executor.stop()
+    task_result = {"fatal" if each.task == fatal else "calm": each for each in first}
+    assert (task_result["fatal"].status, task_result["calm"].status, len(first)) == ("died", "done", 2)
+    assert task_result["fatal"].reason
     assert [each.status for each in again] == ["done"]
-    assert sum(told) == sum(each.steps for each in [*first, *again])
-    assert ended["calm"].steps == 600
+    assert sum(reported) == sum(each.steps for each in [*first, *again])
+    assert task_result["calm"].steps == 600
 
 
 @pytest.mark.slow
 def test_a_task_that_hangs_is_ended_over_its_limit(executor_config: ExecutorConfig, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     limited = ExecutorConfig(
-        executor_config.jobs, executor_config.engine, timeout=4.0, scheduler=executor_config.scheduler
+        executor_config.jobs, executor_config.executor, timeout=4.0, scheduler=executor_config.scheduler
     )
     began = time.monotonic()
-    (ended,), _ = carried_out(limited, folder, [task(world("hang").runs(), folder)])
-    assert (ended.status, ended.cause) == ("timeout", "no progress for 4 seconds")
+    (task_result,), _ = carried_out(limited, folder, [task(world("hang").runs(), folder)])
+    assert (task_result.status, task_result.cause) == ("timeout", "no progress for 4 seconds")
     assert time.monotonic() - began < 120
 
 
@@ -221,17 +221,17 @@ def test_stopping_ends_the_work_soon_and_leaves_nothing_half_written(
     long = document()["settings"] | {"total_timesteps": 5_000_000}
     study = load.from_document(document(settings=long, variants=["dqn"]))
     others = set(multiprocessing.active_children())
-    engine = executors.make(executor_config, folder)
-    begun = threading.Event()
-    work = engine.run([task(study.runs(), folder)], lambda steps: begun.set() if steps else None)
+    executor = executors.make(executor_config, folder)
+    training = threading.Event()
+    work = executor.run([task(study.runs(), folder)], lambda steps: training.set() if steps else None)
     waiting = threading.Thread(target=lambda: _drain(work), daemon=True)
     waiting.start()
     try:
-        assert begun.wait(120)
+        assert training.wait(120)
     finally:
-        asked = time.monotonic()
-        engine.stop()
-    assert time.monotonic() - asked < 5
+        stopped = time.monotonic()
+        executor.stop()
+    assert time.monotonic() - stopped < 5
     assert list(folder.glob("runs/**/*")) == []
     at_rest = time.monotonic() + 30
     while _at_work(executor_config, others) and time.monotonic() < at_rest:
@@ -245,10 +245,10 @@ def _drain(work: Iterator[TaskResult]) -> None:
 
 
 def _at_work(executor_config: ExecutorConfig, others: set[Any]) -> bool:
-    if executor_config.engine == "dask":
+    if executor_config.executor == "dask":
         with distributed.Client(executor_config.scheduler, set_as_default=False) as client:
             return any(client.processing().values()) or any(map(_busy, client.run(_executing).values()))
-    if executor_config.engine == "slurm":
+    if executor_config.executor == "slurm":
         return bool(slurm.queued("4700"))
     return bool(set(multiprocessing.active_children()) - others)
 
@@ -270,11 +270,11 @@ def test_a_worker_that_dies_once_costs_nothing_and_one_that_always_dies_only_its
     outcome = grid.run(
         once, tmp_path / "once", executor_config=executor_config, chosen=once.runs(), progress=notes
     )
-    assert outcome.stand == outcome.asked == 3
+    assert outcome.valid == outcome.chosen == 3
     assert notes.done == 600
     assert any("trying again" in note for note in notes.notes)
     outcome = grid.run(
         always, tmp_path / "small", executor_config=executor_config, chosen=always.runs(), progress=Notes()
     )
-    states = sorted(standing.state for standing in outcome.states.values())
+    states = sorted(status.state for status in outcome.statuses.values())
     assert states == ["died", "ok", "ok"]

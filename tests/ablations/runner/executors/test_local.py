@@ -1,4 +1,4 @@
-"""The local engine: how a worker ended is told exactly, limits hold, and a process starts quickly."""
+"""The local executor alone: exact causes of an end, limits, and processes that start quickly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from ablations.runner.executors import ExecutorConfig, Task, TaskResult
 from ablations.runner.executors.local import LocalExecutor, log_name, resident_bytes, signal_name
-from ablations.runner.executors.worker import every
+from ablations.runner.executors.worker import at_most_every
 
 WORLD = """
 import os, signal, sys, time
@@ -73,90 +73,94 @@ def task(act: str) -> Task:
 
 
 def ends(tmp_path: Path, *acts: str, **executor_config: Any) -> list[TaskResult]:
-    engine = LocalExecutor(ExecutorConfig(**executor_config), tmp_path / "logs")
+    executor = LocalExecutor(ExecutorConfig(**executor_config), tmp_path / "logs")
     try:
-        return list(engine.run([task(act) for act in acts], lambda steps: None))
+        return list(executor.run([task(act) for act in acts], lambda steps: None))
     finally:
-        engine.stop()
+        executor.stop()
 
 
 def test_a_task_that_is_done_gives_its_result(tmp_path: Path) -> None:
-    (ended,) = ends(tmp_path, "nothing")
-    assert ended.done
-    assert ended.result == {"episodes": 100, "mean_return": 10.0, "std_return": 0.0}
+    (task_result,) = ends(tmp_path, "nothing")
+    assert task_result.done
+    assert task_result.result == {"episodes": 100, "mean_return": 10.0, "std_return": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("act", "why"),
+    ("act", "reason"),
     [
         ("leave", "exit code 0 without a result"),
         ("exit", "exit code 0 without a result"),
         ("crash", "signal SIGSEGV"),
     ],
 )
-def test_a_worker_that_ends_early_died_and_leaves_its_last_words(tmp_path: Path, act: str, why: str) -> None:
-    (ended,) = ends(tmp_path, act)
-    assert ended.status == "died"
-    assert ended.why == why
-    assert "last words" in ended.log
-    assert ("Segmentation fault" in ended.log) == (act == "crash")  # with the place in the log
+def test_a_worker_that_ends_early_died_and_leaves_its_last_words(
+    tmp_path: Path, act: str, reason: str
+) -> None:
+    (task_result,) = ends(tmp_path, act)
+    assert task_result.status == "died"
+    assert task_result.reason == reason
+    assert "last words" in task_result.log
+    assert ("Segmentation fault" in task_result.log) == (act == "crash")  # with the place in the log
 
 
 @pytest.mark.parametrize("act", ["sleep", "stop", "refuse"])
 def test_a_worker_without_progress_is_ended_and_says_where_it_was(tmp_path: Path, act: str) -> None:
     started = time.monotonic()
-    (ended,) = ends(tmp_path, act, timeout=1.0)
-    assert ended.status == "timeout"
-    assert ended.why == "no progress for 1 seconds"
+    (task_result,) = ends(tmp_path, act, timeout=1.0)
+    assert task_result.status == "timeout"
+    assert task_result.reason == "no progress for 1 seconds"
     assert time.monotonic() - started < 15
-    assert (f"in {act}" in ended.log) == (act != "stop")  # a stopped process says nothing
+    assert (f"in {act}" in task_result.log) == (act != "stop")  # a stopped process says nothing
 
 
 def test_slow_progress_is_progress(tmp_path: Path) -> None:
-    (ended,) = ends(tmp_path, "slow", timeout=3.0)
-    assert ended.done
+    (task_result,) = ends(tmp_path, "slow", timeout=3.0)
+    assert task_result.done
 
 
 def test_a_worker_over_its_limit_of_memory_is_ended(tmp_path: Path) -> None:
     limit = 900 * 2**20
-    (ended,) = ends(tmp_path, "eat", memory=limit)
-    assert ended.status == "memory"
-    assert "over the limit of 900 MiB" in ended.why
+    (task_result,) = ends(tmp_path, "eat", memory=limit)
+    assert task_result.status == "memory"
+    assert "over the limit of 900 MiB" in str(task_result.reason)
 
 
 def test_a_worker_that_leaves_a_thread_behind_is_done_all_the_same(tmp_path: Path) -> None:
-    (ended,) = ends(tmp_path, "keep")
-    assert ended.done
+    (task_result,) = ends(tmp_path, "keep")
+    assert task_result.done
 
 
 def test_one_that_dies_and_one_that_hangs_cost_no_other(tmp_path: Path) -> None:
     found = ends(tmp_path, "sleep", "leave", "nothing", "crash", "nothing", jobs=3, timeout=2.0)
-    assert sorted(ended.status for ended in found) == ["died", "died", "done", "done", "timeout"]
+    assert sorted(task_result.status for task_result in found) == ["died", "died", "done", "done", "timeout"]
 
 
 def test_a_process_costs_well_under_a_second(tmp_path: Path) -> None:
-    engine = LocalExecutor(ExecutorConfig(), tmp_path / "logs")
+    executor = LocalExecutor(ExecutorConfig(), tmp_path / "logs")
     took = []
     for _ in range(4):
         started = time.monotonic()
-        assert [ended.done for ended in engine.run([task("nothing")], lambda steps: None)] == [True]
+        assert [task_result.done for task_result in executor.run([task("nothing")], lambda steps: None)] == [
+            True
+        ]
         took.append(time.monotonic() - started)
-    engine.stop()
+    executor.stop()
     assert min(took[1:]) < 0.8  # the first one waits for the server to import torch
 
 
 def test_stopping_ends_workers_that_refuse_and_starts_no_more(tmp_path: Path) -> None:
-    engine = LocalExecutor(ExecutorConfig(2), tmp_path / "logs")
+    executor = LocalExecutor(ExecutorConfig(2), tmp_path / "logs")
     found: list[TaskResult] = []
     tasks = [task(act) for act in ("refuse", "sleep", "nothing", "nothing")]
-    runner = threading.Thread(target=lambda: found.extend(engine.run(tasks, lambda steps: None)))
+    runner = threading.Thread(target=lambda: found.extend(executor.run(tasks, lambda steps: None)))
     runner.start()
     deadline = time.monotonic() + 60
     while not all(_spoke(tmp_path / "logs" / log_name(each)) for each in tasks[:1]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     started = time.monotonic()
-    engine.stop()
+    executor.stop()
     runner.join(10)
     assert not runner.is_alive()
     assert time.monotonic() - started < 5
@@ -193,7 +197,7 @@ def test_a_beat_is_passed_on_now_and_then(monkeypatch: pytest.MonkeyPatch) -> No
     clock = iter([0.0, 0.1, 0.2, 0.5, 0.5, 0.6, 1.0, 1.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     beats: list[int] = []
-    beat = every(0.3, lambda: beats.append(1))
+    beat = at_most_every(0.3, lambda: beats.append(1))
     for _ in range(5):
         beat()
     assert len(beats) == 2

@@ -1,0 +1,198 @@
+"""The composition root: from options to a study, its runs and the executor, and through the grid to an outcome.
+
+The command ``run`` and ``ablations.run`` both go this way. Mistakes of the options and of the study are found together
+and raised together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations import engines, store
+from ablations.cli.options import WHERE, RunOptions, refuse_file
+from ablations.dqn.variants import NAMED
+from ablations.engines.placement import on_device
+from ablations.errors import BadInput, Problem, hint
+from ablations.runner import grid
+from ablations.runner.executors import ExecutorConfig
+from ablations.runner.progress import on_stderr
+from ablations.runner.progress_file import ProgressFile
+from ablations.studies import load
+from ablations.studies.study import Run, Study
+
+
+@dataclass(frozen=True)
+class Request:
+    """A validated request: a study with its environments tried, and the runs that are to be valid."""
+
+    study: Study
+    folder: Path
+    executor_config: ExecutorConfig
+    chosen: tuple[Run, ...]
+    strict: bool = False
+
+
+def run_study(request: Request) -> grid.Outcome:
+    """Run what is missing, with progress on standard error. Raises as ``grid.run`` does."""
+    _refuse_unwritable(request.folder)
+    return grid.run(
+        request.study,
+        request.folder,
+        executor_config=request.executor_config,
+        chosen=request.chosen,
+        progress=ProgressFile(on_stderr(), request.folder),
+        strict=request.strict,
+    )
+
+
+def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
+    """The request that these options make. Raises ``BadInput``, with ``earlier`` problems."""
+    problems = list(earlier)
+    document, study = _read_study(options.study, problems)
+    changes: tuple[tuple[str, Any, Callable[[Study, Any], Study]], ...] = (
+        ("--engine", options.engine, load.with_engine_override),
+        ("--seeds", options.seeds, load.with_seeds),
+        ("--steps", options.steps, load.with_steps),
+    )
+    for key, value, change in changes:
+        if study is not None and value is not None:
+            study = _changed(study, key, value, change, problems)
+    env_ids, variants = _names(document, study)
+    problems += _unknown(options.envs, env_ids, "--envs", "environment of this study")
+    problems += _unknown(options.variants, variants, "--variants", "row or variant of this study")
+    if problems or study is None:
+        raise BadInput(problems)
+    folder = Path(options.results) / study.name
+    problems += _results_problems(folder)
+    if problems:
+        raise BadInput(problems)
+    study = load.with_engine(study, _checked_engine(study, folder, options))
+    study = load.check_environments(study, options.envs)
+    executor_config = ExecutorConfig(
+        jobs=options.jobs or _default_jobs(study, options),
+        executor=options.executor,
+        timeout=options.timeout,
+        memory=options.memory,
+        tensorboard=options.tensorboard,
+        scheduler=options.scheduler,
+        lanes=options.lanes,
+    )
+    chosen = study.select(options.envs, options.variants)
+    return Request(study, folder, executor_config, tuple(chosen), options.strict)
+
+
+def locate(
+    source: str | Path, results: str | Path | None, earlier: Sequence[Problem] = ()
+) -> tuple[Study, Path]:
+    """A study and the folder where its results lie or would lie. Raises ``BadInput``, with ``earlier`` problems."""
+    problems = list(earlier)
+    _, study = _read_study(source, problems)
+    place = Path(results or "results")
+    problems += _results_problems(place if study is None else place / study.name)
+    if problems or study is None:
+        raise BadInput(problems)
+    return study, place / study.name
+
+
+def stored_engine(folder: Path) -> str | None:
+    """The engine of a study's first run, if it has begun. Raises ``BadInput`` on results of another release."""
+    try:
+        stored = store.read_study(folder).get("engine")
+    except store.OtherVersion as refused:
+        message = f"{folder / store.STUDY}: {refused}; choose another --results folder to run anew"
+        raise BadInput([Problem(WHERE, "--results", message)]) from None
+    except (FileNotFoundError, store.Damaged):
+        return None
+    return stored if stored in engines.ALL else None
+
+
+def _checked_engine(study: Study, folder: Path, options: RunOptions) -> str | None:
+    """The stored engine. Raises ``BadInput`` where the study or an option now names another one."""
+    stored, named = stored_engine(folder), study.document.get("engine", "auto")
+    if stored is None or named in ("auto", stored):
+        return stored
+    where, key = (study.where, "engine") if options.engine is None else (WHERE, "--engine")
+    message = (
+        f"the stored results come from the engine '{stored}'; choose another --results folder to run anew"
+    )
+    raise BadInput([Problem(where, key, message)])
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+def _default_jobs(study: Study, options: RunOptions) -> int:
+    """How many tasks are carried out at a time where no option says it; 0 for as many as a cluster can."""
+    if options.executor == "slurm" or options.scheduler is not None:
+        return 0
+    return 1 if on_device(study.engine) else usable_cores()
+
+
+def _results_problems(path: Path) -> list[Problem]:
+    try:
+        refuse_file(path)
+    except ValueError as problem:
+        return [Problem(WHERE, "--results", str(problem))]
+    return []
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise ``BadInput`` where results are to be made in a place that can't be written to."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput([Problem(WHERE, "--results", f"'{place}' cannot be written to")])
+
+
+def _read_study(source: str | Path, problems: list[Problem]) -> tuple[Mapping[str, Any], Study | None]:
+    """The document, as far as it can be parsed, and the study, if it is a good one."""
+    document: Mapping[str, Any] = {}
+    if source == "":
+        if not any(problem.key == "STUDY" for problem in problems):
+            message = "missing: a shipped study's name or a file (before the options)"
+            problems.append(Problem(WHERE, "STUDY", message))
+        return document, None
+    try:
+        document = load.read_document(source)
+        return document, load.from_document(document, os.fspath(source), not load.is_file_name(source))
+    except BadInput as bad:
+        problems += bad.problems
+        return document, None
+
+
+def _changed(
+    study: Study, key: str, value: Any, change: Callable[[Study, Any], Study], problems: list[Problem]
+) -> Study:
+    """The study as an option changes it; what is wrong then is a problem of the option."""
+    try:
+        return change(study, value)
+    except BadInput as bad:
+        problems += [Problem(WHERE, key, f"{p.key}: {p.message}") for p in bad.problems]
+        return study
+
+
+def _names(document: Mapping[str, Any], study: Study | None) -> tuple[list[str], list[str]]:
+    """The environments and the rows or variants that may be chosen; a guess where the study is not a good one."""
+    if study is not None:
+        return [environment.env_id for environment in study.environments], study.selectable()
+    envs, own = document.get("envs"), document.get("variant")
+    return (
+        [env_id for env_id in envs if isinstance(env_id, str)] if isinstance(envs, list) else [],
+        [*NAMED, *own] if isinstance(own, dict) else list(NAMED),
+    )
+
+
+def _unknown(names: Sequence[str], valid: Collection[str], option: str, what: str) -> list[Problem]:
+    return [
+        Problem(WHERE, option, f"'{name}' is no {what}{hint(name, valid)}")
+        for name in names
+        if name not in valid
+    ]

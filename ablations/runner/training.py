@@ -1,0 +1,102 @@
+"""A cohort's training: its learner, its environments, its recorders, and what each lane leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ablations import engines, store
+from ablations.dqn.learner import Learner
+from ablations.dqn.settings import from_plain as settings_from_plain
+from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.engines.placement import on_device
+from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
+from ablations.recorders.episodes import EpisodeRecorder
+from ablations.recorders.evaluations import EvaluationRecorder
+from ablations.recorders.exact import ExactRecorder, model_of
+from ablations.recorders.probes import ProbeRecorder
+from ablations.runner.tasks import CohortJob
+from ablations.state import Part
+
+Recorder = (
+    EpisodeRecorder
+    | DeviceEpisodeRecorder
+    | EvaluationRecorder
+    | DeviceEvaluationRecorder
+    | ProbeRecorder
+    | ExactRecorder
+)
+"""Looks on between two steps of the learner and makes a table of each lane."""
+
+
+class LaneResult(NamedTuple):
+    """Tables and weights of a lane: what it leaves besides its manifest."""
+
+    tables: dict[str, pa.Table]
+    weights: dict[str, store.Array] | None
+
+
+class Training:
+    """A cohort's learner and those who look on."""
+
+    def __init__(self, job: CohortJob) -> None:
+        config = job["lanes"][0]["config"]
+        seeds = [lane["config"]["seed"] for lane in job["lanes"]]
+        settings = settings_from_plain(config["settings"])
+        variant = variant_from_plain(config["slots"])
+        family = engines.of(config["engine"])
+        self.envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        self.learner = Learner(
+            variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
+        )
+        self.episodes = (
+            DeviceEpisodeRecorder(len(seeds), family.device())
+            if on_device(config["engine"])
+            else EpisodeRecorder(len(seeds))
+        )
+        self.recorders: dict[str, Recorder] = {
+            "episodes": self.episodes,
+            **_further_recorders(config, self.learner),
+        }
+
+    def parts(self) -> dict[str, Part]:
+        """All that a checkpoint holds."""
+        return {**self.learner.parts(), **self.recorders}
+
+    def result(self, job: CohortJob, lane: int) -> LaneResult:
+        """What a lane leaves at the end."""
+        config = job["lanes"][lane]["config"]
+        tables = {
+            name: recorder.table(lane, config["env_id"], job["label"], config["seed"])
+            for name, recorder in self.recorders.items()
+        }
+        return LaneResult(tables, _weights(self.learner, lane) if job["weights"] else None)
+
+
+def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
+    """The recorders of what the study records besides episodes."""
+    env_id, args, record = config["env_id"], config["env_args"], config["record"]
+    recorders: dict[str, Recorder] = {}
+    if record["probe_every"]:
+        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
+        model = model_of(env_id, args)
+        if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
+            recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
+    if record["eval_every"]:
+        kind = DeviceEvaluationRecorder if on_device(config["engine"]) else EvaluationRecorder
+        recorders["evaluations"] = kind(learner, env_id, args, record["eval_every"], record["eval_episodes"])
+    return recorders
+
+
+def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
+    """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
+    parameters = learner.network.parameters(learner.online.layers)
+    arrays = {name: part[lane].detach().cpu().numpy() for name, part in parameters.items()}
+    return {
+        name: array[0].copy() if name.endswith(".bias") else np.ascontiguousarray(array)
+        for name, array in arrays.items()
+    }

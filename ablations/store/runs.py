@@ -1,0 +1,277 @@
+"""Runs: committed, inspected and read, in a folder of their own or in a pack.
+
+A run's folder holds parquet tables and ``manifest.json``, which is written last and is the commit record. A run is
+valid when its manifest parses and its schema is known, its digests match (its files' and its own), its status is
+``ok`` or ``diverged``, and its tables hold what schema, path and configuration say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ablations.store import archives
+from ablations.store.contents import CHECKED, path_problem, schema_problem, values_problem
+from ablations.store.digests import series_sha256
+from ablations.store.files import (
+    Damaged,
+    check_document,
+    json_object,
+    npz_bytes,
+    parquet_bytes,
+    read_json,
+    sha256,
+    with_digest,
+    write_atomic,
+)
+from ablations.store.keys import key_of
+from ablations.store.schema import ATTEMPTS, MANIFEST, SCHEMA_VERSION, VALID, WEIGHTS, Array
+
+MANIFEST_DIGEST = "manifest_sha256"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Status of a run's folder: one of a manifest, ``missing`` or ``damaged`` (then ``reason`` says why)."""
+
+    state: str
+    reason: str | None = None
+    manifest: Mapping[str, Any] | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """True where the run's result counts."""
+        return self.state in VALID
+
+
+# ---- writing ----
+
+
+def write_run(
+    folder: Path,
+    path: str,
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, pa.Table],
+    weights: Mapping[str, Array] | None = None,
+) -> None:
+    """Commit a run: the old manifest goes first, the tables come next, the new manifest last.
+
+    ``manifest`` lacks ``schema_version``, ``files``, ``series_sha256`` and its own digest, which are filled in here.
+    ``weights``, if any, become ``weights.npz``. Raises ``Unwritten``; then there is no manifest.
+    """
+    run_dir = folder / path
+    (run_dir / MANIFEST).unlink(missing_ok=True)
+    contents = {f"{name}.parquet": (parquet_bytes(table), table.num_rows) for name, table in tables.items()}
+    if weights is not None:
+        contents[WEIGHTS] = (npz_bytes(weights), len(weights))
+    files = {
+        name: {"sha256": sha256(data), "bytes": len(data), "rows": rows}
+        for name, (data, rows) in contents.items()
+    }
+    full = {"schema_version": SCHEMA_VERSION, **manifest, "files": files}
+    if "episodes" in tables:
+        full["series_sha256"] = series_sha256(tables["episodes"])
+    commit(run_dir, {name: data for name, (data, _) in contents.items()}, manifest_bytes(full))
+
+
+def commit(run_dir: Path, contents: Mapping[str, bytes], manifest: bytes) -> None:
+    """Commit a run whose files are at hand as bytes: the old manifest goes first, the new one comes last."""
+    (run_dir / MANIFEST).unlink(missing_ok=True)
+    for name, data in contents.items():
+        write_atomic(run_dir / name, data)
+    write_atomic(run_dir / MANIFEST, manifest)
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """The text of a manifest, which ends in the sha256 of the text that it would be without that entry."""
+    return with_digest(manifest, MANIFEST_DIGEST)
+
+
+# ---- inspecting ----
+
+
+def inspect(run_dir: Path, key: str | None = None) -> RunStatus:
+    """The status of a run, in its folder or in a pack. With ``key``, the manifest must belong to it."""
+    link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
+    if link is not None:
+        return RunStatus("damaged", f"{link.name} is a link")
+    try:
+        manifest, data = read_json(run_dir / MANIFEST)
+    except FileNotFoundError:
+        packed_run = archives.find(run_dir)
+        if packed_run is not None:
+            return _inspect_packed(run_dir, packed_run, key)
+        leftovers = run_dir.is_dir() and any(run_dir.iterdir())
+        return RunStatus("damaged", "files without a manifest") if leftovers else RunStatus("missing")
+    except Damaged as problem:
+        return RunStatus("damaged", str(problem))
+    return _status(run_dir, manifest, data, key, lambda name: _file_problem(run_dir, name, manifest))
+
+
+def _inspect_packed(run_dir: Path, packed_run: archives.PackedRun, key: str | None) -> RunStatus:
+    try:
+        manifest = json_object(packed_run.manifest, MANIFEST)
+    except Damaged as problem:
+        return RunStatus("damaged", str(problem))
+    return _status(
+        run_dir,
+        manifest,
+        packed_run.manifest,
+        key,
+        lambda name: archives.problem(packed_run, name) or _packed_table_problem(packed_run, name, manifest),
+    )
+
+
+def _status(
+    run_dir: Path,
+    manifest: dict[str, Any],
+    data: bytes,
+    key: str | None,
+    file_problem: Callable[[str], str | None],
+) -> RunStatus:
+    """The status that a manifest, read from ``data``, has earned. ``file_problem`` checks a file that it lists."""
+    try:
+        check_document(manifest, data, SCHEMA_VERSION, MANIFEST_DIGEST)
+    except Damaged as problem:
+        return RunStatus("damaged", str(problem), manifest)
+    reason = _manifest_problem(manifest, key) or path_problem(run_dir, manifest)
+    for name, facts in manifest["files"].items() if reason is None else ():
+        reason = reason or _entry_problem(name, facts) or file_problem(name)
+    if reason is not None:
+        return RunStatus("damaged", reason, manifest)
+    return RunStatus(manifest["status"], None, manifest)
+
+
+def _manifest_problem(manifest: Mapping[str, Any], key: str | None) -> str | None:
+    """Why a manifest can't be trusted."""
+    status, config, files = manifest.get("status"), manifest.get("config"), manifest.get("files")
+    if status not in VALID + ATTEMPTS:
+        return f"unknown status {status!r}"
+    if not isinstance(config, dict) or not isinstance(files, dict):
+        return "the manifest lacks its configuration or its list of files"
+    try:
+        stated = key_of(config)
+    except ValueError as problem:
+        return f"the manifest's configuration is no plain JSON ({problem})"
+    if stated != manifest.get("key") or (key is not None and stated != key):
+        return f"the manifest's configuration has the key {stated}, not {key or manifest.get('key')}"
+    if status in VALID and "episodes.parquet" not in files:
+        return "the manifest lists no episodes.parquet"
+    return None
+
+
+def _entry_problem(name: str, facts: Any) -> str | None:
+    """Why a manifest may not list such a file."""
+    if re.fullmatch(r"[a-z_]+\.(parquet|npz)", name) and isinstance(facts, dict):
+        return None
+    return f"the manifest lists a strange file {name!r}"
+
+
+def _file_problem(run_dir: Path, name: str, manifest: Mapping[str, Any]) -> str | None:
+    """Why a file in the run's own folder can't be trusted."""
+    path, facts = run_dir / name, manifest["files"][name]
+    if path.is_symlink() or not path.is_file():
+        return f"{name} is missing or not a plain file"
+    data = path.read_bytes()
+    if len(data) != facts.get("bytes") or sha256(data) != facts.get("sha256"):
+        return f"{name} does not match its digest"
+    if not name.endswith(".parquet"):
+        return None
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        reason = schema_problem(name.removesuffix(".parquet"), file.schema_arrow)
+        columns = [column for column in CHECKED if column in file.schema_arrow.names]
+        return reason or _table_problem(name, file.read(columns), manifest)
+    except (pa.ArrowException, OSError, ValueError) as problem:
+        return f"{name} can't be read ({problem})"
+
+
+def _packed_table_problem(
+    packed_run: archives.PackedRun, name: str, manifest: Mapping[str, Any]
+) -> str | None:
+    """Why a run's rows in a pack can't be trusted, although they are what was packed."""
+    if not name.endswith(".parquet"):
+        return None
+    try:
+        table = archives.table(packed_run, name)
+    except archives.Unreadable as problem:
+        return str(problem)
+    return schema_problem(name.removesuffix(".parquet"), table.schema) or _table_problem(
+        name, table, manifest
+    )
+
+
+def _table_problem(name: str, table: pa.Table, manifest: Mapping[str, Any]) -> str | None:
+    """Why a table's values are not those of the manifest's run."""
+    if table.num_rows != manifest["files"][name].get("rows"):
+        return f"{name} has another number of rows than the manifest says"
+    config = manifest["config"]
+    return values_problem(
+        name.removesuffix(".parquet"), table, config["env_id"], manifest["label"], config["seed"]
+    )
+
+
+# ---- reading ----
+
+
+def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
+    """A stored table of a valid run. Raises Damaged where a pack can't be read any more."""
+    packed_run = _packed(run_dir)
+    if packed_run is None:
+        return pq.read_table(run_dir / f"{name}.parquet", partitioning=None)
+    try:
+        return archives.table(packed_run, f"{name}.parquet")
+    except archives.Unreadable as problem:
+        raise Damaged(str(problem)) from None
+
+
+def read_file(run_dir: Path, name: str) -> bytes:
+    """The bytes of a file, which is no table, of a valid run. Raises Damaged as ``read_table`` does."""
+    packed_run = _packed(run_dir)
+    if packed_run is None:
+        return (run_dir / name).read_bytes()
+    try:
+        return archives.data(packed_run, name)
+    except archives.Unreadable as problem:
+        raise Damaged(str(problem)) from None
+
+
+def peek(run_dir: Path) -> tuple[dict[str, Any] | None, bool]:
+    """A run's manifest as stored, and True where the files that it lists have their sizes; reads no table."""
+    packed_run = _packed(run_dir)
+    try:
+        manifest = (
+            read_json(run_dir / MANIFEST)[0]
+            if packed_run is None
+            else json_object(packed_run.manifest, MANIFEST)
+        )
+        sizes = {name: facts["bytes"] for name, facts in manifest["files"].items()}
+    except (OSError, Damaged, KeyError, TypeError, AttributeError):
+        return None, False
+    if packed_run is not None:
+        return manifest, archives.has_its_size(packed_run, list(sizes))
+    return manifest, all(_size(run_dir / name) == size for name, size in sizes.items())
+
+
+def stored_runs(folder: Path) -> list[str]:
+    """The paths of all runs of which something is stored below a study's folder, packed ones included."""
+    folders = (path.relative_to(folder).as_posix() for path in folder.glob("runs/*/*/*") if path.is_dir())
+    return sorted({*folders, *archives.runs_in(folder)})
+
+
+def _packed(run_dir: Path) -> archives.PackedRun | None:
+    """The run in its pack, if it has no manifest in a folder of its own, which comes first."""
+    return None if (run_dir / MANIFEST).exists() else archives.find(run_dir)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

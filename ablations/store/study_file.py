@@ -1,0 +1,63 @@
+"""study.json: the resolved study, written whole and checked when it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ablations.store.files import Damaged, check_document, read_json, with_digest, write_atomic
+from ablations.store.schema import STUDY, STUDY_VERSION
+
+STUDY_DIGEST = "study_sha256"
+
+
+def write_study(folder: Path, study: Mapping[str, Any]) -> None:
+    """Store the resolved study; an equal file is left untouched."""
+    data = with_digest(study, STUDY_DIGEST)
+    path = folder / STUDY
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomic(path, data)
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """The resolved study of a results folder. Raises FileNotFoundError or Damaged."""
+    study, data = read_json(folder / STUDY)
+    check_document(study, data, STUDY_VERSION, STUDY_DIGEST)
+    problem = _problem(study)
+    if problem is not None:
+        raise Damaged(problem)
+    return {name: value for name, value in study.items() if name != STUDY_DIGEST}
+
+
+_ENTRIES: dict[str, dict[str, type]] = {
+    "runs": {"label": str, "env_id": str, "seed": int, "key": str, "path": str},
+    "rows": {"label": str},
+    "environments": {"env_id": str},
+}
+"""What every entry of study.json's lists has."""
+_SCORE = {"episodes", "mean_return", "std_return"}
+"""What the score of a random policy may hold."""
+
+
+def _problem(study: Mapping[str, Any]) -> str | None:
+    """Why a stored study can't be relied on."""
+    if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
+        return "the file lists no runs or no rows"
+    for part, needed in _ENTRIES.items():
+        for entry in study.get(part, ()):
+            if not isinstance(entry, dict) or not all(isinstance(entry.get(k), v) for k, v in needed.items()):
+                return f"an entry of '{part}' lacks one of {', '.join(needed)}"
+    scores = (env.get("random_policy") for env in study.get("environments", ()))
+    if not all(score is None or _is_score(score) for score in scores):
+        return "the score of a random policy is none"
+    return None
+
+
+def _is_score(score: Any) -> bool:
+    return (
+        isinstance(score, dict)
+        and set(score) <= _SCORE
+        and all(isinstance(number, int | float) and math.isfinite(number) for number in score.values())
+    )
