@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ablations.dqn.variants import NAMED, SLOTS, changed_slots, pieces
+from ablations.dqn.variants import NAMED, SLOTS, differing_slots, pieces
 from ablations.studies import catalog
 from ablations.studies.pieces import piece_label
 
@@ -24,7 +24,7 @@ def variants() -> str:
     rows = []
     for name, named in NAMED.items():
         own = pieces(named.variant)
-        changed = changed_slots(named.variant) or SLOTS
+        changed = differing_slots(named.variant) or SLOTS
         rows.append(
             (f"`{name}`", named.title, *(f"`{piece_label(own[s])}`" if s in changed else "" for s in SLOTS))
         )

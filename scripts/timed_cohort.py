@@ -14,8 +14,8 @@ import torch
 
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.network import Network
-from ablations.dqn.replay.ring import Transition
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Transition
 from ablations.dqn.variants import NAMED
 from ablations.envs.make import lanes_of
 from scripts.turns import Turn, timed
@@ -35,10 +35,10 @@ class Timed:
     flops_per_step: float  # multiplications and additions of a lane's step
 
 
-def cohort(name: str, lanes: int, family: str, seconds: float = SECONDS, **numbers: Any) -> Timed:
+def cohort(name: str, lanes: int, engine: str, seconds: float = SECONDS, **numbers: Any) -> Timed:
     """Variant ``name`` under ``lanes`` seeds on an engine family; ``numbers`` replace settings."""
     before = _tensor_bytes()
-    learner = warm(name, lanes, family, **numbers)
+    learner = warm(name, lanes, engine, **numbers)
     memory = (_tensor_bytes() - before) / lanes
     moments = learn(learner)
     while learner.updates < 50:
@@ -51,13 +51,13 @@ def cohort(name: str, lanes: int, family: str, seconds: float = SECONDS, **numbe
     return Timed(lambda: timed(advance, seconds), memory, flops(learner))
 
 
-def warm(name: str, lanes: int, family: str, **numbers: Any) -> Learner:
+def warm(name: str, lanes: int, engine: str, **numbers: Any) -> Learner:
     """A learner whose buffer is full, of transitions that all look alike."""
     torch.set_num_threads(1)
     shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
     settings = Settings(**{**shared, **numbers})
-    envs = lanes_of("CartPole-v1", {}, 0, range(lanes), fast=family != "reference")
-    learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=family)
+    envs = lanes_of("CartPole-v1", {}, 0, range(lanes), fast=engine != "reference")
+    learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), engine=engine)
     nothing = torch.zeros(lanes)
     filler = Transition(torch.zeros(lanes, 4), nothing.long(), nothing, nothing, torch.zeros(lanes, 4))
     for _ in range(settings.buffer_size):

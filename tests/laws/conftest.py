@@ -18,7 +18,7 @@ ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook"
 
 
 @pytest.fixture(autouse=True, params=engines.available())
-def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The family that this test's learners use."""
     monkeypatch.setattr(worlds, "FAMILY", request.param)
     return str(request.param)

@@ -41,7 +41,7 @@ def cohort(
     study = load.from_document(
         {
             "name": "resumed",
-            "engine": worlds.FAMILY,
+            "engine": worlds.ENGINE,
             "envs": [env_id],
             "seeds": list(seeds),
             "baseline": variant,
@@ -100,8 +100,8 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
     tensors = {
         "online": a.online.flat,
         "minus": a.target_params,
-        "first": a.optimizer.first,
-        "second": a.optimizer.second,
+        "first": a.optimizer.moments.first,
+        "second": a.optimizer.moments.second,
         "rows": a.memory.rows,
     }
     return {

@@ -14,18 +14,16 @@ import torch
 from torch import Tensor
 
 from ablations.dqn import settings
-from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.dqn.head import Head, Linear
+from ablations.dqn.bootstrap import Double, InverseDouble, Max
+from ablations.dqn.head import Linear
 from ablations.dqn.learner import Learner, learn, train_step
-from ablations.dqn.optimizer import error
-from ablations.dqn.replay import Replay
 from ablations.dqn.replay.consecutive import Consecutive
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.replay.prioritized import Prioritized
-from ablations.dqn.replay.ring import Batch
 from ablations.dqn.replay.uniform import Uniform
-from ablations.dqn.target import Hard, NoTarget, Soft, Target
-from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant, behavior, changed_slots
+from ablations.dqn.target import Hard, NoTarget, Soft
+from ablations.dqn.types import Batch
+from ablations.dqn.variants import DQN, NAMED, SLOTS, Piece, Variant, acting, differing_slots
 from ablations.envs.gym import GymLanes
 
 from . import worlds
@@ -66,9 +64,9 @@ def test_every_combination_trains_stays_finite_and_changes_all_its_parameters(na
 @pytest.mark.parametrize("replay", REPLAYS, ids=lambda piece: piece.kind)
 @pytest.mark.parametrize("head", HEADS, ids=str)
 def test_hard_one_no_target_and_soft_one_are_the_same_run_under_every_bootstrap(
-    replay: Replay, head: Head
+    replay: Piece, head: Piece
 ) -> None:
-    trivial: tuple[Target, ...] = (NoTarget(), Hard(1), Soft(1.0))
+    trivial: tuple[Piece, ...] = (NoTarget(), Hard(1), Soft(1.0))
     runs = [
         trained(Variant(replay, target, bootstrap, head), **SHORT).online.flat
         for target, bootstrap in product(trivial, BOOTSTRAPS)
@@ -78,7 +76,7 @@ def test_hard_one_no_target_and_soft_one_are_the_same_run_under_every_bootstrap(
 
 @pytest.mark.parametrize("bootstrap", [Double(), InverseDouble()])
 @pytest.mark.parametrize("head", HEADS, ids=str)
-def test_double_is_max_until_the_networks_part_and_differs_after(bootstrap: Bootstrap, head: Head) -> None:
+def test_double_is_max_until_the_networks_part_and_differs_after(bootstrap: Piece, head: Piece) -> None:
     """Before the first sync theta- is the start: the first update is equal, later ones are not."""
     both = [
         untrained(Variant(target=Hard(50), bootstrap=each, head=head), **WIDE, **SHORT)
@@ -92,7 +90,7 @@ def test_double_is_max_until_the_networks_part_and_differs_after(bootstrap: Boot
 
 
 @cache
-def result(variant: Variant, family: str) -> Tensor:
+def result(variant: Variant, engine: str) -> Tensor:
     """What a variant has learned: action values at fixed states, so that networks of any shape compare."""
     learner = trained(variant, **WIDE, **SHORT)
     states = torch.linspace(-1, 1, 2 * 5 * 4).view(2, 5, 4)
@@ -103,15 +101,15 @@ def result(variant: Variant, family: str) -> Tensor:
 def neighbors() -> Iterator[tuple[Variant, Variant]]:
     """Pairs of all combinations that differ in exactly one slot."""
     for i, one in enumerate(ALL_COMBINATIONS):
-        yield from ((one, other) for other in ALL_COMBINATIONS[:i] if len(changed_slots(one, other)) == 1)
+        yield from ((one, other) for other in ALL_COMBINATIONS[:i] if len(differing_slots(one, other)) == 1)
 
 
 def test_a_changed_slot_changes_the_result_except_for_aliases() -> None:
     pairs = list(neighbors())
-    assert {changed_slots(*pair)[0] for pair in pairs} == set(SLOTS)
+    assert {differing_slots(*pair)[0] for pair in pairs} == set(SLOTS)
     for one, other in pairs:
-        alike = behavior(one) == behavior(other)
-        assert torch.equal(result(one, worlds.FAMILY), result(other, worlds.FAMILY)) == alike, (
+        alike = acting(one) == acting(other)
+        assert torch.equal(result(one, worlds.ENGINE), result(other, worlds.ENGINE)) == alike, (
             f"{name_of(one)} and {name_of(other)}"
         )
 
@@ -122,7 +120,7 @@ def test_every_named_variant_gives_a_result_of_its_own() -> None:
         variant = named.variant
         if isinstance(variant.target, Hard):
             variant = replace(variant, target=Hard(10))
-        found[name] = result(variant, worlds.FAMILY)
+        found[name] = result(variant, worlds.ENGINE)
     for name, values in found.items():
         assert not any(torch.equal(values, found[other]) for other in found if other != name), name
 
@@ -220,7 +218,7 @@ def test_prioritised_with_alpha_zero_draws_every_stored_transition_equally_often
 
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
-def test_uniform_of_one_slot_and_consecutive_of_one_have_the_gradient_of_latest(head: Head) -> None:
+def test_uniform_of_one_slot_and_consecutive_of_one_have_the_gradient_of_latest(head: Piece) -> None:
     numbers = {**SHORT, "batch_size": 1}
     latest = trained(Variant(Latest(), Hard(7), Max(), head), **numbers)
     uniform = trained(Variant(Uniform(), Hard(7), Max(), head), **{**numbers, "buffer_size": 1})
@@ -236,7 +234,7 @@ def test_a_batch_of_copies_from_one_slot_has_the_gradient_of_latest_up_to_roundi
         if one.step == 20:
             break
     first = [
-        learner.optimizer.first for learner in (uniform, latest)
+        learner.optimizer.moments.first for learner in (uniform, latest)
     ]  # after one update, a tenth of the gradient
     torch.testing.assert_close(*first, rtol=1e-12, atol=1e-14)
     assert first[0].count_nonzero() > 0
@@ -262,7 +260,7 @@ def descended(learner: Learner, batch: Batch, y: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 @pytest.mark.parametrize("head", HEADS, ids=str)
-def test_a_sample_of_weight_zero_has_no_gradient_under_either_loss(loss: str, head: Head) -> None:
+def test_a_sample_of_weight_zero_has_no_gradient_under_either_loss(loss: str, head: Piece) -> None:
     learner = trained(Variant(head=head), **SHORT, dtype=torch.float64, optimizer="sgd", loss=loss)
     batch = learner.variant.replay.sample(learner.memory, learner.sampling.next(), 1.0)
     y = 100 * torch.ones_like(batch.reward)  # far beyond Huber's border
@@ -369,4 +367,4 @@ def test_exploration_is_independent_of_the_environments_randomness() -> None:
 
 def test_small_settings_stay_valid() -> None:
     """The laws' small trainings are settings that a study would accept."""
-    assert list(settings.disagreements(settings.Settings(**SMALL).plain())) == []
+    assert list(settings.objections(settings.Settings(**SMALL).plain())) == []

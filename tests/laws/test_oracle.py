@@ -11,8 +11,8 @@ import torch
 from ablations.dqn.head import Dueling
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Update
 from ablations.dqn.variants import DQN, NAMED, Variant, pieces, plain
-from ablations.engines import Update
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
 from tests.oracles import textbook_dqn
@@ -51,7 +51,7 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
     """Train three lanes and one textbook agent; compare everything that both know."""
     torch.set_num_threads(1)
     chosen = Settings(**{**settings, "hidden": tuple(settings["hidden"])})
-    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64, worlds.FAMILY)
+    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64, worlds.ENGINE)
     recorder = EpisodeRecorder(len(SEEDS))
     updates: list[tuple[int, Update]] = []
     for record in learn(learner):

@@ -8,23 +8,22 @@ from typing import Any
 
 import torch
 
-from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.dqn.head import BiasFree, Dueling, Head, Linear
+from ablations.dqn.bootstrap import Double, InverseDouble, Max
+from ablations.dqn.head import BiasFree, Dueling, Linear
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.replay import Replay
 from ablations.dqn.replay.consecutive import Consecutive
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.replay.uniform import Uniform
 from ablations.dqn.settings import Settings
-from ablations.dqn.target import Hard, NoTarget, Soft, Target
-from ablations.dqn.variants import Variant
+from ablations.dqn.target import Hard, NoTarget, Soft
+from ablations.dqn.variants import Piece, Variant
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder, Row
 
 from . import toys  # noqa: F401  (registers environments)
 
-FAMILY = "reference"
+ENGINE = "reference"
 """The engine family of all learners made here; conftest sets it."""
 
 SMALL: dict[str, Any] = {
@@ -36,10 +35,10 @@ SMALL: dict[str, Any] = {
     "learning_rate": 3e-3,
 }
 
-REPLAYS: tuple[Replay, ...] = (Latest(), Consecutive(), Uniform(), Prioritized())
-TARGETS: tuple[Target, ...] = (NoTarget(), Hard(7), Soft(0.05))
-BOOTSTRAPS: tuple[Bootstrap, ...] = (Max(), Double(), InverseDouble())
-HEADS: tuple[Head, ...] = (Linear(), Dueling(), Dueling((8,)), BiasFree())
+REPLAYS: tuple[Piece, ...] = (Latest(), Consecutive(), Uniform(), Prioritized())
+TARGETS: tuple[Piece, ...] = (NoTarget(), Hard(7), Soft(0.05))
+BOOTSTRAPS: tuple[Piece, ...] = (Max(), Double(), InverseDouble())
+HEADS: tuple[Piece, ...] = (Linear(), Dueling(), Dueling((8,)), BiasFree())
 
 ALL_COMBINATIONS = [
     Variant(replay, target, bootstrap, head)
@@ -82,7 +81,7 @@ def untrained(
     torch.set_num_threads(1)
     chosen = Settings(**{**SMALL, **settings})
     envs = GymLanes(env_id, env_args or {}, entropy, seeds)
-    return Learner(variant, chosen, envs, entropy, seeds, dtype, FAMILY)
+    return Learner(variant, chosen, envs, entropy, seeds, dtype, ENGINE)
 
 
 def history(learner: Learner) -> list[list[Row]]:

@@ -11,8 +11,8 @@ from ablations.dqn.head import BiasFree
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.settings import Settings
-from ablations.dqn.target import Hard, NoTarget, Target
-from ablations.dqn.variants import Variant
+from ablations.dqn.target import Hard, NoTarget
+from ablations.dqn.variants import Piece, Variant
 from ablations.envs.gym import GymLanes
 from ablations.envs.worlds import baird
 from ablations.recorders.exact import ExactRecorder
@@ -20,7 +20,7 @@ from ablations.recorders.exact import ExactRecorder
 ALPHA, GAMMA = 0.1, 0.99
 
 
-def errors(target: Target, steps: int = 4_000) -> np.ndarray:
+def errors(target: Piece, steps: int = 4_000) -> np.ndarray:
     """max |Q - Q*| of ten seeds at a half of the steps and at their end: (2, 10)."""
     torch.set_num_threads(1)
     settings = Settings(

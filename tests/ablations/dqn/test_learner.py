@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from ablations.dqn.learner import Learner, act, epsilon_at, learn, train_step, transition
-from ablations.dqn.optimizer import error
 from ablations.dqn.replay.prioritized import Prioritized, PrioritizedRing
 from ablations.dqn.settings import Settings
 from ablations.dqn.target import Hard, Soft

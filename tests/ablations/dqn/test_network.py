@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.dqn.head import Dueling, Head, Linear
+from ablations.dqn.head import Dueling, Linear
 from ablations.dqn.network import ALIGN, Network
+from ablations.dqn.variants import Piece
 from ablations.rng.streams import Role, stream
 
 SHAPES = [(4, (64, 64), 2), (3, (8,), 4), (1, (), 1), (6, (24, 5, 7), 3), (2, (8, 9), 10)]
@@ -16,7 +17,7 @@ SHAPES = [(4, (64, 64), 2), (3, (8,), 4), (1, (), 1), (6, (24, 5, 7), 3), (2, (8
 @pytest.mark.parametrize(("inputs", "hidden", "actions"), SHAPES)
 @pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8, 4))])
 def test_views_cover_a_lane_without_overlap_and_leave_the_padding(
-    inputs: int, hidden: tuple[int, ...], actions: int, head: Head
+    inputs: int, hidden: tuple[int, ...], actions: int, head: Piece
 ) -> None:
     network = Network(inputs, hidden, actions, head)
     flat = torch.zeros(3, network.size)
@@ -46,7 +47,7 @@ def test_views_share_memory_with_the_buffer_for_narrow_and_wide_layers(actions: 
 
 
 @pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8,))])
-def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_that_range(head: Head) -> None:
+def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_that_range(head: Piece) -> None:
     """fan_in is the number of inputs: axis 1 of (L, I, O); with the outputs' the range would be another."""
     network = Network(4, (100, 9), 6, head)
     views = network.views(network.initial(0, range(40), torch.float64))

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.head import Linear
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
+from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
+from ablations.engines.descent import ReferenceOptimizer
 
 NETWORK = Network(1, (), 1, Linear())  # q = w x + b: two numbers per lane
 

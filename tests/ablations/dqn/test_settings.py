@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from ablations.dqn import fields
-from ablations.dqn.settings import NAMES, Settings, disagreements
+from ablations.dqn.settings import NAMES, Settings, objections
 from ablations.errors import Findings
 from tests.ablations.documents import study
 
@@ -146,8 +146,8 @@ def test_values_on_the_edge_are_accepted(name, value):
 
 
 def test_learning_may_start_with_the_first_full_batch_and_not_before():
-    assert not list(disagreements({**DEFAULTS, "batch_size": 1000}))
-    ((names, message),) = disagreements({**DEFAULTS, "batch_size": 1001})
+    assert not list(objections({**DEFAULTS, "batch_size": 1000}))
+    ((names, message),) = objections({**DEFAULTS, "batch_size": 1001})
     assert names == ("learning_starts", "batch_size")
     assert "1000" in message
 
@@ -155,4 +155,4 @@ def test_learning_may_start_with_the_first_full_batch_and_not_before():
 @pytest.mark.parametrize(("schedule", "count"), [("linear", 1), ("exponential", 1), ("constant", 0)])
 def test_end_e_above_start_e_is_a_mistake_unless_epsilon_is_constant(schedule, count):
     values = {**DEFAULTS, "epsilon_schedule": schedule, "start_e": 0.01}
-    assert len(list(disagreements(values))) == count
+    assert len(list(objections(values))) == count

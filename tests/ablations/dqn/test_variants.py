@@ -21,8 +21,8 @@ from ablations.dqn.variants import (
     PIECES,
     SLOTS,
     Variant,
-    behavior,
-    changed_slots,
+    acting,
+    differing_slots,
     from_plain,
     plain,
 )
@@ -38,12 +38,12 @@ def test_the_baseline_is_uniform_replay_hard_target_max_and_a_linear_head() -> N
 
 @pytest.mark.parametrize("name", [name for name in NAMED if name != "dqn" and name not in COMBINATIONS])
 def test_a_named_ablation_differs_from_dqn_in_exactly_one_slot(name: str) -> None:
-    assert len(changed_slots(NAMED[name].variant)) == 1
+    assert len(differing_slots(NAMED[name].variant)) == 1
 
 
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_a_combination_differs_in_several_slots(name: str) -> None:
-    assert len(changed_slots(NAMED[name].variant)) > 1
+    assert len(differing_slots(NAMED[name].variant)) > 1
 
 
 def test_the_shipped_names_are_what_they_say() -> None:
@@ -66,7 +66,7 @@ def test_the_shipped_names_are_what_they_say() -> None:
 
 
 def test_no_two_names_train_alike_and_no_two_titles_are_equal() -> None:
-    variants = [behavior(named.variant) for named in NAMED.values()]
+    variants = [acting(named.variant) for named in NAMED.values()]
     assert len(set(variants)) == len(variants)
     assert len({named.title for named in NAMED.values()}) == len(NAMED)
 
@@ -115,10 +115,10 @@ def test_a_target_that_is_always_online_makes_every_bootstrap_the_same_variant(
     target: NoTarget | Hard | Soft, bootstrap: Max | Double | InverseDouble
 ) -> None:
     variant = Variant(Prioritized(), target, bootstrap, Dueling())
-    assert behavior(variant) == Variant(Prioritized(), NoTarget(), Max(), Dueling())
+    assert acting(variant) == Variant(Prioritized(), NoTarget(), Max(), Dueling())
 
 
 @pytest.mark.parametrize("target", [Hard(2), Soft(0.999)])
 def test_a_target_that_lags_leaves_the_variant_as_it_is(target: Hard | Soft) -> None:
     variant = replace(DQN, target=target, bootstrap=Double())
-    assert behavior(variant) == variant
+    assert acting(variant) == variant

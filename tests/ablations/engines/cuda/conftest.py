@@ -14,7 +14,7 @@ from ablations.engines.cuda import ops
 from tests.laws import worlds
 
 HERE = Path(__file__).parent
-FAMILY_WIDE = ("test_same_draws", "test_no_look")
+ENGINE_WIDE = ("test_same_draws", "test_no_look")
 QUICK = ("dqn", "combined")
 
 
@@ -27,6 +27,6 @@ def on_cpu_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        wide = item.path.parent == HERE and item.path.stem in FAMILY_WIDE
+        wide = item.path.parent == HERE and item.path.stem in ENGINE_WIDE
         if wide and parameters and parameters.get("name") not in QUICK:
             item.add_marker(pytest.mark.slow)

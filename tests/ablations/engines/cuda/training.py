@@ -28,7 +28,7 @@ def untrained(
     """The learner of a cohort on the device before its first step."""
     torch.set_num_threads(1)
     envs: Any = ops.lanes(env_id, {}, 0, seeds)
-    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, family="cuda")
+    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, engine="cuda")
 
 
 def trained(learner: Learner) -> DeviceEpisodeRecorder:

@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ablations import engines
-from ablations.dqn.head import BiasFree, Dueling, Head, Linear
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import Trainable
-from ablations.dqn.replay.ring import Batch, Transition
+from ablations.dqn.head import BiasFree, Dueling, Linear
+from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Batch, Transition
+from ablations.dqn.variants import Piece
 from ablations.engines import reference
 from ablations.engines.native import library
 
 pytestmark = pytest.mark.skipif(bool(library.missing()), reason=f"no compiled library: {library.missing()}")
 native = engines.of("native")
 
-HEADS: tuple[Head, ...] = (Linear(), BiasFree(), Dueling(), Dueling((5,)), Dueling((16, 9)))
+HEADS: tuple[Piece, ...] = (Linear(), BiasFree(), Dueling(), Dueling((5,)), Dueling((16, 9)))
 widths = st.integers(1, 40) | st.sampled_from([16, 32, 48, 64])
 networks = st.builds(
     Network,
@@ -57,19 +57,19 @@ def rows_of(network: Network, dtype: torch.dtype, lanes: int, batch: int, rng: t
     )
 
 
-def trained(family: str, network: Network, dtype: torch.dtype, seed: int, steps: int, **numbers: Any) -> Any:
+def trained(engine: str, network: Network, dtype: torch.dtype, seed: int, steps: int, **numbers: Any) -> Any:
     """(parameters, moments, updates) after a few updates on random batches of changing size."""
     torch.set_num_threads(1)
     rng = torch.Generator().manual_seed(seed)
     lanes = 1 + seed % 4
     online = Trainable(network, network.initial(0, range(lanes), dtype))
-    optimizer = engines.of(family).optimizer(online, Settings(**numbers))
+    optimizer = engines.of(engine).optimizer(online, Settings(**numbers))
     updates, norms = [], []
     for step in range(steps):
         batch = rows_of(network, dtype, lanes, 1 + (seed + 13 * step) % 70, rng)
         updates.append(optimizer.descend(batch, batch.reward))
         norms.append(optimizer.gradient_norm())
-    return online.flat, torch.cat([optimizer.first, optimizer.second], -1), updates, norms
+    return online.flat, torch.cat([optimizer.moments.first, optimizer.moments.second], -1), updates, norms
 
 
 @quick
@@ -104,7 +104,7 @@ def test_updates_are_the_references_under_every_rule_loss_and_clipping(
         "adam_eps": 1e-3,
     }
     mine, its = (
-        trained(family, network, torch.float64, seed, 4, **numbers) for family in ("native", "reference")
+        trained(engine, network, torch.float64, seed, 4, **numbers) for engine in ("native", "reference")
     )
     torch.testing.assert_close(mine[0], its[0], rtol=1e-7, atol=1e-8)
     torch.testing.assert_close(mine[1], its[1], rtol=1e-7, atol=1e-9)
@@ -132,7 +132,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
 @pytest.mark.parametrize("head", HEADS, ids=str)
 @pytest.mark.parametrize("hidden", [(), (7,), (64, 64), (33, 16, 20)], ids=str)
 def test_every_instruction_set_gives_the_same_bits(
-    loaded: Callable[[Path], str], hidden: tuple[int, ...], head: Head, dtype: torch.dtype
+    loaded: Callable[[Path], str], hidden: tuple[int, ...], head: Piece, dtype: torch.dtype
 ) -> None:
     network = Network(5, hidden, 3, head)
     results = {}

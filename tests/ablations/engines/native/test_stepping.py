@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.dqn.learner import Learner, StepRecord, act_and_store, learn
+from ablations.dqn.learner import Learner, act_and_store, learn
 from ablations.dqn.replay.latest import Latest
-from ablations.dqn.replay.ring import Transition
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import StepRecord, Transition
 from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.engines.native import library, stepping
 from ablations.engines.native.stepping import Interaction, cartpole_agrees, cartpole_step
