@@ -1,4 +1,4 @@
-"""The engines that tests run on: those that work here, and the device's on CPU tensors, where it is merely not captured."""
+"""The engines that tests run on: those that work here, and the device's on CPU tensors, where nothing is captured."""
 
 from __future__ import annotations
 
