@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The engine that this test's learners use."""
-    name = put_on_cpu_tensors(request.param, monkeypatch)
+    name = put_on_cpu_tensors(request.param, monkeypatch, same_draws=request.path.stem == "test_oracle")
     monkeypatch.setattr(worlds, "ENGINE", name)
     return name
 
