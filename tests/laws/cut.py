@@ -13,6 +13,7 @@ from ablations.dqn.learner import learn
 from ablations.runner import checkpoints
 from ablations.runner.cohort import CohortJob, LaneJob, Training, maker
 from ablations.studies import load
+from tests.configured import split
 
 from . import toys, worlds  # noqa: F401  (registers environments)
 
@@ -22,7 +23,6 @@ SETTINGS: dict[str, Any] = {
     "learning_starts": 30,
     "batch_size": 8,
     "buffer_size": 60,  # full before the end
-    "hidden": [16],
     "learning_rate": 3e-3,
 }
 RECORD = {"probe_every": 20, "eval_every": 30, "eval_episodes": 2}
@@ -35,9 +35,10 @@ def cohort(
     seeds: Sequence[int] = (0, 1, 2),
     env_args: dict[str, Any] | None = None,
     record: dict[str, int] | None = None,
-    **settings: Any,
+    **numbers: Any,
 ) -> CohortJob:
     """The job of one cohort."""
+    slots, settings = split({"hidden": [16], **SETTINGS, **numbers})
     study = load.from_document(
         {
             "name": "resumed",
@@ -46,7 +47,8 @@ def cohort(
             "seeds": list(seeds),
             "baseline": variant,
             "variants": [variant],
-            "settings": {**SETTINGS, **settings},
+            "settings": settings,
+            "slots": slots,
             "record": RECORD if record is None else record,
             "env": {env_id: {"args": env_args or {}}},
         }
@@ -102,11 +104,11 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
         "minus": a.target_params,
         "first": a.optimizer.moments.first,
         "second": a.optimizer.moments.second,
-        "rows": a.memory.rows,
     }
     return {
         **tables,
         **{name: each[lane].numpy().tobytes() for name, each in tensors.items()},
+        "rows": np.asarray(a.memory.state()["rows"][lane]).tobytes(),
         "unfinished": training.episodes.unfinished(lane),
         "obs": np.asarray(training.envs.obs[lane]).tobytes(),
         "diverged_at": a.diverged_at.get(lane),

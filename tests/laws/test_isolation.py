@@ -16,14 +16,14 @@ from ablations.dqn.variants import DQN, NAMED
 from ablations.recorders.episodes import EpisodeRecorder
 
 from . import toys, worlds
-from .worlds import ALL_COMBINATIONS, name_of, untrained
+from .worlds import covering, untrained
 
 LANE = 1
 SHORT: dict[str, Any] = {"total_timesteps": 90, "learning_starts": 20}
 POISONS = [math.nan, math.inf, -math.inf]
 VARIANTS = {
     **{name: named.variant for name, named in NAMED.items()},
-    **{name_of(v): v for v in ALL_COMBINATIONS[::13]},
+    **covering(2),
 }
 
 
@@ -49,7 +49,7 @@ def others(flat: Tensor) -> Tensor:
 def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str) -> None:
     sound = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
     _, expected = watched(sound)
-    for poison in POISONS:
+    for poison in POISONS if name in NAMED else POISONS[:1]:
         sick = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
         moments, recorder = watched(sick, poison_at=50, poison=poison)
         assert torch.equal(others(sick.online.flat), others(sound.online.flat))
