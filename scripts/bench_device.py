@@ -108,8 +108,9 @@ def alike(name: str) -> str:
 def made(name: str, lanes: int, settings: Settings) -> Learner:
     """A learner on the device under the seeds 0 to ``lanes`` - 1."""
     seeds = range(lanes)
-    learner_lanes = engines.of("cuda").lanes("CartPole-v1", {}, 0, seeds)
-    return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, engine="cuda")
+    device = engines.of("cuda")
+    learner_lanes = device.lanes("CartPole-v1", {}, 0, seeds)
+    return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, device)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ablations.dqn.variants import NAMED, SLOTS, differing_slots, pieces
+from ablations.dqn.variants import NAMED, SLOTS, differing_slots
 from ablations.studies import catalog
 from ablations.studies.pieces import piece_label
 
@@ -21,14 +21,14 @@ def table(*rows: tuple[str, ...]) -> str:
 
 def variants() -> str:
     """Every named variant and what it puts in place of the baseline's pieces."""
+    differing = {name: differing_slots(named.variant) for name, named in NAMED.items()}
+    slots = [slot for slot in SLOTS if any(slot in changed for changed in differing.values())]
     rows = []
     for name, named in NAMED.items():
-        own = pieces(named.variant)
-        changed = differing_slots(named.variant) or SLOTS
-        rows.append(
-            (f"`{name}`", named.title, *(f"`{piece_label(own[s])}`" if s in changed else "" for s in SLOTS))
-        )
-    return table(("variant", "", *SLOTS), *rows) + "\nAn empty cell is the baseline's piece.\n"
+        changed, own = differing[name] or slots, dict(named.variant)
+        cells = (f"`{piece_label(own[slot])}`" if slot in changed else "" for slot in slots)
+        rows.append((f"`{name}`", named.title, *cells))
+    return table(("variant", "", *slots), *rows) + "\nAn empty cell is the baseline's piece.\n"
 
 
 def studies() -> str:

@@ -46,7 +46,7 @@ def split(numbers: Mapping[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[s
     return slots, settings
 
 
-def configured(variant: Variant = DQN, **numbers: Any) -> tuple[Variant, Settings]:
+def configured(variant: Variant = DQN, /, **numbers: Any) -> tuple[Variant, Settings]:
     """The variant with these numbers of its pieces, and the settings."""
     slots, settings = split(numbers)
     for slot, given in slots.items():
