@@ -78,7 +78,8 @@ def flops(learner: Learner) -> float:
     Forward: acting on one state; Q and Q- on the batch, and once more where the bootstrap asks both of them. Backward:
     by the weights everywhere, by the inputs everywhere but in the first layer.
     """
-    v, batch = learner.variant, learner.memory.ones.shape[-1]
+    v = learner.variant
+    batch: int = learner.memory.ones.shape[-1]
     weights, inner = _products(learner.network)
     facts: Facts = v.bootstrap.facts()
     forwards = 2 + (facts.selects != facts.evaluates)
