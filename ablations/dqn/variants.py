@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ablations.dqn.settings import Settings
 
 Piece = Any
-"""A frozen dataclass: ``kind`` as a class variable, numbers as fields with defaults, ``facts()``, its slot's functions."""
+"""A frozen dataclass: ``kind`` of the class, numbers as fields with defaults, ``facts()``, its slot's functions."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def learner(
 
 
 def plainly(a: Learner) -> Learner:
-    """The same learner with the kernel's own ``interact``."""
+    """The same learner with the kernel's own ``act_and_store``."""
     assert isinstance(a.act_and_store, Interaction)
     a.act_and_store = act_and_store
     return a
