@@ -1,4 +1,4 @@
-"""The kernel's ``act_and_store`` with compiled code around, and for CartPole in, the physics of environments over arrays.
+"""The kernel's ``act_and_store`` with compiled code around the physics of environments over arrays, and in CartPole's.
 
 Every number and every state it leaves is the plain function's, bit for bit, so that either can go on after the other.
 """
