@@ -27,7 +27,7 @@ LESSONS, PEAK = "the lessons' loop", "peak"
 
 
 def main() -> None:
-    """Print the tables of each engine family."""
+    """Print the tables of each engine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
     parser.add_argument(
@@ -42,16 +42,16 @@ def main() -> None:
     print(
         f"one core, one thread; medians of {arguments.repeats} alternating turns; torch {torch.__version__}"
     )
-    for family in arguments.engines:
-        print(f"\nengine {engine(family)}")
-        _by_lanes(family, arguments.repeats)
-        _by_variant(family, arguments.repeats)
+    for engine in arguments.engines:
+        print(f"\nengine {with_instructions(engine)}")
+        _by_lanes(engine, arguments.repeats)
+        _by_variant(engine, arguments.repeats)
 
 
-def engine(family: str = "") -> str:
-    """An engine family, by default the best one here, and the instructions it uses."""
-    family = family or engines.available()[0]
-    return f"{family} {instruction_set(family)}"
+def with_instructions(engine: str = "") -> str:
+    """An engine, by default the best one here, and the instructions it uses."""
+    engine = engine or engines.available()[0]
+    return f"{engine} {instruction_set(engine)}"
 
 
 def lessons() -> float:
@@ -66,8 +66,8 @@ def peak() -> float:
     return done / (time.process_time() - start)
 
 
-def _by_lanes(family: str, repeats: int) -> None:
-    made = {f"dqn, {lanes} lanes": cohort("dqn", lanes, family) for lanes in LANES}
+def _by_lanes(engine: str, repeats: int) -> None:
+    made = {f"dqn, {lanes} lanes": cohort("dqn", lanes, engine) for lanes in LANES}
     turns = {LESSONS: lessons} | ({} if library.missing() else {PEAK: peak})
     speeds = take_turns(turns | {name: each.turn for name, each in made.items()}, repeats)
     titles = (
@@ -92,8 +92,8 @@ def _by_lanes(family: str, repeats: int) -> None:
     print(f"time per lane-step at 64 lanes over that at 16: {growth:.2f}\n")
 
 
-def _by_variant(family: str, repeats: int) -> None:
-    made = {name: cohort(name, VARIANT_LANES, family) for name in NAMED}
+def _by_variant(engine: str, repeats: int) -> None:
+    made = {name: cohort(name, VARIANT_LANES, engine) for name in NAMED}
     speeds = take_turns({name: each.turn for name, each in made.items()}, repeats)
     print(f"{f'at {VARIANT_LANES} lanes':24}{'lane-steps/s':>14}{'time / dqn':>11}{'':14}{'MB/lane':>9}")
     for name, values in speeds.items():

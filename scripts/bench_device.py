@@ -61,10 +61,10 @@ def main() -> None:
 
 def one_core() -> float:
     """Lane-steps per second of ``dqn`` on one core, with the best engine and its best number of lanes."""
-    family = engines.available()[0]
-    speeds = {lanes: cohort("dqn", lanes, family).turn() for lanes in CORE_LANES}
+    engine = engines.available()[0]
+    speeds = {lanes: cohort("dqn", lanes, engine).turn() for lanes in CORE_LANES}
     best = max(speeds, key=speeds.__getitem__)
-    print(f"\none core: engine {family}, {best} lanes, {speeds[best]:,.0f} lane-steps/s")
+    print(f"\none core: engine {engine}, {best} lanes, {speeds[best]:,.0f} lane-steps/s")
     return speeds[best]
 
 
@@ -108,8 +108,9 @@ def alike(name: str) -> str:
 def made(name: str, lanes: int, settings: Settings) -> Learner:
     """A learner on the device under the seeds 0 to ``lanes`` - 1."""
     seeds = range(lanes)
-    learner_lanes = engines.of("cuda").lanes("CartPole-v1", {}, 0, seeds)
-    return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, family="cuda")
+    device = engines.of("cuda")
+    learner_lanes = device.lanes("CartPole-v1", {}, 0, seeds)
+    return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, device)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import torch
 
 from ablations import engines
-from ablations.dqn.learner import Learner, epsilon_at, learn
+from ablations.dqn.learner import Learner, learn
 from ablations.dqn.settings import Settings
+from ablations.dqn.types import Clock
 from ablations.dqn.variants import NAMED
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
@@ -27,11 +28,14 @@ from scripts.timed_cohort import cohort, warm
 from scripts.turns import ratio, take_turns
 
 LANES = 32
-GROWTH: dict[str, list[dict[str, Any]]] = {
-    "hidden": [{"hidden": (width, width)} for width in (32, 64, 128, 256)],
-    "batch_size": [{"batch_size": size} for size in (16, 32, 64, 128, 256)],
-    "buffer_size": [{"buffer_size": size} for size in (1_000, 10_000, 100_000)],
+GROWTH: dict[str, dict[str, dict[str, Any]]] = {
+    "hidden": {
+        f"{width}x{width}": {"slots": {"trunk": {"hidden": (width, width)}}} for width in (32, 64, 128, 256)
+    },
+    "batch_size": {str(size): {"batch_size": size} for size in (16, 32, 64, 128, 256)},
+    "buffer_size": {str(size): {"buffer_size": size} for size in (1_000, 10_000, 100_000)},
 }
+"""What grows: {value: what of a cohort is changed for it}."""
 SEEDS = 10
 """Lanes of the cohort that is looked on: a study's ten seeds."""
 ENV, LONGEST = "CartPole-v1", 500
@@ -58,10 +62,7 @@ def main() -> None:
         for part, seconds in parts.items():
             print(f"  {part:36}{seconds * 1e6:8.1f}{seconds / sum(parts.values()):7.0%}")
     for setting, points in GROWTH.items():
-        made = {
-            str(next(iter(point.values()))): cohort("dqn", LANES, arguments.engine, **point)
-            for point in points
-        }
+        made = {value: cohort("dqn", LANES, arguments.engine, **changes) for value, changes in points.items()}
         speeds = take_turns({name: each.turn for name, each in made.items()}, 5)
         print(f"{setting}: microseconds per lane-step at {LANES} lanes, and over the first")
         first = next(iter(speeds))
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 def medians(a: Learner, iterations: int) -> dict[str, float]:
-    """{part of the kernel: median seconds}: the steps of ``learn`` and ``improve`` one by one."""
+    """{part of the kernel: median seconds}: the steps of ``learn`` one by one."""
     times: dict[str, list[float]] = {}
     for _ in range(iterations):
         last = time.process_time()
@@ -87,9 +88,10 @@ def _parts(a: Learner) -> Iterator[str]:
     v, s = a.variant, a.settings
     recorder = EpisodeRecorder(len(a.seeds))
     yield "-"
-    steps = a.act_and_store(a, a.exploration.next(), epsilon_at(s, 0, a.updates))
-    yield "interact: act, step, store"
-    batch = v.replay.sample(a.memory, a.sampling.next(), 0.5)
+    steps = a.act_and_store(a, a.exploration.next(), Clock(0, a.updates, s.total_timesteps))
+    yield "act, step, store"
+    index, weight = v.replay.sample(a.memory, a.sampling.next(), 0.5)
+    batch = v.returns.batch(a.memory, index, weight)
     yield "sample: draws, gather"
     with torch.no_grad():
         y = v.bootstrap(batch, a.q, a.q_target)
@@ -98,7 +100,7 @@ def _parts(a: Learner) -> Iterator[str]:
     yield "descend: forward, backward, Adam"
     a.updates += 1
     v.target.follow(a.target_params, a.online.flat, a.updates)
-    v.replay.feedback(a.memory, batch, update.delta)
+    v.replay.feedback(a.memory, index, update.delta)
     yield "target follows, replay hears"
     recorder.returns += steps.reward
     yield "record"
@@ -141,15 +143,15 @@ class LookedOn:
         ]
 
 
-def looked_on(name: str, family: str, iterations: int, **numbers: Any) -> LookedOn:
+def looked_on(name: str, engine: str, iterations: int, **numbers: Any) -> LookedOn:
     """Train, probe and evaluate at the rates of a study with default settings; ``numbers`` replace settings.
 
     The steps before the first update are not counted: they cost next to nothing, and nobody looks on cheaper for it.
     """
     torch.set_num_threads(1)
     settings, seeds, record = Settings(**numbers), range(SEEDS), Record()
-    envs = engines.of(family).lanes(ENV, {}, 0, seeds)
-    learner = Learner(NAMED[name].variant, settings, envs, 0, seeds, family=family)
+    ops = engines.of(engine)
+    learner = Learner(NAMED[name].variant, settings, ops.lanes(ENV, {}, 0, seeds), 0, seeds, ops)
     probes, drawing = clocked(lambda: ProbeRecorder(learner, ENV, {}, record.probe_every))
     plan = record.of_run(settings.total_timesteps)
     evaluations = EvaluationRecorder(learner, ENV, {}, plan["eval_every"], plan["eval_episodes"])
@@ -164,7 +166,7 @@ def looked_on(name: str, family: str, iterations: int, **numbers: Any) -> Looked
         evaluating += clocked(lambda: evaluations.observe(step_record))[1]  # noqa: B023
     played = [length for row in evaluations.rows for length in row["episodic_length"].flatten().tolist()]
     return LookedOn(
-        title=f"{name}, {SEEDS} lanes, engine {family}, {iterations} steps",
+        title=f"{name}, {SEEDS} lanes, engine {engine}, {iterations} steps",
         training=training,
         probes=probing + drawing * iterations / settings.total_timesteps,
         evaluations=evaluating,

@@ -223,9 +223,9 @@ def _engine(side: str) -> dict[str, str]:
     """What computes, of our own side."""
     if side != "dqn":
         return {}
-    from scripts.bench import engine
+    from scripts.bench import with_instructions
 
-    return {"engine": engine()}
+    return {"engine": with_instructions()}
 
 
 def _load(path: Path) -> Any:

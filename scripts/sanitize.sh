@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of the compiled family on a library built with the address and undefined-behaviour sanitisers.
+# Runs the tests of the compiled engine on a library built with the address and undefined-behaviour sanitisers.
 # usage: sanitize.sh PYTHON
 set -eu
 cd "$(dirname "$0")/.."

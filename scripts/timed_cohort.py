@@ -7,21 +7,26 @@ updates, one torch thread.
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from ablations import engines
+from ablations.dqn.facts import Facts
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.network import Network
-from ablations.dqn.replay.ring import Transition
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import NAMED
-from ablations.envs.make import lanes_of
+from ablations.dqn.types import Transition
+from ablations.dqn.variants import NAMED, Change, changed
 from scripts.turns import Turn, timed
 
 BUFFER = 10_000
 """Transitions: what is timed draws from a full buffer."""
+Slots = Mapping[str, Change]
+NONE: Slots = MappingProxyType({})
 SECONDS = 0.5
 """How long a configuration is timed in each turn."""
 
@@ -35,10 +40,12 @@ class Timed:
     flops_per_step: float  # multiplications and additions of a lane's step
 
 
-def cohort(name: str, lanes: int, family: str, seconds: float = SECONDS, **numbers: Any) -> Timed:
-    """Variant ``name`` under ``lanes`` seeds on an engine family; ``numbers`` replace settings."""
+def cohort(
+    name: str, lanes: int, engine: str, seconds: float = SECONDS, slots: Slots = NONE, **settings: Any
+) -> Timed:
+    """Variant ``name`` under ``lanes`` seeds on an engine; ``slots`` and ``settings`` replace pieces and settings."""
     before = _tensor_bytes()
-    learner = warm(name, lanes, family, **numbers)
+    learner = warm(name, lanes, engine, slots, **settings)
     memory = (_tensor_bytes() - before) / lanes
     moments = learn(learner)
     while learner.updates < 50:
@@ -51,16 +58,16 @@ def cohort(name: str, lanes: int, family: str, seconds: float = SECONDS, **numbe
     return Timed(lambda: timed(advance, seconds), memory, flops(learner))
 
 
-def warm(name: str, lanes: int, family: str, **numbers: Any) -> Learner:
+def warm(name: str, lanes: int, engine: str, slots: Slots = NONE, **settings: Any) -> Learner:
     """A learner whose buffer is full, of transitions that all look alike."""
     torch.set_num_threads(1)
     shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
-    settings = Settings(**{**shared, **numbers})
-    envs = lanes_of("CartPole-v1", {}, 0, range(lanes), fast=family != "reference")
-    learner = Learner(NAMED[name].variant, settings, envs, 0, range(lanes), family=family)
+    chosen, seeds, ops = Settings(**{**shared, **settings}), range(lanes), engines.of(engine)
+    envs = ops.lanes("CartPole-v1", {}, 0, seeds)
+    learner = Learner(changed(NAMED[name].variant, slots), chosen, envs, 0, seeds, ops)
     nothing = torch.zeros(lanes)
     filler = Transition(torch.zeros(lanes, 4), nothing.long(), nothing, nothing, torch.zeros(lanes, 4))
-    for _ in range(settings.buffer_size):
+    for _ in range(chosen.buffer_size):
         learner.variant.replay.add(learner.memory, filler)
     return learner
 
@@ -71,18 +78,19 @@ def flops(learner: Learner) -> float:
     Forward: acting on one state; Q and Q- on the batch, and once more where the bootstrap asks both of them. Backward:
     by the weights everywhere, by the inputs everywhere but in the first layer.
     """
-    v, batch = learner.variant, learner.memory.ones.shape[-1]
+    v = learner.variant
+    batch: int = learner.memory.ones.shape[-1]
     weights, inner = _products(learner.network)
-    forwards = 2 + (v.bootstrap.kind != "max")
+    facts: Facts = v.bootstrap.facts()
+    forwards = 2 + (facts.selects != facts.evaluates)
     return 2.0 * (weights * (1 + batch * (forwards + 1)) + batch * inner)
 
 
 def _products(network: Network) -> tuple[int, int]:
     """(weights of all layers, weights of the layers that don't see the observation)."""
-    sizes = [(layer.name, layer.fan_in * layer.fan_out) for layer in network.layers]
-    first = sum(size for name, size in sizes if name == "trunk_0")
-    total = sum(size for _, size in sizes)
-    return total, total - first if network.hidden else 0
+    total = sum(layer.fan_in * layer.fan_out for layer in network.layers)
+    first = sum(layer.fan_in * layer.fan_out for layer in network.layers if layer.name == "trunk_0")
+    return total, total - first if first else 0
 
 
 def _tensor_bytes() -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ablations.dqn.network import Network, Trainable
     from ablations.dqn.settings import Settings
-    from ablations.dqn.types import Batch, Clock, Count, Number, Transition, Update
+    from ablations.dqn.types import Batch, Clock, Count, Moments, Number, Transition, Update
     from ablations.dqn.variants import Variant
     from ablations.envs.gym import Lanes
     from ablations.rng.streams import Role
@@ -67,6 +67,7 @@ def op_of(piece: Any) -> Any:
 class Optimizer(Protocol):
     """Steps the online parameters down the gradient of mean_b weight_b error(y_b - Q(s_b, a_b)), lane by lane."""
 
+    moments: Moments
     alive: Tensor  # (L,) bool: lanes that still learn
     frozen_at: Tensor | None
     """(L,): the update that froze a lane, 0 where none did; None where ``Update`` told."""

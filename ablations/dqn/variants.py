@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ablations.dqn.settings import Settings
 
 Piece = Any
-"""A frozen dataclass: ``kind`` as class variable, numbers as fields with defaults, ``facts()``, the slot's functions."""
+"""A frozen dataclass: ``kind`` of the class, numbers as fields with defaults, ``facts()``, its slot's functions."""
 
 
 @dataclass(frozen=True)

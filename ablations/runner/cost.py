@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import torch
 
 from ablations import engines, store
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import from_plain as settings_from_plain
-from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.dqn.variants import plain
 from ablations.studies.study import Run
 
 UPDATES_OF_WARMING = 10
 SECONDS = 0.2
 """How long each row is timed."""
+CHEAP = ("exploration", "target")
+"""Slots whose pieces hardly differ in cost."""
 
 
 def seconds_per_lane_step(runs: Sequence[Run]) -> dict[tuple[str, str], float]:
@@ -31,40 +31,35 @@ def seconds_per_lane_step(runs: Sequence[Run]) -> dict[tuple[str, str], float]:
     costs = {}
     for (env_id, label), group in groupby(runs, key=lambda run: (run.env_id, run.label)):
         cohort = list(group)
-        shape = _cost_shape(cohort[0].config, len(cohort))
+        shape = _cost_shape(cohort[0], len(cohort))
         if shape not in timed:
             timed[shape] = _time(cohort)
         costs[env_id, label] = timed[shape]
     return costs
 
 
-def _cost_shape(config: Mapping[str, Any], lanes: int) -> str:
-    settings = {
-        name: config["settings"][name]
-        for name in ("batch_size", "hidden", "train_frequency", "gradient_steps", "optimizer", "buffer_size")
-    }
-    kinds = [config["slots"][slot] for slot in ("replay", "bootstrap", "head")]
-    return store.canonical([config["env_id"], config["env_args"], kinds, settings, lanes])
+def _cost_shape(run: Run, lanes: int) -> str:
+    s = run.settings
+    settings = [s.batch_size, s.train_frequency, s.gradient_steps, s.buffer_size]
+    slots = {slot: piece for slot, piece in plain(run.variant).items() if slot not in CHEAP}
+    return store.canonical([run.env_id, run.config["env_args"], slots, settings, lanes])
 
 
 def _time(cohort: Sequence[Run]) -> float:
-    config, seeds = cohort[0].config, [run.seed for run in cohort]
-    settings = settings_from_plain(config["settings"])
+    config, seeds, settings = cohort[0].config, [run.seed for run in cohort], cohort[0].settings
     settings = replace(settings, learning_starts=settings.batch_size, total_timesteps=1_000_000)
-    family = engines.of(config["engine"])
-    envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-    learner = Learner(
-        variant_from_plain(config["slots"]), settings, envs, config["entropy"], seeds, family=config["engine"]
-    )
+    engine = engines.of(config["engine"])
+    envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+    learner = Learner(cohort[0].variant, settings, envs, config["entropy"], seeds, engine=engine)
     started: tuple[float, int] | None = None
     for record in learn(learner):
         if started is None:
             if learner.updates >= UPDATES_OF_WARMING:
-                family.finish()
+                engine.finish()
                 started = time.perf_counter(), record.step
         elif time.perf_counter() - started[0] >= SECONDS:
             break
-    family.finish()
+    engine.finish()
     envs.close()
     assert started is not None  # a million steps hold more than ten updates
     return (time.perf_counter() - started[0]) / (record.step - started[1]) / len(seeds)

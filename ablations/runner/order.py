@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
-from ablations.dqn.settings import from_plain as settings_from_plain
-from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.dqn.network import Network
 from ablations.studies.study import Run, Study, by_row
 
 OBSERVATION, ACTIONS = 4, 2
 """CartPole's: the environment is not made yet, and these will do."""
-FIXED, TREE = 100_000, 7_000
-"""Multiplications that would take as long as what an update costs besides products, and a sample in a sum tree."""
+FIXED = 100_000
+"""Multiplications that would take as long as what an update costs besides products."""
 
 
 def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
@@ -28,13 +26,10 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
 
 def multiplications(runs: Sequence[Run]) -> float:
     """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
-    config = runs[0].config
-    s, variant = settings_from_plain(config["settings"]), variant_from_plain(config["slots"])
-    widths = (OBSERVATION, *s.hidden)
-    head = variant.head.layers(widths[-1], ACTIONS)
-    weights = sum(a * b for a, b in pairwise(widths)) + sum(layer.fan_in * layer.fan_out for layer in head)
-    samples = 1 if variant.replay.kind == "latest" else s.batch_size
-    passes = 4 + (variant.bootstrap.kind != "max")  # forward twice or three times, backward counts as two
-    per_sample = weights * passes + (TREE if variant.replay.kind == "prioritized" else 0)
+    s, variant = runs[0].settings, runs[0].variant
+    weights = sum(layer.size for layer in Network(OBSERVATION, ACTIONS, variant.trunk, variant.head).layers)
+    bootstrap = variant.bootstrap.facts()
+    passes = 4 + (bootstrap.selects != bootstrap.evaluates)  # forward twice or three times, backward counts as two
+    samples = variant.replay.facts().samples or s.batch_size
     updates = s.total_timesteps * s.gradient_steps / s.train_frequency
-    return len(runs) * updates * (samples * per_sample + FIXED)
+    return len(runs) * updates * (samples * weights * passes + FIXED)

@@ -15,8 +15,7 @@ import torch
 
 from ablations import store
 from ablations.dqn.network import Layers, Network
-from ablations.dqn.settings import from_plain as settings_from_plain
-from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.dqn.variants import from_plain
 from ablations.envs.gym import Refused, sizes
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 
@@ -105,8 +104,8 @@ def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, L
     """The network of a run's configuration with its final weights in its only lane. Raises Unplayable."""
     try:
         features, actions = sizes(env)
-        head = variant_from_plain(run.config["slots"]).head
-        network = Network(features, settings_from_plain(run.config["settings"]).hidden, actions, head)
+        variant = from_plain(run.config["slots"])
+        network = Network(features, actions, variant.trunk, variant.head)
     except Refused as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
     except (KeyError, TypeError, ValueError) as problem:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from ablations import engines, store
 from ablations.dqn.learner import Learner
-from ablations.dqn.settings import from_plain as settings_from_plain
-from ablations.dqn.variants import from_plain as variant_from_plain
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import from_plain
 from ablations.engines.placement import on_device
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
@@ -46,15 +46,12 @@ class Training:
     def __init__(self, job: CohortJob) -> None:
         config = job["lanes"][0]["config"]
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
-        settings = settings_from_plain(config["settings"])
-        variant = variant_from_plain(config["slots"])
-        family = engines.of(config["engine"])
-        self.envs = family.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
-        self.learner = Learner(
-            variant, settings, self.envs, config["entropy"], seeds, family=config["engine"]
-        )
+        settings, variant = Settings(**config["settings"]), from_plain(config["slots"])
+        engine = engines.of(config["engine"])
+        self.envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        self.learner = Learner(variant, settings, self.envs, config["entropy"], seeds, engine=engine)
         self.episodes = (
-            DeviceEpisodeRecorder(len(seeds), family.device())
+            DeviceEpisodeRecorder(len(seeds), engine.device())
             if on_device(config["engine"])
             else EpisodeRecorder(len(seeds))
         )

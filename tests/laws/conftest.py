@@ -1,7 +1,8 @@
-"""Every law holds for every engine family that works here.
+"""Every law holds for every engine.
 
-Where there are several, the quick tests hold the best one to all laws and the others to equal bits and, for each named
-variant, to the oracle; the slower suite holds the others to all of them.
+The quick tests hold the best engine of a processor to all laws, and the others to equal bits and, for each named
+variant, to the oracle; the slower suite holds the others to all of them. The device's engine is left out where its own
+folder of tests asks the same.
 """
 
 from __future__ import annotations
@@ -11,23 +12,38 @@ from collections.abc import Sequence
 import pytest
 
 from ablations import engines
+from tests.on_engines import BEST, ENGINES, put_on_cpu_tensors
 
 from . import worlds
 
-ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook")
+ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook", "test_own_pieces.py")
+NOT_ON_A_DEVICE = ("test_bit_identity", "test_probes", "test_resuming")
+ON_NO_ENGINE = ("test_products",)
+QUICK_ON_A_DEVICE = ("dqn", "combined", None)
 
 
-@pytest.fixture(autouse=True, params=engines.available())
-def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The family that this test's learners use."""
-    monkeypatch.setattr(worlds, "FAMILY", request.param)
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    names = (
+        (BEST,) if module in ON_NO_ENGINE else engines.available() if module in NOT_ON_A_DEVICE else ENGINES
+    )
+    metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The engine that this test's learners use."""
+    name = put_on_cpu_tensors(request.param, monkeypatch, same_draws=request.path.stem == "test_oracle")
+    monkeypatch.setattr(worlds, "ENGINE", name)
+    return name
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    best = engines.available()[0]
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        always = any(name in item.nodeid for name in ALWAYS)
-        if parameters.get("family", best) != best and not always:
+        name = parameters.get("engine", BEST)
+        always = any(each in item.nodeid for each in ALWAYS)
+        if name == "cuda" and parameters.get("name") not in QUICK_ON_A_DEVICE:
+            always = False
+        if name != BEST and not always:
             item.add_marker(pytest.mark.slow)

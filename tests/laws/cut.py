@@ -15,6 +15,7 @@ from ablations.runner.machine import bit_maker
 from ablations.runner.tasks import CohortJob, LaneJob
 from ablations.runner.training import Training
 from ablations.studies import load
+from tests.configured import split
 
 from . import toys, worlds  # noqa: F401  (registers environments)
 
@@ -24,7 +25,6 @@ SETTINGS: dict[str, Any] = {
     "learning_starts": 30,
     "batch_size": 8,
     "buffer_size": 60,  # full before the end
-    "hidden": [16],
     "learning_rate": 3e-3,
 }
 RECORD = {"probe_every": 20, "eval_every": 30, "eval_episodes": 2}
@@ -37,18 +37,20 @@ def cohort(
     seeds: Sequence[int] = (0, 1, 2),
     env_args: dict[str, Any] | None = None,
     record: dict[str, int] | None = None,
-    **settings: Any,
+    **numbers: Any,
 ) -> CohortJob:
     """The job of one cohort."""
+    slots, settings = split({"hidden": [16], **SETTINGS, **numbers})
     study = load.from_document(
         {
             "name": "resumed",
-            "engine": worlds.FAMILY,
+            "engine": worlds.ENGINE,
             "envs": [env_id],
             "seeds": list(seeds),
             "baseline": variant,
             "variants": [variant],
-            "settings": {**SETTINGS, **settings},
+            "settings": settings,
+            "slots": slots,
             "record": RECORD if record is None else record,
             "env": {env_id: {"args": env_args or {}}},
         }
@@ -102,13 +104,13 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
     tensors = {
         "online": a.online.flat,
         "minus": a.target_params,
-        "first": a.optimizer.first,
-        "second": a.optimizer.second,
-        "rows": a.memory.rows,
+        "first": a.optimizer.moments.first,
+        "second": a.optimizer.moments.second,
     }
     return {
         **tables,
         **{name: each[lane].numpy().tobytes() for name, each in tensors.items()},
+        "rows": np.asarray(a.memory.state()["rows"][lane]).tobytes(),
         "unfinished": training.episodes.unfinished(lane),
         "obs": np.asarray(training.envs.obs[lane]).tobytes(),
         "diverged_at": a.diverged_at.get(lane),

@@ -44,7 +44,7 @@ def runs(name: str, seeds: Sequence[int], **numbers: Any) -> dict[int, Run]:
     learner = untrained(NAMED[name].variant, seeds, "tests/Walk-v0", **numbers)
     episodes = history(learner)
     draws = learner.sampling.next().tolist()
-    moments = torch.cat([learner.optimizer.first, learner.optimizer.second], dim=-1)
+    moments = torch.cat([learner.optimizer.moments.first, learner.optimizer.moments.second], dim=-1)
     return {
         seed: Run(learner.online.flat[i], learner.target_params[i], moments[i], tuple(draws[i]), episodes[i])
         for i, seed in enumerate(seeds)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from ablations.dqn import settings
 from ablations.dqn.head import Dueling
-from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import Settings
-from ablations.dqn.variants import DQN, NAMED, Variant, pieces, plain
-from ablations.engines import Update
+from ablations.dqn.learner import learn
+from ablations.dqn.types import Update
+from ablations.dqn.variants import DQN, NAMED, Variant, plain
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
+from tests import configured
 from tests.oracles import textbook_dqn
 
 from . import worlds
@@ -30,6 +31,8 @@ SETTINGS: dict[str, Any] = {
 }
 SEEDS = (3, 0, 7)
 LANE = 1  # neither first nor last
+
+PAIRS = worlds.covering(2)
 
 OTHER_SETTINGS: dict[str, dict[str, Any]] = {
     "huber": {"loss": "huber"},
@@ -47,18 +50,18 @@ OTHER_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-v1") -> None:
+def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v1") -> None:
     """Train three lanes and one textbook agent; compare everything that both know."""
-    torch.set_num_threads(1)
-    chosen = Settings(**{**settings, "hidden": tuple(settings["hidden"])})
-    learner = Learner(variant, chosen, GymLanes(env_id, {}, 0, SEEDS), 0, SEEDS, torch.float64, worlds.FAMILY)
+    variant, shared = configured.configured(variant, **numbers)
+    envs = GymLanes(env_id, {}, 0, SEEDS)
+    learner = configured.learner(variant, envs, SEEDS, worlds.ENGINE, torch.float64, **shared.plain())
     recorder = EpisodeRecorder(len(SEEDS))
     updates: list[tuple[int, Update]] = []
     for record in learn(learner):
         recorder.observe(record)
         updates += [(record.step, update) for update in record.updates]
     trace = textbook_dqn.train(
-        env_id, {}, plain(variant), settings, SEEDS[LANE], 0, settings["total_timesteps"]
+        env_id, {}, plain(variant), shared.plain(), SEEDS[LANE], 0, shared.total_timesteps
     )
 
     assert [e.global_step for e in trace.episodes] == [row[0] for row in recorder.rows[LANE]]
@@ -80,7 +83,7 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
             layer.weight[LANE].detach(), trace.online[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
         )
         np.testing.assert_allclose(
-            layer.bias[LANE, 0].detach(), trace.online[f"{oracle}.bias"], rtol=1e-6, atol=1e-9
+            layer.bias[LANE, 0].detach(), trace.online.get(f"{oracle}.bias", 0.0), rtol=1e-6, atol=1e-9
         )
         target_params = learner.network.views(learner.target_params)[name]
         np.testing.assert_allclose(
@@ -90,10 +93,18 @@ def compare(variant: Variant, settings: dict[str, Any], env_id: str = "CartPole-
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_variant_equals_the_textbook(name: str) -> None:
-    unlisted = [piece.kind for slot, piece in pieces(NAMED[name].variant).items() if not known(slot, piece)]
+    unlisted = [piece.kind for slot, piece in NAMED[name].variant if not known(slot, piece)]
     if unlisted:
         pytest.skip(f"the textbook does not know {', '.join(unlisted)}")
     compare(NAMED[name].variant, SETTINGS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_pair_of_pieces_equals_the_textbook(name: str) -> None:
+    if all(known(slot, piece) for slot, piece in PAIRS[name]):
+        own = {number: SETTINGS[number] for number in settings.NAMES if number in SETTINGS}
+        compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
 
 
 def known(slot: str, piece: Any) -> bool:
@@ -113,8 +124,8 @@ def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None
 
 @pytest.mark.parametrize("bootstrap_truncated", [True, False])
 def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool) -> None:
-    settings = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
-    compare(Variant(head=Dueling((8,))), settings, env_id="MountainCar-v0")
+    numbers = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
+    compare(Variant(head=Dueling((8,))), numbers, env_id="MountainCar-v0")
 
 
 def test_consecutive_takes_the_last_batch_even_from_a_smaller_buffer() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ablations.dqn.layers import Dense, Layer, affine
 from ablations.dqn.network import ALIGN, Network
+from ablations.dqn.trunk import Mlp
 from ablations.rng.streams import Role
 
 LANES = 40
@@ -42,7 +43,7 @@ def test_a_layer_has_the_same_bits_alone_and_among_lanes(outputs: int) -> None:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(outputs)
     for inputs, batch in product((1, 2, 3, 4, 6, 24, 64, 128), (1, 5, 7, 32, 33, 64, 100)):
-        network = Network(inputs, (), outputs, OneLayer())
+        network = Network(inputs, outputs, Mlp(()), OneLayer())
         assert network.size % ALIGN == 0
         flat = torch.randn(LANES, network.size, generator=generator)
         x = torch.randn(LANES, batch, inputs, generator=generator)

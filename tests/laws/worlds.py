@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.dqn.head import BiasFree, Dueling, Head, Linear
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.replay import Replay
-from ablations.dqn.replay.consecutive import Consecutive
-from ablations.dqn.replay.latest import Latest
-from ablations.dqn.replay.prioritized import Prioritized
-from ablations.dqn.replay.uniform import Uniform
-from ablations.dqn.settings import Settings
-from ablations.dqn.target import Hard, NoTarget, Soft, Target
-from ablations.dqn.variants import Variant
+from ablations.dqn.trunk import Mlp
+from ablations.dqn.variants import DQN, Variant
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder, Row
+from tests import configured
 
+from . import covering as arrays
 from . import toys  # noqa: F401  (registers environments)
+from .covering import name_of
 
-FAMILY = "reference"
-"""The engine family of all learners made here; conftest sets it."""
+ENGINE = "reference"
+"""Of all learners made here; conftest sets it."""
 
 SMALL: dict[str, Any] = {
     "total_timesteps": 300,
     "learning_starts": 50,
     "batch_size": 8,
     "buffer_size": 100,
-    "hidden": (16,),
     "learning_rate": 3e-3,
 }
-
-REPLAYS: tuple[Replay, ...] = (Latest(), Consecutive(), Uniform(), Prioritized())
-TARGETS: tuple[Target, ...] = (NoTarget(), Hard(7), Soft(0.05))
-BOOTSTRAPS: tuple[Bootstrap, ...] = (Max(), Double(), InverseDouble())
-HEADS: tuple[Head, ...] = (Linear(), Dueling(), Dueling((8,)), BiasFree())
-
-ALL_COMBINATIONS = [
-    Variant(replay, target, bootstrap, head)
-    for replay, target, bootstrap, head in product(REPLAYS, TARGETS, BOOTSTRAPS, HEADS)
-]
-
-
-def name_of(variant: Variant) -> str:
-    """A short name for test ids."""
-    pieces = (variant.replay, variant.target, variant.bootstrap, variant.head)
-    return "+".join(piece.kind for piece in pieces) + ("-deep" if variant.head == Dueling((8,)) else "")
+SMALL_TRUNK = Mlp((16,))
+"""In place of the neutral one."""
 
 
 def trained(
@@ -63,10 +43,7 @@ def trained(
     **settings: Any,
 ) -> Learner:
     """The learner of a cohort after its whole training."""
-    learner = untrained(variant, seeds, env_id, dtype, env_args, entropy, **settings)
-    for _ in learn(learner):
-        pass
-    return learner
+    return drained(untrained(variant, seeds, env_id, dtype, env_args, entropy, **settings))
 
 
 def untrained(
@@ -79,10 +56,23 @@ def untrained(
     **settings: Any,
 ) -> Learner:
     """The learner of a cohort before its first step."""
-    torch.set_num_threads(1)
-    chosen = Settings(**{**SMALL, **settings})
     envs = GymLanes(env_id, env_args or {}, entropy, seeds)
-    return Learner(variant, chosen, envs, entropy, seeds, dtype, FAMILY)
+    if variant.trunk == DQN.trunk:
+        variant = replace(variant, trunk=SMALL_TRUNK)
+    return configured.learner(variant, envs, seeds, ENGINE, dtype, entropy, **{**SMALL, **settings})
+
+
+def drained(learner: Learner) -> Learner:
+    """The learner after its whole training."""
+    for _ in learn(learner):
+        pass
+    return learner
+
+
+def covering(strength: int) -> dict[str, Variant]:
+    """{name: variant} of a covering array of small trainings."""
+    _, settings = configured.configured(**SMALL)
+    return {name_of(variant): variant for variant in arrays.covering(strength, settings)}
 
 
 def history(learner: Learner) -> list[list[Row]]:

@@ -128,17 +128,17 @@ def follow(target: dict[str, Any], target_params: Any, online: Any, update: int)
 # --- schedules ---------------------------------------------------------------
 
 
-def epsilon_of(settings: dict[str, Any], step: int, updates: int) -> float:
+def epsilon_of(exploration: dict[str, Any], total_timesteps: int, step: int, updates: int) -> float:
     """Exploration at environment step `step` (1, 2, ...), after `updates` finished updates.
 
     linear: from start_e at the first step down to end_e after exploration_fraction of the run, then end_e.
     exponential: start_e * epsilon_decay^updates, never below end_e. constant: start_e.
     """
-    start, end = float(settings["start_e"]), float(settings["end_e"])
-    decay: float = settings["epsilon_decay"]
-    schedule = settings["epsilon_schedule"]
+    start, end = float(exploration["start_e"]), float(exploration["end_e"])
+    decay: float = exploration["epsilon_decay"]
+    schedule = exploration["schedule"]
     if schedule == "linear":
-        duration: float = settings["exploration_fraction"] * settings["total_timesteps"]
+        duration: float = exploration["exploration_fraction"] * total_timesteps
         steps_done = step - 1
         if steps_done >= duration:  # also where the duration is 0
             return end

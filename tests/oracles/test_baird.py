@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from ablations.dqn.bootstrap import Max
 from ablations.dqn.head import BiasFree
-from ablations.dqn.learner import Learner, learn
+from ablations.dqn.learner import learn
 from ablations.dqn.replay.latest import Latest
-from ablations.dqn.settings import Settings
-from ablations.dqn.target import Hard, NoTarget, Target
-from ablations.dqn.variants import Variant
+from ablations.dqn.target import Hard, NoTarget
+from ablations.dqn.variants import Piece, Variant
 from ablations.envs.gym import GymLanes
 from ablations.envs.worlds import baird
 from ablations.recorders.exact import ExactRecorder
+from tests import configured
 
 ALPHA, GAMMA = 0.1, 0.99
 
 
-def errors(target: Target, steps: int = 4_000) -> np.ndarray:
+def errors(target: Piece, steps: int = 4_000) -> np.ndarray:
     """max |Q - Q*| of ten seeds at a half of the steps and at their end: (2, 10)."""
-    torch.set_num_threads(1)
-    settings = Settings(
+    seeds = range(10)
+    learner = configured.learner(
+        Variant(replay=Latest(), target=target, head=BiasFree()),
+        GymLanes("ablations/Baird-v0", {}, 0, seeds),
+        seeds,
         total_timesteps=steps,
         learning_rate=ALPHA,
         batch_size=1,
@@ -34,9 +35,6 @@ def errors(target: Target, steps: int = 4_000) -> np.ndarray:
         epsilon_schedule="constant",
         start_e=1.0,
     )
-    seeds = range(10)
-    envs = GymLanes("ablations/Baird-v0", {}, 0, seeds)
-    learner = Learner(Variant(Latest(), target, Max(), BiasFree()), settings, envs, 0, seeds)
     exact = ExactRecorder(learner, baird().model(), steps // 2)
     for record in learn(learner):
         exact.observe(record)

@@ -121,26 +121,26 @@ def test_without_a_target_network_with_hard_1_and_with_soft_1_the_target_is_the_
 
 def schedule(name, **numbers):
     defaults = {"start_e": 1.0, "end_e": 0.1, "exploration_fraction": 0.2, "epsilon_decay": 0.5}
-    return {"epsilon_schedule": name, "total_timesteps": 100, **defaults, **numbers}
+    return {"schedule": name, **defaults, **numbers}
 
 
 def test_linear_epsilon_starts_at_the_start_and_is_at_its_floor_after_the_fraction():
     # 20 steps from 1 to 0.1: 0.045 a step
     linear = schedule("linear")
-    assert epsilon_of(linear, 1, 0) == 1.0
-    assert epsilon_of(linear, 2, 0) == pytest.approx(0.955)
-    assert epsilon_of(linear, 11, 0) == pytest.approx(0.55)
-    assert epsilon_of(linear, 20, 0) == pytest.approx(0.145)
-    assert [epsilon_of(linear, step, 0) for step in (21, 22, 100)] == [0.1, 0.1, 0.1]
+    assert epsilon_of(linear, 100, 1, 0) == 1.0
+    assert epsilon_of(linear, 100, 2, 0) == pytest.approx(0.955)
+    assert epsilon_of(linear, 100, 11, 0) == pytest.approx(0.55)
+    assert epsilon_of(linear, 100, 20, 0) == pytest.approx(0.145)
+    assert [epsilon_of(linear, 100, step, 0) for step in (21, 22, 100)] == [0.1, 0.1, 0.1]
 
 
 def test_linear_epsilon_with_no_exploration_phase_is_at_its_floor_at_once():
-    assert epsilon_of(schedule("linear", exploration_fraction=0.0), 1, 0) == 0.1
+    assert epsilon_of(schedule("linear", exploration_fraction=0.0), 100, 1, 0) == 0.1
 
 
 def test_exponential_epsilon_decays_per_update_and_not_per_step():
     exponential = schedule("exponential")
-    assert [epsilon_of(exponential, 50, updates) for updates in (0, 1, 2, 3, 4, 50)] == [
+    assert [epsilon_of(exponential, 100, 50, updates) for updates in (0, 1, 2, 3, 4, 50)] == [
         1.0,
         0.5,
         0.25,
@@ -152,13 +152,13 @@ def test_exponential_epsilon_decays_per_update_and_not_per_step():
 
 def test_the_lessons_epsilon_is_at_its_floor_after_about_920_updates():
     lessons = schedule("exponential", end_e=0.01, epsilon_decay=0.995)
-    assert epsilon_of(lessons, 1, 918) > 0.01
-    assert epsilon_of(lessons, 1, 919) == 0.01
+    assert epsilon_of(lessons, 100, 1, 918) > 0.01
+    assert epsilon_of(lessons, 100, 1, 919) == 0.01
     assert math.ceil(math.log(0.01) / math.log(0.995)) == 919
 
 
 def test_constant_epsilon_stays_at_the_start():
-    assert {epsilon_of(schedule("constant", start_e=0.3), step, step) for step in (1, 50, 100)} == {0.3}
+    assert {epsilon_of(schedule("constant", start_e=0.3), 100, step, step) for step in (1, 50, 100)} == {0.3}
 
 
 def test_beta_reaches_its_end_at_the_last_step():

@@ -6,26 +6,28 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.dqn.bootstrap import Max
 from ablations.dqn.head import BiasFree
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.replay.latest import Latest
-from ablations.dqn.settings import Settings
 from ablations.dqn.target import NoTarget
 from ablations.dqn.variants import Variant
 from ablations.envs.exact import optimal_q
 from ablations.envs.gym import GymLanes, make
 from ablations.recorders.exact import model_of
+from tests import configured
 from tests.oracles import tabular_q
 
-TABLE = Variant(Latest(), NoTarget(), Max(), BiasFree())
+TABLE = Variant(replay=Latest(), target=NoTarget(), head=BiasFree())
 SEEDS = (4, 0, 9)
 ALPHA, GAMMA = 0.3, 0.95
 
 
 def cohort(size: int, slip: float, limit: int, steps: int, epsilon: float) -> Learner:
-    torch.set_num_threads(1)
-    settings = Settings(
+    return configured.learner(
+        TABLE,
+        GymLanes("ablations/Grid-v0", arguments(size, slip, limit), 0, SEEDS),
+        SEEDS,
+        dtype=torch.float64,
         total_timesteps=steps,
         learning_rate=ALPHA,
         batch_size=1,
@@ -37,8 +39,6 @@ def cohort(size: int, slip: float, limit: int, steps: int, epsilon: float) -> Le
         epsilon_schedule="constant",
         start_e=epsilon,
     )
-    envs = GymLanes("ablations/Grid-v0", arguments(size, slip, limit), 0, SEEDS)
-    return Learner(TABLE, settings, envs, 0, SEEDS, torch.float64)
 
 
 def arguments(size: int, slip: float, limit: int) -> dict[str, object]:

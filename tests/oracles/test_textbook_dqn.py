@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from tests.configured import split
 from tests.oracles import textbook_dqn
 from tests.oracles.equations import dueling, first_maximum, huber, mean_loss
-from tests.oracles.textbook_dqn import initial_parameters, q_values, stream, train
+from tests.oracles.textbook_dqn import PIECES, initial_parameters, q_values, stream, train
 
 
 class Counter(gym.Env):
@@ -49,13 +50,20 @@ def slots(replay="uniform", target="hard", bootstrap="max", head="linear"):
     return {slot: {"kind": kind} for slot, kind in pieces.items()}
 
 
+def trunk(*hidden):
+    return {"trunk": {"kind": "mlp", "hidden": list(hidden)}}
+
+
 SMALL = {"total_timesteps": 100, "batch_size": 4, "learning_starts": 4, "hidden": [5], "buffer_size": 50}
 
 
-def counter(steps=20, args=None, seed=3, entropy=0, chosen=None, **settings):
-    return train(
-        "OracleCounter-v0", args or {}, chosen or slots(), {**SMALL, **settings}, seed, entropy, steps
-    )
+def counter(steps=20, args=None, seed=3, entropy=0, chosen=None, dtype=torch.float64, **numbers):
+    tables, settings = split({**SMALL, **numbers})
+    for slot, table in (chosen or {}).items():
+        tables[slot] = {**tables.get(slot, {}), **table}
+    defaults = {slot: {"kind": next(iter(kinds))} for slot, kinds in PIECES.items()}
+    whole = {slot: {**defaults.get(slot, {}), **table} for slot, table in tables.items()}
+    return train("OracleCounter-v0", args or {}, whole, settings, seed, entropy, steps, dtype)
 
 
 # --- random numbers --------------------------------------------------------
@@ -99,7 +107,7 @@ def test_each_update_takes_one_number_per_sample_from_the_replay_stream(replay, 
 
 def test_layers_draw_weight_then_bias_from_the_stream_of_their_role():
     deep = slots() | {"head": {"kind": "dueling", "hidden": [3]}}
-    drawn = initial_parameters(deep, {"hidden": [5, 4]}, inputs=2, actions=3, seed=1, entropy=9)
+    drawn = initial_parameters(deep | trunk(5, 4), inputs=2, actions=3, seed=1, entropy=9)
     weights, head, value, advantage = (stream(9, 1, role) for role in (1, 2, 3, 4))
     order = [
         ("trunk.0", weights, 2, 5),
@@ -117,8 +125,8 @@ def test_layers_draw_weight_then_bias_from_the_stream_of_their_role():
 
 
 def test_dueling_starts_from_the_trunk_and_the_head_of_dqn():
-    plain = initial_parameters(slots(), SMALL, 2, 2, seed=1, entropy=0)
-    streams = initial_parameters(slots(head="dueling"), SMALL, 2, 2, seed=1, entropy=0)
+    plain = initial_parameters(slots() | trunk(5), 2, 2, seed=1, entropy=0)
+    streams = initial_parameters(slots(head="dueling") | trunk(5), 2, 2, seed=1, entropy=0)
     assert set(streams) - set(plain) == {"value.weight", "value.bias"}
     for name, array in plain.items():
         assert np.array_equal(array, streams[name])
@@ -126,7 +134,7 @@ def test_dueling_starts_from_the_trunk_and_the_head_of_dqn():
 
 def test_another_seed_and_another_entropy_give_other_weights():
     heads = [
-        initial_parameters(slots(), SMALL, 2, 2, seed, entropy)["head.weight"]
+        initial_parameters(slots() | trunk(5), 2, 2, seed, entropy)["head.weight"]
         for seed, entropy in ((0, 0), (1, 0), (0, 1))
     ]
     for one, other in itertools.combinations(heads, 2):
@@ -138,7 +146,7 @@ def test_another_seed_and_another_entropy_give_other_weights():
 
 @pytest.mark.parametrize("hidden", [[], [5], [6, 5, 4]])
 def test_the_network_is_the_one_of_torch_modules(hidden):
-    parameters = initial_parameters(slots(), {"hidden": hidden}, 2, 3, seed=0, entropy=0)
+    parameters = initial_parameters(slots() | trunk(*hidden), 2, 3, seed=0, entropy=0)
     names = [f"trunk.{i}" for i in range(len(hidden))] + ["head"]
     layers: list[nn.Module] = []
     for name in names:
@@ -422,7 +430,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another():
 
 
 def test_single_precision_follows_double_precision_for_a_while():
-    single = train("OracleCounter-v0", {}, slots(), SMALL, 3, 0, 20, dtype=torch.float32)
+    single = counter(dtype=torch.float32)
     assert single.online["head.weight"].dtype == np.float32
     assert single.online["head.weight"] == pytest.approx(counter().online["head.weight"], abs=1e-4)
 
@@ -446,8 +454,8 @@ def test_it_learns_to_take_the_action_that_pays_more():
 def test_an_unknown_setting_slot_or_number_is_refused():
     with pytest.raises(ValueError, match="learning_rte"):
         counter(learning_rte=1.0)
-    with pytest.raises(ValueError, match="expected the slots"):
-        counter(chosen={"replay": {"kind": "uniform"}})
+    with pytest.raises(ValueError, match="replya"):
+        counter(chosen={"replya": {"kind": "uniform"}})
     with pytest.raises(ValueError, match="tau"):
         counter(chosen=slots() | {"target": {"kind": "hard", "tau": 0.1}})
 

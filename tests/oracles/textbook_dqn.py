@@ -44,29 +44,38 @@ SETTINGS: dict[str, Any] = {
     "train_frequency": 1,
     "gradient_steps": 1,
     "bootstrap_truncated": True,
-    "start_e": 1.0,
-    "end_e": 0.05,
-    "epsilon_schedule": "linear",
-    "exploration_fraction": 0.2,
-    "epsilon_decay": 0.995,
-    "hidden": [64, 64],
-    "loss": "squared",
-    "optimizer": "adam",
-    "adam_eps": 1e-8,
-    "max_grad_norm": 0.0,
 }
 
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
+    "trunk": {"mlp": {"hidden": [64, 64]}},
+    "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
+    "exploration": {
+        "epsilon-greedy": {
+            "start_e": 1.0,
+            "end_e": 0.05,
+            "schedule": "linear",
+            "exploration_fraction": 0.2,
+            "epsilon_decay": 0.995,
+        },
+    },
     "replay": {
+        "uniform": {},
         "latest": {},
         "consecutive": {},
-        "uniform": {},
         "prioritized": {"alpha": 0.6, "beta_start": 0.4, "beta_end": 1.0, "eps": 1e-6, "stratified": True},
     },
-    "target": {"none": {}, "hard": {"period": 100}, "soft": {"tau": 0.005}},
+    "returns": {"one-step": {}},
+    "target": {"hard": {"period": 100}, "soft": {"tau": 0.005}, "none": {}},
     "bootstrap": {"max": {}, "double": {}, "inverse-double": {}},
-    "head": {"linear": {}, "dueling": {"hidden": []}},
+    "loss": {"squared": {}, "huber": {}},
+    "optimizer": {
+        "adam": {"eps": 1e-8, "max_grad_norm": 0.0},
+        "rmsprop": {"eps": 1e-8, "max_grad_norm": 0.0},
+        "sgd": {"max_grad_norm": 0.0},
+    },
+    "maintenance": {"none": {}},
 }
+"""Kinds and their numbers by slot; the first kind stands where a slot is not given."""
 
 Parameters = dict[str, torch.Tensor]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -143,11 +152,13 @@ def whole_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_slots(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The slots in their plain form with default numbers filled in; an unknown slot or number is an error."""
-    if set(given) != set(PIECES):
-        raise ValueError(f"expected the slots {sorted(PIECES)}, got {sorted(given)}")
+    """The slots in their plain form with what is not given filled in; an unknown slot or number is an error."""
+    unknown = sorted(set(given) - set(PIECES))
+    if unknown:
+        raise ValueError(f"slots that the oracle does not know: {unknown}")
     whole = {}
-    for slot, piece in given.items():
+    for slot, kinds in PIECES.items():
+        piece = given.get(slot, {"kind": next(iter(kinds))})
         numbers = PIECES[slot][piece["kind"]]
         unknown = sorted(set(piece) - set(numbers) - {"kind"})
         if unknown:
@@ -156,38 +167,37 @@ def whole_slots(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return whole
 
 
-def initial_parameters(
-    slots: dict[str, Any], settings: dict[str, Any], inputs: int, actions: int, seed: int, entropy: int
-) -> Arrays:
+def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: int, entropy: int) -> Arrays:
     """Initial weights (fan_in, fan_out) and biases (fan_out,), float64, by layer:
 
-    `trunk.0`, `trunk.1`, ...   the hidden layers of settings
+    `trunk.0`, `trunk.1`, ...   the hidden layers of the trunk
     `head`                      the linear head; for dueling the output layer of the A stream
     `advantage_hidden.0`, ...   dueling: the hidden layers of the A stream
     `value_hidden.0`, ...       dueling: the hidden layers of the V stream
     `value`                     dueling: the output layer of the V stream
 
-    each with `.weight` and `.bias`.
+    each with `.weight` and `.bias`, but for the bias-free head.
     """
-    slots, settings = whole_slots(slots), whole_settings(settings)
+    slots = whole_slots(slots)
     weights = stream(entropy, seed, WEIGHTS)
     head = stream(entropy, seed, HEAD)
     value = stream(entropy, seed, VALUE)
     advantage_hidden = stream(entropy, seed, ADVANTAGE_HIDDEN)
     parameters: Arrays = {}
 
-    def layer(name: str, rng: np.random.Generator, fan_in: int, fan_out: int) -> None:
+    def layer(name: str, rng: np.random.Generator, fan_in: int, fan_out: int, bias: bool = True) -> None:
         k = weight_bound(fan_in)
         parameters[f"{name}.weight"] = rng.uniform(-k, k, (fan_in, fan_out))
-        parameters[f"{name}.bias"] = rng.uniform(-k, k, (fan_out,))
+        if bias:
+            parameters[f"{name}.bias"] = rng.uniform(-k, k, (fan_out,))
 
     features = inputs
-    for i, width in enumerate(settings["hidden"]):
+    for i, width in enumerate(slots["trunk"]["hidden"]):
         layer(f"trunk.{i}", weights, features, width)
         features = width
 
-    if slots["head"]["kind"] == "linear":
-        layer("head", head, features, actions)
+    if slots["head"]["kind"] != "dueling":
+        layer("head", head, features, actions, bias=slots["head"]["kind"] == "linear")
     else:
         stream_width = features
         for i, width in enumerate(slots["head"]["hidden"]):
@@ -213,7 +223,8 @@ def q_values(parameters: Parameters, states: torch.Tensor) -> torch.Tensor:
         return h
 
     def affine(name: str, h: torch.Tensor) -> torch.Tensor:
-        return h @ parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
+        product = h @ parameters[f"{name}.weight"]
+        return product + parameters[f"{name}.bias"] if f"{name}.bias" in parameters else product
 
     h = hidden_layers("trunk", states)
     if "value.weight" not in parameters:
@@ -223,16 +234,14 @@ def q_values(parameters: Parameters, states: torch.Tensor) -> torch.Tensor:
     return v + a - a.mean(dim=1, keepdim=True)  # Wang et al. 2016, eq. 9: the mean is per state
 
 
-def torch_optimizer(settings: dict[str, Any], parameters: Parameters) -> torch.optim.Optimizer:
-    """The optimiser of the settings, as torch has it."""
-    lr, tensors = settings["learning_rate"], list(parameters.values())
-    if settings["optimizer"] == "adam":
-        return torch.optim.Adam(tensors, lr=lr, betas=(0.9, 0.999), eps=settings["adam_eps"], foreach=False)
-    if settings["optimizer"] == "rmsprop":
-        return torch.optim.RMSprop(tensors, lr=lr, alpha=0.99, eps=1e-8, foreach=False)
-    if settings["optimizer"] == "sgd":
-        return torch.optim.SGD(tensors, lr=lr, foreach=False)
-    raise ValueError(f"unknown optimizer {settings['optimizer']!r}")
+def torch_optimizer(piece: dict[str, Any], lr: float, parameters: Parameters) -> torch.optim.Optimizer:
+    """The optimizer of the slot, as torch has it."""
+    tensors = list(parameters.values())
+    if piece["kind"] == "adam":
+        return torch.optim.Adam(tensors, lr=lr, betas=(0.9, 0.999), eps=piece["eps"], foreach=False)
+    if piece["kind"] == "rmsprop":
+        return torch.optim.RMSprop(tensors, lr=lr, alpha=0.99, eps=piece["eps"], foreach=False)
+    return torch.optim.SGD(tensors, lr=lr, foreach=False)
 
 
 def follow_all(
@@ -263,9 +272,9 @@ def train(
 ) -> Trace:
     """Train for `steps` environment steps of a run whose schedules are made for settings['total_timesteps'].
 
-    `slots` in the plain form ({"replay": {"kind": "uniform"}, ...}) and `settings` may leave out numbers that
-    have their defaults. Raises FloatingPointError where a loss is not finite: the oracle is no reference from
-    there on.
+    `slots` in the plain form ({"replay": {"kind": "uniform"}, ...}) may leave out slots, and both it and
+    `settings` numbers that have their defaults. Raises FloatingPointError where a loss is not finite: the oracle is
+    no reference from there on.
     """
     slots, settings = whole_slots(slots), whole_settings(settings)
     replay = slots["replay"]
@@ -282,10 +291,10 @@ def train(
     replay_stream = stream(entropy, seed, REPLAY)
     environment_seed = int(stream(entropy, seed, ENVIRONMENT).integers(2**31))
 
-    initial = initial_parameters(slots, settings, inputs, actions, seed, entropy)
+    initial = initial_parameters(slots, inputs, actions, seed, entropy)
     online = {name: torch.tensor(array, dtype=dtype, requires_grad=True) for name, array in initial.items()}
     target_params = copy_of(online)
-    optimizer = torch_optimizer(settings, online)
+    optimizer = torch_optimizer(slots["optimizer"], settings["learning_rate"], online)
 
     history: list[tuple[torch.Tensor, int, float, float, torch.Tensor]] = []  # all transitions, oldest first
     ring: list[int] = []  # by slot: the place in `history` of the transition that it holds
@@ -348,12 +357,10 @@ def train(
         q = q_values(online, states)  # (B, actions)
         q_taken = torch.stack([q[b, action] for b, (_, action, *_) in enumerate(batch)])  # (B,)
         delta = torch.tensor(y, dtype=dtype) - q_taken  # (B,)
-        if settings["loss"] == "squared":
+        if slots["loss"]["kind"] == "squared":
             each = delta**2 / 2
-        elif settings["loss"] == "huber":
+        else:  # huber
             each = torch.where(delta.abs() <= 1, delta**2 / 2, delta.abs() - 0.5)
-        else:
-            raise ValueError(f"unknown loss {settings['loss']!r}")
         loss = (torch.tensor(weights, dtype=dtype) * each).sum() / batch_size
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"the loss is {loss.item()} at environment step {t}")
@@ -362,7 +369,7 @@ def train(
         loss.backward()
         gradients = [tensor.grad for tensor in online.values() if tensor.grad is not None]
         norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients))
-        scale = clip_scale(norm, settings["max_grad_norm"])
+        scale = clip_scale(norm, slots["optimizer"]["max_grad_norm"])
         for gradient in gradients:
             gradient.mul_(scale)
         optimizer.step()
@@ -378,7 +385,7 @@ def train(
     state = as_state(observation)
     episode_return, episode_length = 0.0, 0
     for t in range(1, steps + 1):
-        epsilon = epsilon_of(settings, t, updates=len(trace.updates))
+        epsilon = epsilon_of(slots["exploration"], settings["total_timesteps"], t, updates=len(trace.updates))
         coin, pick = exploration.random(2)
         action = int(pick * actions) if coin < epsilon else greedy(state)
 

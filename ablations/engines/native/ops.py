@@ -137,7 +137,7 @@ def optimizer(online: Trainable, variant: Variant, settings: Settings) -> ops.Op
 
 
 class NativeOptimizer:
-    """Forward, backward and the optimiser's step in one call. The rules are those of ``ReferenceOptimiser``."""
+    """Forward, backward and the optimiser's step in one call. The rules are those of ``ReferenceOptimizer``."""
 
     frozen_at: Tensor | None = None
 

@@ -1,4 +1,4 @@
-"""The kernel's ``interact`` with compiled code around, and for CartPole in, the physics of environments over arrays.
+"""The kernel's ``act_and_store`` with compiled code around the physics of environments over arrays, and in CartPole's.
 
 Every number and every state it leaves is the plain function's, bit for bit, so that either can go on after the other.
 """
@@ -35,7 +35,7 @@ TRIED = 200
 
 
 class Interaction:
-    """``plain``, the kernel's ``interact``, for one learner and its environments."""
+    """``plain``, the kernel's ``act_and_store``, for one learner and its environments."""
 
     def __init__(self, plain: Plain, envs: ArrayLanes) -> None:
         self.plain, self.envs = plain, envs

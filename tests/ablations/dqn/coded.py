@@ -8,12 +8,15 @@ from typing import Any
 import torch
 
 from ablations import engines
-from ablations.dqn.replay.ring import Batch, Space, Transition
+from ablations.dqn.returns import OneStep
+from ablations.dqn.types import Batch, Space, Transition
 
 FEATURES = 3
+ENGINE = "reference"
+"""Of the memories made here."""
 
 
-def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4, family: str = "reference") -> Space:
+def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4) -> Space:
     """A space of float64 storage; float64 holds every code exactly."""
     return Space(
         lanes=lanes,
@@ -21,7 +24,7 @@ def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4, family: str = 
         batch_size=batch_size,
         features=FEATURES,
         zeros=partial(torch.zeros, dtype=torch.float64),
-        family=engines.of(family),
+        engine=engines.of(ENGINE),
     )
 
 
@@ -44,7 +47,12 @@ def fill(replay: Any, memory: Any, first: int, last: int, lanes: int = 2) -> Non
         replay.add(memory, coded(i, lanes))
 
 
-def ids(batch: Batch) -> list[list[int]]:
+def drawn(replay: Any, memory: Any, u: torch.Tensor, progress: float = 0.0) -> Batch:
+    """The one-step batch of a replay's sample."""
+    return OneStep().batch(memory, *replay.sample(memory, u, progress))
+
+
+def ids(batch: Batch | Transition) -> list[list[int]]:
     """The numbers of a batch's transitions by lane, after checking that each row is whole and of its lane."""
     lanes = len(batch.reward)
     found = (batch.obs[..., 0] - 0.1).round()  # (L, B)

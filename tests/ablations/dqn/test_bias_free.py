@@ -1,4 +1,4 @@
-"""The head without a bias: what it computes, what it learns, and how a study asks for it."""
+"""The head without a bias: what it computes and what it learns."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ablations.dqn.head import BiasFree
 from ablations.dqn.layers import Dense
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.network import ALIGN, Network
-from ablations.dqn.settings import Settings
-from ablations.dqn.variants import DQN, NAMED, Variant
+from ablations.dqn.trunk import Mlp
+from ablations.dqn.variants import DQN, NAMED, PIECES, Variant
 from ablations.envs.gym import GymLanes
 from ablations.rng.streams import Role
 from ablations.runner.training import _weights
 from ablations.studies import load
+from tests import configured
 
 SMALL: dict[str, Any] = {
     "total_timesteps": 120,
@@ -29,11 +30,12 @@ SMALL: dict[str, Any] = {
 
 
 def trained(variant: Variant, **settings: Any) -> Learner:
-    chosen = Settings(**{**SMALL, **settings})
-    learner = Learner(variant, chosen, GymLanes("CartPole-v1", {}, 0, [0, 1]), 0, [0, 1])
-    for _ in learn(learner):
+    made = configured.learner(
+        variant, GymLanes("CartPole-v1", {}, 0, [0, 1]), [0, 1], **{**SMALL, **settings}
+    )
+    for _ in learn(made):
         pass
-    return learner
+    return made
 
 
 def test_its_one_layer_has_weights_alone() -> None:
@@ -44,7 +46,7 @@ def test_its_one_layer_has_weights_alone() -> None:
 
 @pytest.mark.parametrize("actions", [2, 9])  # stored by output, and by input
 def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int) -> None:
-    network = Network(3, (), actions, BiasFree())
+    network = Network(3, actions, Mlp(()), BiasFree())
     flat = network.initial(0, [0, 1], torch.float64)
     layers = network.views(flat)
     obs = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 2.0, 3.0]]] * 2, dtype=torch.float64)
@@ -56,9 +58,9 @@ def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int)
 
 
 def test_it_takes_the_draws_of_the_linear_head() -> None:
-    network = Network(4, (16,), 2, BiasFree())
+    network = Network(4, 2, Mlp((16,)), BiasFree())
     mine = network.views(network.initial(0, [5], torch.float32))
-    theirs = Network(4, (16,), 2, DQN.head)
+    theirs = Network(4, 2, Mlp((16,)), DQN.head)
     linear = theirs.views(theirs.initial(0, [5], torch.float32))
     for name in ("trunk_0", "advantage"):
         assert torch.equal(mine[name].weight, linear[name].weight)
@@ -71,7 +73,11 @@ def test_only_weights_are_learned_and_stored() -> None:
     assert learner.network.size == -(-used // ALIGN) * ALIGN
     assert learner.online.flat[:, used:].count_nonzero() == 0
     assert learner.online.layers["advantage"].bias.count_nonzero() == 0
-    assert list(_weights(learner, 0)) == ["trunk_0.weight", "trunk_0.bias", "advantage.weight"]
+    assert list(learner.network.parameters(learner.online.layers)) == [
+        "trunk_0.weight",
+        "trunk_0.bias",
+        "advantage.weight",
+    ]
 
 
 @pytest.mark.slow
@@ -86,10 +92,6 @@ def test_it_trains_with_every_piece_of_the_other_slots(name: str, hidden: tuple[
         assert (parameter != before[part]).flatten(1).any(-1).all()
 
 
-def test_a_study_names_it_though_no_shipped_variant_uses_it() -> None:
-    study = load.from_document(
-        {"name": "s", "envs": ["CartPole-v1"], "baseline": "v", "variants": ["v"],
-         "variant": {"v": {"head": "bias-free"}}}
-    )  # fmt: skip
-    assert study.rows[0].slots.head == BiasFree()
+def test_a_study_may_name_it_though_no_shipped_variant_uses_it() -> None:
+    assert PIECES["head"]["bias-free"] is BiasFree
     assert all(named.variant.head != BiasFree() for named in NAMED.values())

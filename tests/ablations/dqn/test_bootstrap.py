@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations.dqn.bootstrap import Bootstrap, Double, InverseDouble, Max
-from ablations.dqn.replay.ring import Batch
+from ablations.dqn.bootstrap import Double, InverseDouble, Max
+from ablations.dqn.types import Batch
+from ablations.dqn.variants import Piece
 
 # One lane, three samples, three actions. The networks' greedy actions differ in the first sample.
 Q = torch.tensor([[[1.0, 5.0, 2.0], [0.0, -1.0, -3.0], [4.0, 4.0, 1.0]]])
@@ -48,20 +49,20 @@ def q_target(states: Tensor) -> Tensor:
     ],
 )
 def test_the_target_is_reward_plus_discounted_value_of_the_selected_action(
-    piece: Bootstrap, expected: list[float]
+    piece: Piece, expected: list[float]
 ) -> None:
     assert piece(batch(), q, q_target).tolist() == [expected]
 
 
 @pytest.mark.parametrize("piece", [Max(), Double(), InverseDouble()])
-def test_the_target_has_one_number_per_sample_and_lane(piece: Bootstrap) -> None:
+def test_the_target_has_one_number_per_sample_and_lane(piece: Piece) -> None:
     """(B, 1) against (B,) would broadcast to a B x B loss."""
     y = piece(batch(), lambda _: Q.expand(1, 3, 3), lambda _: Q_MINUS.expand(1, 3, 3))
     assert y.shape == (1, 3)
 
 
 @pytest.mark.parametrize("piece", [Double(), InverseDouble()])
-def test_selection_and_evaluation_agree_with_max_where_both_networks_are_equal(piece: Bootstrap) -> None:
+def test_selection_and_evaluation_agree_with_max_where_both_networks_are_equal(piece: Piece) -> None:
     assert torch.equal(piece(batch(), q, q), Max()(batch(), q, q))
     assert torch.equal(piece(batch(), q_target, q_target), Max()(batch(), q_target, q_target))
 

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from ablations.dqn.learner import Learner, act, epsilon_at, learn, train_step, transition
-from ablations.dqn.optimizer import error
+from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.learner import Learner, learn, train_step, transition
 from ablations.dqn.replay.prioritized import Prioritized, PrioritizedRing
 from ablations.dqn.settings import Settings
 from ablations.dqn.target import Hard, Soft
+from ablations.dqn.types import Clock
 from ablations.dqn.variants import DQN, PIECES, Variant
 from ablations.engines import reference
 from ablations.envs.gym import GymLanes, Steps
 from ablations.rng.streams import Role, stream
+from tests import configured
 from tests.laws import toys
 
 SMALL: dict[str, Any] = {
@@ -34,37 +37,10 @@ def learner(
 ) -> Learner:
     seeds = list(range(lanes))
     envs = GymLanes("tests/Walk-v0", {}, 0, seeds)
-    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, dtype)
+    return configured.learner(variant, envs, seeds, dtype=dtype, **{**SMALL, **settings})
 
 
-# --- epsilon
-
-
-@pytest.mark.parametrize(
-    ("steps", "epsilon"), [(0, 1.0), (1, 0.991), (50, 0.55), (100, 0.1), (101, 0.1), (999, 0.1)]
-)
-def test_linear_epsilon_falls_to_its_end_over_its_share_of_the_steps(steps: int, epsilon: float) -> None:
-    s = Settings(total_timesteps=1000, exploration_fraction=0.1, start_e=1.0, end_e=0.1)
-    assert epsilon_at(s, steps, updates=12345) == pytest.approx(epsilon)
-
-
-@pytest.mark.parametrize(
-    ("updates", "epsilon"), [(0, 0.8), (1, 0.72), (2, 0.648), (19, 0.1080), (20, 0.1), (9999, 0.1)]
-)
-def test_exponential_epsilon_shrinks_with_every_update_to_its_end(updates: int, epsilon: float) -> None:
-    s = Settings(epsilon_schedule="exponential", start_e=0.8, end_e=0.1, epsilon_decay=0.9)
-    assert epsilon_at(s, 777, updates) == pytest.approx(epsilon, rel=1e-3)
-
-
-def test_exponential_epsilon_of_the_lessons_reaches_its_floor_after_920_updates() -> None:
-    s = Settings(epsilon_schedule="exponential", start_e=1.0, end_e=0.01, epsilon_decay=0.995)
-    assert epsilon_at(s, 0, 918) > 0.01
-    assert epsilon_at(s, 0, 920) == 0.01
-
-
-def test_constant_epsilon_stays_at_its_start() -> None:
-    s = Settings(epsilon_schedule="constant", start_e=0.3, end_e=0.0)
-    assert {epsilon_at(s, steps, steps) for steps in (0, 1, 49_999)} == {0.3}
+# --- exploration
 
 
 def test_the_first_step_explores_at_the_start_value_and_the_record_says_so() -> None:
@@ -74,37 +50,17 @@ def test_the_first_step_explores_at_the_start_value_and_the_record_says_so() -> 
     assert [m.step for m in moments] == list(range(1, 61))
 
 
-# --- error
+START = Clock(0, 0, 1000)
 
 
-def test_the_squared_error_has_the_half() -> None:
-    delta = torch.tensor([-3.0, 0.0, 0.5, 2.0])
-    assert error(delta, "squared").tolist() == [4.5, 0.0, 0.125, 2.0]
+def constantly(epsilon: float) -> EpsilonGreedy:
+    """A rate of exploration that does not change."""
+    return EpsilonGreedy(schedule="constant", start_e=epsilon)
 
 
-def test_the_huber_error_is_squared_within_one_and_linear_beyond() -> None:
-    delta = torch.tensor([-3.0, -1.0, 0.0, 0.5, 1.0, 1.5])
-    assert error(delta, "huber").tolist() == [2.5, 0.5, 0.0, 0.125, 0.5, 1.0]
-
-
-@pytest.mark.parametrize(
-    ("loss", "slopes"),
-    [("squared", [-3, -1, -0.5, 0, 0.5, 1, 1.5, 100]), ("huber", [-1, -1, -0.5, 0, 0.5, 1, 1, 1])],
-)
-def test_the_slope_of_the_error_is_the_error_clipped_under_huber(loss: str, slopes: list[float]) -> None:
-    """Clamping the loss rather than the error would give zero beyond the border."""
-    delta = torch.tensor([-3, -1, -0.5, 0, 0.5, 1, 1.5, 100], dtype=torch.float64, requires_grad=True)
-    (slope,) = torch.autograd.grad(error(delta, loss).sum(), delta)
-    assert slope.tolist() == slopes
-
-
-def test_the_huber_error_is_torchs() -> None:
-    delta = torch.linspace(-4, 4, 801, dtype=torch.float64)
-    expected = torch.nn.functional.huber_loss(delta, torch.zeros_like(delta), reduction="none")
-    torch.testing.assert_close(error(delta, "huber"), expected)
-
-
-# --- act
+def acted(a: Learner, obs: Tensor, epsilon: float) -> Tensor:
+    """What the learner does where it sees ``obs`` (L, D), with its next draws: (L,)."""
+    return constantly(epsilon).act(a.q(obs[:, None]).squeeze(1), a.exploration.next(), START)
 
 
 def test_an_action_is_random_where_the_coin_is_below_epsilon_and_greedy_elsewhere() -> None:
@@ -114,15 +70,15 @@ def test_an_action_is_random_where_the_coin_is_below_epsilon_and_greedy_elsewher
     greedy = a.q(obs[:, None])[:, 0].argmax(-1).numpy()
     random = (coins[:, 1] * a.envs.actions).astype(int)
     expected = np.where(coins[:, 0] < 0.5, random, greedy)
-    assert act(a, obs, a.exploration.next(), epsilon=0.5).tolist() == expected.tolist()
+    assert acted(a, obs, epsilon=0.5).tolist() == expected.tolist()
     assert (random != greedy).any()
 
 
 def test_two_draws_are_spent_on_every_action_random_or_greedy() -> None:
-    greedy, random = learner(), learner()
-    for a, epsilon in ((greedy, 0.0), (random, 1.0)):
+    greedy, random = (learner(epsilon_schedule="constant", start_e=epsilon) for epsilon in (0.0, 1.0))
+    for a in (greedy, random):
         for _ in range(5):
-            a.act_and_store(a, a.exploration.next(), epsilon)
+            a.act_and_store(a, a.exploration.next(), START)
     assert torch.equal(greedy.exploration.next(), random.exploration.next())
 
 
@@ -130,7 +86,7 @@ def test_of_equal_values_the_first_action_is_greedy() -> None:
     a = learner()
     a.online.flat.zero_()
     obs = torch.ones(2, a.envs.features, dtype=a.dtype)
-    assert act(a, obs, a.exploration.next(), epsilon=0.0).tolist() == [0, 0]
+    assert acted(a, obs, epsilon=0.0).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("actions", [2, 3, 7])
@@ -138,7 +94,7 @@ def test_random_actions_are_uniform_over_all_actions(actions: int) -> None:
     a = learner()
     a.q = lambda obs: torch.zeros(len(obs), 1, actions, dtype=obs.dtype)
     obs = torch.from_numpy(a.envs.obs).to(a.dtype)
-    drawn = np.array([act(a, obs, a.exploration.next(), epsilon=1.0).tolist() for _ in range(700)])
+    drawn = np.array([acted(a, obs, epsilon=1.0).tolist() for _ in range(700)])
     counts = np.bincount(drawn.ravel(), minlength=actions)
     assert len(counts) == actions
     assert (np.abs(counts - 1400 / actions) < 4.5 * np.sqrt(1400 / actions)).all()
@@ -171,10 +127,10 @@ def test_termination_cuts_the_bootstrap_and_a_time_limit_only_if_asked(
 def test_memory_holds_each_step_as_it_happened_across_episodes(cut: bool) -> None:
     seeds = [4, 5]
     envs = GymLanes("tests/Counter-v0", {"length": 3, "cut": cut}, 0, seeds)
-    a = Learner(DQN, Settings(**SMALL), envs, 0, seeds, torch.float64)
+    a = configured.learner(DQN, envs, seeds, dtype=torch.float64, **SMALL)
     for _ in learn(a):
         pass
-    memory = a.memory.gather(torch.arange(20).repeat(2, 1))  # the last 20 of 60 steps; slot 0 is step 40
+    memory = a.memory.rows(torch.arange(20).repeat(2, 1))  # the last 20 of 60 steps; slot 0 is step 40
     for b in range(20):
         episode, done = divmod(40 + b, 3)
         assert memory.obs[:, b].tolist() == [[episode, done]] * 2
@@ -233,7 +189,12 @@ def test_the_target_starts_equal_to_the_online_network_and_apart_from_it() -> No
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_an_update_descends_the_mean_of_weighted_errors_of_each_lane(loss: str) -> None:
     """delta = y - Q(s, a) and y is a constant: only Q(s, a) is differentiated (a semi-gradient)."""
-    a = learner(Variant(Prioritized(alpha=1.0), Hard(10)), loss=loss, optimizer="sgd", learning_rate=0.05)
+    a = learner(
+        Variant(replay=Prioritized(alpha=1.0), target=Hard(10)),
+        loss=loss,
+        optimizer="sgd",
+        learning_rate=0.05,
+    )
     moments = learn(a)
     for _ in range(30):
         next(moments)
@@ -311,7 +272,7 @@ def test_the_observation_that_is_stored_is_the_one_that_was_acted_on(dtype: torc
     seen = [a.envs.obs.copy()]
     for _ in learn(a):
         seen.append(a.envs.obs.copy())
-    stored = a.memory.gather(torch.arange(20).repeat(2, 1)).obs.numpy()
+    stored = a.memory.rows(torch.arange(20).repeat(2, 1)).obs.numpy()
     np.testing.assert_array_equal(stored, np.stack(seen[40:60], axis=1))
 
 
@@ -329,7 +290,7 @@ def test_a_lane_of_a_failed_environment_costs_the_others_no_bit() -> None:
     seeds = [even[0], odd[0], even[1]]
     after = []
     for env_id, args in (("tests/Fragile-v0", {"at_step": 20}), ("tests/Walk-v0", {})):
-        a = Learner(DQN, Settings(**SMALL), GymLanes(env_id, args, 0, seeds), 0, seeds)
+        a = configured.learner(DQN, GymLanes(env_id, args, 0, seeds), seeds, **SMALL)
         for _ in learn(a):
             pass
         after.append(a.online.flat)

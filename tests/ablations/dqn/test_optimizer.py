@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.head import Linear
-from ablations.dqn.network import Network
-from ablations.dqn.optimizer import ReferenceOptimizer, Trainable
-from ablations.dqn.settings import Settings
+from ablations.dqn.network import Network, Trainable
+from ablations.dqn.trunk import Mlp
+from ablations.engines.descent import ReferenceOptimizer
+from tests.configured import configured
 
-NETWORK = Network(1, (), 1, Linear())  # q = w x + b: two numbers per lane
+NETWORK = Network(1, 1, Mlp(()), Linear())  # q = w x + b: two numbers per lane
 
 
-def rules(rule: str, clip: float = 0.0, rate: float = 0.5, adam_eps: float = 1e-8) -> Settings:
-    """Settings of which the optimiser reads these."""
-    return Settings(optimizer=rule, learning_rate=rate, max_grad_norm=clip, adam_eps=adam_eps)  # type: ignore[arg-type]
+def optimizer_of(online: Trainable, rule: str, rate: float = 0.5, **numbers: float) -> ReferenceOptimizer:
+    """What trains these parameters by a rule."""
+    return ReferenceOptimizer(online, *configured(optimizer=rule, learning_rate=rate, **numbers))
 
 
 def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[Trainable, ReferenceOptimizer]:
@@ -26,7 +27,7 @@ def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[T
     flat = torch.zeros(lanes, NETWORK.size, dtype=torch.float64)
     flat[:, :2] = 1.0
     online = Trainable(NETWORK, flat)
-    return online, ReferenceOptimizer(online, rules(rule, clip, rate))
+    return online, optimizer_of(online, rule, rate, max_grad_norm=clip)
 
 
 def linear_loss(online: Trainable, *slopes: tuple[float, float]) -> Tensor:
@@ -69,7 +70,7 @@ def test_rmsprop_divides_by_the_root_of_the_mean_square() -> None:
 def test_adam_eps_shrinks_the_step_of_small_gradients() -> None:
     flat = torch.zeros(1, NETWORK.size, dtype=torch.float64)
     online = Trainable(NETWORK, flat)
-    optimizer = ReferenceOptimizer(online, rules("adam", rate=0.1, adam_eps=1.0))
+    optimizer = optimizer_of(online, "adam", rate=0.1, adam_eps=1.0)
     optimizer.step(linear_loss(online, (1.0, 0.0)))
     assert online.flat[0, 0].item() == pytest.approx(-0.1 * 1 / (1 + 1))
 
@@ -140,7 +141,7 @@ def test_two_lanes_may_freeze_at_different_updates() -> None:
 def test_a_gradient_whose_norm_overflows_freezes_its_lane_instead_of_stalling_it_unseen() -> None:
     flat = torch.ones(2, NETWORK.size)
     online = Trainable(NETWORK, flat)
-    optimizer = ReferenceOptimizer(online, rules("sgd", clip=0.5))
+    optimizer = optimizer_of(online, "sgd", max_grad_norm=0.5)
     layer = online.layers["advantage"]
     assert optimizer.step(layer.weight[:, 0, 0] * torch.tensor([1e25, 1.0]) + 0 * layer.bias[:, 0, 0])
     assert optimizer.alive.tolist() == [False, True]

@@ -1,4 +1,4 @@
-"""Engine families: which there are, and what is said where the compiled one is missing."""
+"""Engines: which there are, and what is said where the compiled one is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from ablations import engines
+from ablations.dqn import ops
 from ablations.dqn.head import Linear
+from ablations.dqn.loss import Huber
+from ablations.dqn.variants import DQN, Variant
 from ablations.engines.native import library
 from tests.ablations.documents import study
 
@@ -26,7 +29,7 @@ def unbuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_without_a_compiled_library_the_reference_is_chosen_and_the_loss_is_told(unbuilt):
     assert engines.available() == ("reference",)
     assert study().engine == "reference"
-    (note,) = engines.notes("reference", {"dqn": Linear()})
+    (note,) = engines.notes("reference", {"dqn": DQN})
     assert "compiler" in note
 
 
@@ -40,3 +43,23 @@ def test_a_damaged_library_counts_as_none(unbuilt, tmp_path):
         (tmp_path / f"_{name}.so").write_bytes(b"not a library")
     assert library.missing()
     assert engines.available() == ("reference",)
+
+
+class Louder(Linear):
+    """A subclass, which may do anything."""
+
+
+def test_which_rows_are_not_compiled_is_told():
+    assert engines.notes("native", {"dqn": DQN}) == []
+    (note,) = engines.notes("native", {"dqn": DQN, "mine": Variant(head=Louder())})
+    assert note.startswith("mine: ")
+    assert "reference" in note
+
+
+def test_a_compiled_body_is_named_by_a_pieces_own_class_alone():
+    assert ops.op_of(Linear()) is ops.Head.LINEAR
+    assert ops.op_of(Huber()) is ops.Loss.HUBER
+    assert Louder.op is ops.Head.LINEAR
+    assert ops.op_of(Louder()) is None
+    assert not engines.compiles(Variant(head=Louder()))
+    assert engines.compiles(DQN)

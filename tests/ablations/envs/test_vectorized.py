@@ -10,12 +10,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-import torch
 from gymnasium.envs.classic_control import AcrobotEnv, CartPoleEnv, MountainCarEnv
 from gymnasium.wrappers import TimeLimit
 
-from ablations.dqn.learner import Learner
-from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN
 from ablations.envs import classic as selftest
 from ablations.envs.classic import CLASSIC_CONTROL
@@ -25,6 +22,7 @@ from ablations.envs.gym import GymLanes, Lanes, Steps, failure_of
 from ablations.envs.make import episodes_of, lanes_of
 from ablations.envs.vectorized import ArrayLanes
 from ablations.rng.streams import Role, position
+from tests import configured
 from tests.laws import toys  # noqa: F401 (registers environments)
 from tests.laws.worlds import SMALL, history
 
@@ -307,9 +305,8 @@ def test_lanes_of_one_kind_are_not_restored_from_the_other() -> None:
 
 
 def test_a_training_is_the_same_bits_either_way() -> None:
-    torch.set_num_threads(1)
     found = []
     for lanes in both("CartPole-v1", {}):
-        found.append(history(Learner(DQN, Settings(**SMALL), lanes, 5, SEEDS)))
+        found.append(history(configured.learner(DQN, lanes, SEEDS, entropy=5, hidden=(16,), **SMALL)))
     assert found[0] == found[1]
     assert len(found[0][0]) > 3

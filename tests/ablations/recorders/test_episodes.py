@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ablations.dqn.learner import StepRecord
+from ablations.dqn.types import StepRecord
 from ablations.envs.gym import Steps
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.store import EPISODES

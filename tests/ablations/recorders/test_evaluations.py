@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN
 from ablations.envs.make import episodes_of, lanes_of
 from ablations.recorders import evaluations
 from ablations.recorders.evaluations import EvaluationRecorder, start_seeds
 from ablations.recorders.probes import probe_states
+from tests import configured
 from tests.laws import toys  # noqa: F401 (registers environments)
 from tests.laws.worlds import SMALL
 
@@ -23,8 +22,7 @@ SEEDS = (0, 1, 2)
 
 
 def learner(env_id: str, args: dict[str, Any], fast: bool = False, seeds: tuple[int, ...] = SEEDS) -> Learner:
-    torch.set_num_threads(1)
-    return Learner(DQN, Settings(**SMALL), lanes_of(env_id, args, 0, seeds, fast), 0, seeds)
+    return configured.learner(DQN, lanes_of(env_id, args, 0, seeds, fast), seeds, hidden=(16,), **SMALL)
 
 
 def tables(a: Learner, env_id: str, args: dict[str, Any], every: int, episodes: int) -> list[pa.Table]:

@@ -13,8 +13,7 @@ import torch
 
 from ablations import store
 from ablations.dqn.head import BiasFree
-from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import Settings
+from ablations.dqn.learner import learn
 from ablations.dqn.variants import DQN
 from ablations.envs.exact import optimal_q
 from ablations.envs.gym import GymLanes
@@ -23,6 +22,7 @@ from ablations.recorders.exact import ExactRecorder, model_of
 from ablations.runner.cohort import train
 from ablations.runner.tasks import CohortJob
 from ablations.studies import load
+from tests.configured import learner, split
 
 GRID = "ablations/Grid-v0"
 SMALL: dict[str, Any] = {
@@ -35,12 +35,14 @@ SMALL: dict[str, Any] = {
 
 
 def job(folder: Path, record: dict[str, int], env_id: str = GRID, seeds: int = 3, **more: Any) -> CohortJob:
+    slots, settings = split({**SMALL, **more})
     document = {
         "name": "watched",
         "envs": [env_id],
         "seeds": seeds,
         "variants": ["dqn"],
-        "settings": {**SMALL, **more},
+        "settings": settings,
+        "slots": slots,
         "record": record,
     }
     runs = load.from_document(document).runs()
@@ -55,8 +57,8 @@ def series(folder: Path, name: str) -> list[bytes]:
 def test_a_row_compares_a_known_table_with_the_exact_values() -> None:
     """Two lanes of a 2 x 2 grid: one knows Q* but is 0.1 too high for up, one says 0 everywhere and goes up."""
     args = {"size": 2, "slip": 0.0, "features": "onehot"}
-    settings = Settings(total_timesteps=10, hidden=(), gamma=0.5)
-    a = Learner(replace(DQN, head=BiasFree()), settings, GymLanes(GRID, args, 0, [0, 1]), 0, [0, 1])
+    table, lanes = replace(DQN, head=BiasFree()), GymLanes(GRID, args, 0, [0, 1])
+    a = learner(table, lanes, [0, 1], total_timesteps=10, hidden=(), gamma=0.5)
     model = model_of(GRID, args)
     assert model is not None
     knowing = torch.from_numpy(optimal_q(model, 0.5))

@@ -14,7 +14,6 @@ import torch
 
 from ablations import store
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import Settings
 from ablations.dqn.variants import NAMED
 from ablations.envs.gym import GymLanes
 from ablations.recorders.evaluations import EvaluationRecorder
@@ -22,6 +21,7 @@ from ablations.recorders.probes import ProbeRecorder, dormant_share, effective_r
 from ablations.runner.cohort import train
 from ablations.runner.tasks import CohortJob
 from ablations.studies import load
+from tests import configured
 
 SMALL: dict[str, Any] = {
     "total_timesteps": 300,
@@ -33,8 +33,8 @@ SMALL: dict[str, Any] = {
 
 
 def learner(name: str = "dqn", seeds: tuple[int, ...] = (0, 1), **settings: Any) -> Learner:
-    chosen = Settings(**{**SMALL, **settings})
-    return Learner(NAMED[name].variant, chosen, GymLanes("CartPole-v1", {}, 0, seeds), 0, seeds)
+    lanes = GymLanes("CartPole-v1", {}, 0, seeds)
+    return configured.learner(NAMED[name].variant, lanes, seeds, **{**SMALL, **settings})
 
 
 def test_a_unit_is_dormant_when_it_is_far_below_the_mean_of_its_layer() -> None:
@@ -91,7 +91,7 @@ def test_a_row_tells_what_the_networks_say_at_its_step() -> None:
     difference = (a.online.flat[1] - a.target_params[1]).norm() / a.online.flat[1].norm()
     assert row["target_lag"] == pytest.approx(difference.item(), rel=1e-5)
     assert row["per_health"] == 1.0
-    stored = a.memory.rows[1, :, 2 * 4 + 2]  # discounts
+    stored = torch.as_tensor(a.memory.state()["rows"])[1, :, 2 * 4 + 2]  # discounts
     assert row["terminal_share"] == (stored == 0).double().mean().item()
 
 
@@ -172,13 +172,15 @@ def test_evaluations_start_from_the_same_states_and_follow_the_greedy_policy() -
 
 
 def job(folder: Path, record: dict[str, Any], seeds: int = 3, **more: Any) -> CohortJob:
+    slots, settings = configured.split(SMALL)
     study = load.from_document(
         {
             "name": "watched",
             "envs": ["CartPole-v1"],
             "seeds": seeds,
             "variants": ["dqn"],
-            "settings": {**SMALL, "hidden": [16, 8]},
+            "settings": settings,
+            "slots": slots,
             "record": record,
         }
     )

@@ -15,7 +15,7 @@ from ablations.dqn.replay.prioritized import Prioritized, PrioritizedRing
 from ablations.rng.streams import Role, stream
 from tests.oracles.list_per import ListPER
 
-from ..coded import draws, fill, ids, space
+from ..coded import drawn, draws, fill, ids, space
 
 
 def told(replay: Prioritized, deltas: list[list[float]], batch_size: int = 4) -> PrioritizedRing:
@@ -23,8 +23,8 @@ def told(replay: Prioritized, deltas: list[list[float]], batch_size: int = 4) ->
     lanes, n = len(deltas), len(deltas[0])
     memory = replay.init(space(lanes, capacity=n, batch_size=batch_size))
     fill(replay, memory, 0, n - 1, lanes)
-    batch = memory.gather(torch.arange(n).repeat(lanes, 1))
-    replay.feedback(memory, batch, torch.tensor(deltas, dtype=torch.float64))
+    index = torch.arange(n).repeat(lanes, 1)
+    replay.feedback(memory, index, torch.tensor(deltas, dtype=torch.float64))
     return memory
 
 
@@ -45,8 +45,8 @@ def test_a_new_transition_gets_the_largest_priority_so_far_in_its_lane() -> None
     memory = replay.init(space(capacity=3, batch_size=2))
     fill(replay, memory, 0, 0)
     assert leaves(memory) == [[1, 0, 0], [1, 0, 0]]  # 1 when there is none
-    batch = memory.gather(torch.tensor([[0], [0]]))
-    replay.feedback(memory, batch, draws([-8.75], [0.5]))  # p: 9 and 0.75
+    index = torch.tensor([[0], [0]])
+    replay.feedback(memory, index, draws([-8.75], [0.5]))  # p: 9 and 0.75
     fill(replay, memory, 1, 1)
     np.testing.assert_allclose(leaves(memory), [[3, 3, 0], [0.75**0.5, 1, 0]])
 
@@ -54,8 +54,8 @@ def test_a_new_transition_gets_the_largest_priority_so_far_in_its_lane() -> None
 def test_the_largest_priority_is_kept_after_it_shrinks_and_after_its_transition_is_gone() -> None:
     replay = Prioritized(alpha=1.0, eps=0.5)
     memory = told(replay, [[3.5, 0.5]])
-    batch = memory.gather(torch.tensor([[0]]))
-    replay.feedback(memory, batch, draws([0.0]))  # the sample that had p = 4 has 0.5 now
+    index = torch.tensor([[0]])
+    replay.feedback(memory, index, draws([0.0]))  # the sample that had p = 4 has 0.5 now
     assert leaves(memory) == [[0.5, 1.0]]
     fill(replay, memory, 2, 4, lanes=1)  # both old transitions are forgotten
     assert leaves(memory) == [[4.0, 4.0]]
@@ -64,8 +64,8 @@ def test_the_largest_priority_is_kept_after_it_shrinks_and_after_its_transition_
 def test_a_transition_drawn_twice_is_told_its_error_once() -> None:
     replay = Prioritized(alpha=1.0, eps=0.5)
     memory = told(replay, [[0.5, 1.5, 2.5]])
-    batch = memory.gather(torch.tensor([[1, 2, 1]]))
-    replay.feedback(memory, batch, draws([4.5, 0.5, 4.5]))
+    index = torch.tensor([[1, 2, 1]])
+    replay.feedback(memory, index, draws([4.5, 0.5, 4.5]))
     assert leaves(memory) == [[1.0, 5.0, 1.0]]
     assert memory.tree.total.item() == 7.0
 
@@ -74,13 +74,13 @@ def test_importance_weights_are_n_times_p_to_minus_beta_over_the_batch_maximum()
     replay = Prioritized(alpha=1.0, eps=0.5, beta_start=0.5, beta_end=1.0, stratified=False)
     memory = told(replay, [[0.5, 3.5, 10.5]])  # p = 1, 4, 11 of 16
     u = draws([0.0, 0.1, 0.5])  # mass 0, 1.6, 8
-    batch = replay.sample(memory, u, progress=0.0)  # beta 1/2
+    batch = drawn(replay, memory, u, progress=0.0)  # beta 1/2
     assert batch.index.tolist() == [[0, 1, 2]]
     raw = [(3 * p / 16) ** -0.5 for p in (1, 4, 11)]
     np.testing.assert_allclose(batch.weight[0], [w / raw[0] for w in raw], rtol=1e-14)
-    batch = replay.sample(memory, u, progress=1.0)  # beta 1: 1, 1/4, 1/11
+    batch = drawn(replay, memory, u, progress=1.0)  # beta 1: 1, 1/4, 1/11
     np.testing.assert_allclose(batch.weight[0], [1, 1 / 4, 1 / 11], rtol=1e-14)
-    batch = replay.sample(memory, draws([0.1, 0.5, 0.6]), progress=1.0)  # the batch holds no slot 0
+    batch = drawn(replay, memory, draws([0.1, 0.5, 0.6]), progress=1.0)  # the batch holds no slot 0
     np.testing.assert_allclose(batch.weight[0], [1, 4 / 11, 4 / 11], rtol=1e-14)
 
 
@@ -88,25 +88,25 @@ def test_importance_weights_are_n_times_p_to_minus_beta_over_the_batch_maximum()
 def test_beta_goes_linearly_from_its_start_to_its_end_over_the_run(progress: float, beta: float) -> None:
     replay = Prioritized(alpha=1.0, eps=0.5, stratified=False)
     memory = told(replay, [[0.5, 3.5]])  # p = 1, 4
-    batch = replay.sample(memory, draws([0.0, 0.9]), progress)
+    batch = drawn(replay, memory, draws([0.0, 0.9]), progress)
     np.testing.assert_allclose(batch.weight[0], [1, 4**-beta], rtol=1e-14)
 
 
 def test_stratified_draws_fall_into_equal_parts_of_the_total_one_each() -> None:
     replay = Prioritized(alpha=1.0, eps=0.5)
     memory = told(replay, [[0.5, 1.5, 4.5]], batch_size=4)  # p = 1, 2, 5: parts 0-2, 2-4, 4-6, 6-8
-    batch = replay.sample(memory, draws([0.0, 0.0, 0.0, 0.0]), 0.0)  # mass 0, 2, 4, 6
+    batch = drawn(replay, memory, draws([0.0, 0.0, 0.0, 0.0]), 0.0)  # mass 0, 2, 4, 6
     assert ids(batch) == [[0, 1, 2, 2]]
-    batch = replay.sample(memory, draws([0.6, 0.4, 0.9, 0.9]), 0.0)  # mass 1.2, 2.8, 5.8, 7.8
+    batch = drawn(replay, memory, draws([0.6, 0.4, 0.9, 0.9]), 0.0)  # mass 1.2, 2.8, 5.8, 7.8
     assert ids(batch) == [[1, 1, 2, 2]]
-    batch = replay.sample(memory, draws([0.4, 0.6, 0.0, 0.9]), 0.0)  # mass 0.8, 3.2, 4, 7.8
+    batch = drawn(replay, memory, draws([0.4, 0.6, 0.0, 0.9]), 0.0)  # mass 0.8, 3.2, 4, 7.8
     assert ids(batch) == [[0, 2, 2, 2]]
 
 
 def test_unstratified_draws_fall_anywhere() -> None:
     replay = Prioritized(alpha=1.0, eps=0.5, stratified=False)
     memory = told(replay, [[0.5, 1.5, 4.5]], batch_size=4)
-    batch = replay.sample(memory, draws([0.9, 0.1, 0.2, 0.3]), 0.0)  # mass 7.2, 0.8, 1.6, 2.4
+    batch = drawn(replay, memory, draws([0.9, 0.1, 0.2, 0.3]), 0.0)  # mass 7.2, 0.8, 1.6, 2.4
     assert ids(batch) == [[2, 0, 1, 1]]
 
 
@@ -118,7 +118,7 @@ def frequencies(replay: Prioritized, batch_size: int, batches: int) -> tuple[Any
     counts = np.zeros(len(deltas))
     for _ in range(batches):
         u = torch.from_numpy(generator.random((1, batch_size)))
-        counts += np.bincount(replay.sample(memory, u, 0.5).index[0], minlength=len(deltas))
+        counts += np.bincount(drawn(replay, memory, u, 0.5).index[0], minlength=len(deltas))
     scaled = (np.abs(deltas) + replay.eps) ** replay.alpha
     return counts, scaled / scaled.sum() * counts.sum()
 
@@ -144,7 +144,7 @@ def test_alpha_zero_gives_every_transition_the_same_leaf_and_weights_of_exactly_
     assert leaves(memory) == [[1.0] * 5]
     u = torch.from_numpy(stream(0, 0, Role.REPLAY).random((1, 8)))
     for progress in (0.0, 0.3, 1.0):
-        assert (replay.sample(memory, u, progress).weight == 1).all()
+        assert (drawn(replay, memory, u, progress).weight == 1).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -165,7 +165,7 @@ def test_it_equals_the_list_along_random_operations(data: st.DataObject) -> None
             continue
         u = data.draw(st.lists(st.lists(st.floats(0, 0.999), min_size=3, max_size=3), min_size=2, max_size=2))
         progress = data.draw(st.sampled_from([0.0, 0.5, 1.0]))
-        batch = replay.sample(memory, torch.tensor(u, dtype=torch.float64), progress)
+        batch = drawn(replay, memory, torch.tensor(u, dtype=torch.float64), progress)
         errors = data.draw(st.lists(st.floats(-9, 9), min_size=2 * capacity, max_size=2 * capacity))
         delta = torch.tensor(errors, dtype=torch.float64).view(2, capacity).gather(1, batch.index)
         for lane, each in enumerate(oracle):
@@ -179,7 +179,7 @@ def test_it_equals_the_list_along_random_operations(data: st.DataObject) -> None
             beta = 0.4 + 0.6 * progress
             np.testing.assert_allclose(batch.weight[lane], each.weights(found, beta), rtol=1e-9)
             each.update(found, delta[lane].tolist())
-        replay.feedback(memory, batch, delta)
+        replay.feedback(memory, batch.index, delta)
         for lane, each in enumerate(oracle):
             np.testing.assert_allclose(
                 leaves(memory)[lane][: len(each)], each.scaled(), rtol=1e-12, atol=1e-300

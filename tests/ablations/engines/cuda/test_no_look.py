@@ -16,12 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ablations.dqn.learner import learn
-from ablations.dqn.variants import DQN, NAMED, Variant
+from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant
 from ablations.engines import reference
 from ablations.engines.cuda import ops
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
-from tests.laws.worlds import BOOTSTRAPS, HEADS, REPLAYS, TARGETS
+from tests.laws.covering import CHOICES
 
 from .training import untrained
 
@@ -72,26 +72,10 @@ def test_no_named_variant_looks(name: str) -> None:
     assert_no_look(NAMED[name].variant)
 
 
-@pytest.mark.parametrize(
-    "piece", [*REPLAYS, *TARGETS, *BOOTSTRAPS, *HEADS], ids=lambda piece: type(piece).__name__
-)
-def test_no_piece_looks(piece: Any) -> None:
-    slots = {"replay": REPLAYS, "target": TARGETS, "bootstrap": BOOTSTRAPS, "head": HEADS}
-    (slot,) = (slot for slot, pieces in slots.items() if piece in pieces)
-    assert_no_look(Variant(**{slot: piece}))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"optimizer": "rmsprop"},
-        {"optimizer": "sgd", "max_grad_norm": 0.5},
-        {"loss": "huber", "bootstrap_truncated": False},
-        {"epsilon_schedule": "exponential"},
-    ],
-)
-def test_no_setting_looks(settings: dict[str, Any]) -> None:
-    assert_no_look(DQN, **settings)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_no_piece_looks(slot: str) -> None:
+    for piece in CHOICES[slot]:
+        assert_no_look(Variant(**{slot: piece}), bootstrap_truncated=slot != "loss")
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])

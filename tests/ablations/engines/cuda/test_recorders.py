@@ -21,6 +21,7 @@ from ablations.runner.machine import bit_maker
 from ablations.runner.tasks import CohortJob, LaneJob
 from ablations.runner.training import Training
 from ablations.studies import load
+from tests.configured import split
 
 from .training import trained, untrained
 
@@ -34,8 +35,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def cohort(folder: Path, variant: str = "dqn", **settings: Any) -> CohortJob:
+def cohort(folder: Path, variant: str = "dqn", **numbers: Any) -> CohortJob:
     """The job of a cohort of three seeds, as a study makes it."""
+    slots, settings = split({**SETTINGS, **numbers})
     document = {
         "name": "device",
         "engine": "cuda",
@@ -43,7 +45,8 @@ def cohort(folder: Path, variant: str = "dqn", **settings: Any) -> CohortJob:
         "seeds": 3,
         "baseline": variant,
         "variants": [variant],
-        "settings": {**SETTINGS, **settings},
+        "settings": settings,
+        "slots": slots,
         "record": {"probe_every": 20, "eval_every": 30, "eval_episodes": 2},
     }
     lanes: list[LaneJob] = [

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.settings import Settings
 from ablations.dqn.variants import Variant
 from ablations.engines.cuda import ops
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+from tests import configured
 
 SMALL: dict[str, Any] = {
     "total_timesteps": 200,
@@ -23,12 +21,11 @@ SMALL: dict[str, Any] = {
 
 
 def untrained(
-    variant: Variant, seeds: Sequence[int] = (0, 1), env_id: str = "CartPole-v1", **settings: Any
+    variant: Variant, seeds: Sequence[int] = (0, 1), env_id: str = "CartPole-v1", **numbers: Any
 ) -> Learner:
     """The learner of a cohort on the device before its first step."""
-    torch.set_num_threads(1)
     envs: Any = ops.lanes(env_id, {}, 0, seeds)
-    return Learner(variant, Settings(**{**SMALL, **settings}), envs, 0, seeds, family="cuda")
+    return configured.learner(variant, envs, seeds, "cuda", **{**SMALL, **numbers})
 
 
 def trained(learner: Learner) -> DeviceEpisodeRecorder:

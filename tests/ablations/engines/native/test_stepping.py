@@ -10,11 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from ablations.dqn.learner import Learner, StepRecord, act_and_store, learn
+from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.learner import Learner, act_and_store, learn
 from ablations.dqn.replay.latest import Latest
-from ablations.dqn.replay.ring import Transition
-from ablations.dqn.settings import Settings
+from ablations.dqn.types import Clock, StepRecord, Transition
 from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.engines.native import library, stepping
 from ablations.engines.native.stepping import Interaction, cartpole_agrees, cartpole_step
@@ -22,6 +23,7 @@ from ablations.envs.cartpole import CartPole
 from ablations.envs.gym import failure_of
 from ablations.envs.make import lanes_of
 from ablations.envs.vectorized import BLOCK
+from tests import configured
 
 pytestmark = pytest.mark.skipif(bool(library.missing()), reason=f"no compiled library: {library.missing()}")
 
@@ -42,13 +44,13 @@ def learner(
     **numbers: Any,
 ) -> Learner:
     small: dict[str, Any] = {"learning_starts": 20, "buffer_size": 90, "hidden": (16,)}
-    chosen = Settings(**{"total_timesteps": 5 * BLOCK, **small, **numbers})
     envs = lanes_of(env_id, args, 0, SEEDS, fast=True)
-    return Learner(variant, chosen, envs, 0, SEEDS, dtype, "native")
+    whole = {"total_timesteps": 5 * BLOCK, **small, **numbers}
+    return configured.learner(variant, envs, SEEDS, "native", dtype, **whole)
 
 
 def plainly(a: Learner) -> Learner:
-    """The same learner with the kernel's own ``interact``."""
+    """The same learner with the kernel's own ``act_and_store``."""
     assert isinstance(a.act_and_store, Interaction)
     a.act_and_store = act_and_store
     return a
@@ -151,11 +153,28 @@ def test_a_replay_may_keep_the_transitions_that_it_is_given() -> None:
     assert len({transition.obs.data_ptr() for transition in kept}) == len(kept)
 
 
+class Contrary(EpsilonGreedy):
+    """A way of exploring of a user's own, which inherits the name of a compiled body."""
+
+    def act(self, values: Tensor, u: Tensor, clock: Clock) -> Tensor:
+        return super().act(-values, u, clock)
+
+
+def test_a_way_of_exploring_that_is_not_compiled_is_the_users_own() -> None:
+    made = [learner("CartPole-v1", {}, replace(DQN, exploration=Contrary())) for _ in "12"]
+    plainly(made[1])
+    for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
+        assert seen(mine) == seen(its), mine.step
+    assert left(made[0]) == left(made[1])
+    usual, contrary = (learner("CartPole-v1", {}, variant) for variant in (DQN, made[0].variant))
+    assert any(seen(a) != seen(b) for a, b in zip(learn(usual), learn(contrary), strict=True))
+
+
 def test_what_was_seen_by_the_plain_function_is_not_written_over() -> None:
     a = learner("CartPole-v1", {})
-    kept = act_and_store(a, a.exploration.next(), 1.0)
+    kept = act_and_store(a, a.exploration.next(), Clock(0, 0, 1000))
     before = bits(*kept)
-    a.act_and_store(a, a.exploration.next(), 1.0)
+    a.act_and_store(a, a.exploration.next(), Clock(1, 0, 1000))
     assert bits(*kept) == before
 
 
