@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ablations.dqn.variants import NAMED, SLOTS, differing_slots
+from ablations.dqn.variants import NAMED
 from ablations.studies import catalog
 from ablations.studies.pieces import change_label
 

@@ -27,9 +27,13 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
 def multiplications(runs: Sequence[Run]) -> float:
     """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
     s, variant = runs[0].settings, runs[0].variant
-    weights = sum(layer.size for layer in Network(OBSERVATION, ACTIONS, variant.trunk, variant.head).layers)
+    weights: int = sum(
+        layer.size for layer in Network(OBSERVATION, ACTIONS, variant.trunk, variant.head).layers
+    )
     bootstrap = variant.bootstrap.facts()
-    passes = 4 + (bootstrap.selects != bootstrap.evaluates)  # forward twice or three times, backward counts as two
+    passes = 4 + (
+        bootstrap.selects != bootstrap.evaluates
+    )  # forward twice or three times, backward counts as two
     samples = variant.replay.facts().samples or s.batch_size
     updates = s.total_timesteps * s.gradient_steps / s.train_frequency
     return len(runs) * updates * (samples * weights * passes + FIXED)

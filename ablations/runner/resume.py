@@ -27,7 +27,7 @@ class ResumePoints:
 
     def steps_left(self, run: Run) -> int:
         """Steps of a run that are still to do."""
-        return int(run.config["settings"]["total_timesteps"]) - self.steps.get(run.key, 0)
+        return run.settings.total_timesteps - self.steps.get(run.key, 0)
 
     def job_fields(self, lanes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """The fields of a cohort's job that say where its lanes go on, and how often they are checkpointed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ablations.dqn.settings import Settings
+from ablations.dqn.variants import DQN
 from scripts.docs import filled
 from tests.setup.sources import REPO
 
@@ -46,25 +47,28 @@ def test_every_file_named_in_backticks_exists(path):
     ("row", "ours"),
     [
         ("budget", f"{Settings.total_timesteps:,} steps"),
-        ("optimiser", Settings.optimizer.capitalize()),
+        ("optimiser", DQN.optimizer.kind.capitalize()),
         ("learning rate", f"{Settings.learning_rate}"),
-        ("Adam's epsilon", f"{Settings.adam_eps:.0e}".replace("e-0", "e-")),
+        ("Adam's epsilon", f"{DQN.optimizer.eps:.0e}".replace("e-0", "e-")),
         ("buffer", f"{Settings.buffer_size:,}"),
         ("batch", f"{Settings.batch_size}"),
         ("discount", f"{Settings.gamma}"),
         ("learning starts at step", f"{Settings.learning_starts:,}"),
         ("steps between updates", f"{Settings.train_frequency}"),
-        ("epsilon from, to", f"{Settings.start_e}, {Settings.end_e}"),
+        ("epsilon from, to", f"{DQN.exploration.start_e}, {DQN.exploration.end_e}"),
         (
             "epsilon falls",
-            f"{Settings.epsilon_schedule}ly, over {Settings.exploration_fraction:.0%} of the steps",
+            f"{DQN.exploration.schedule}ly, over {DQN.exploration.exploration_fraction:.0%} of the steps",
         ),
-        ("hidden layers", ", ".join(map(str, Settings.hidden))),
-        ("loss", f"{Settings.loss}, with the half"),
-        ("gradient clipping", "none" if Settings.max_grad_norm == 0 else f"norm {Settings.max_grad_norm}"),
+        ("hidden layers", ", ".join(map(str, DQN.trunk.hidden))),
+        ("loss", f"{DQN.loss.kind}, with the half"),
+        (
+            "gradient clipping",
+            "none" if DQN.optimizer.max_grad_norm == 0 else f"norm {DQN.optimizer.max_grad_norm}",
+        ),
     ],
 )
-def test_the_page_on_defaults_says_what_the_settings_say(row, ours):
+def test_the_page_on_defaults_says_what_settings_and_pieces_say(row, ours):
     cell = re.search(rf"^\| {re.escape(row)} \| ([^|]+) \|", PAGE, re.M)
     assert cell is not None
     assert cell[1].replace(" %", "%") == ours

@@ -16,8 +16,6 @@ from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import DQN, NAMED, PIECES, Variant
 from ablations.envs.gym import GymLanes
 from ablations.rng.streams import Role
-from ablations.runner.training import _weights
-from ablations.studies import load
 from tests import configured
 
 SMALL: dict[str, Any] = {

@@ -26,7 +26,7 @@ from ablations.runner.training import Training
 from ablations.studies import load
 from ablations.studies.study import Study
 from tests.laws.cut import TOTAL, cohort, go_on, resumed, saved, whole
-from tests.laws.worlds import FAMILY
+from tests.laws.worlds import ENGINE
 
 from .test_grid import document, run, tables, world
 
@@ -219,7 +219,7 @@ def test_of_several_checkpoints_of_a_run_the_one_that_is_furthest_counts(tmp_pat
         keys[2]: late,
     }
     rewritten(late, lambda h: h["maker"].update(torch="1.0"))
-    assert set(checkpoints.index(tmp_path).best(keys, bit_maker(FAMILY)).values()) == {early}
+    assert set(checkpoints.index(tmp_path).best(keys, bit_maker(ENGINE)).values()) == {early}
     assert checkpoints.index(tmp_path).best(keys)[keys[1]] == late
 
 

@@ -28,11 +28,7 @@ def test_arguments_keep_their_places_and_numbers_become_tensors_without_axes() -
 def test_a_source_is_refilled_before_each_call() -> None:
     order = []
 
-    class Source:
-        def refill(self) -> None:
-            order.append("refill")
-
-    called = Captured(lambda: order.append("call"), "cpu", Source())
+    called = Captured(lambda: order.append("call"), "cpu", lambda: order.append("refill"))
     called()
     called()
     assert order == ["refill", "call"] * 2
