@@ -88,7 +88,7 @@ def run(
             _probe_environments(study, folder, scores, unscored, missing, points, executor, progress)
             tasks = _cohort_tasks(study, folder, missing, statuses, git, points, executor, executor_config)
             progress.start(sum(points.steps_left(run) for run in missing), study.name)
-            for note in engines.notes(study.engine, {row.label: row.slots.head for row in study.rows}):
+            for note in engines.notes(study.engine, {row.label: row.slots for row in study.rows}):
                 progress.note(note)
             retry.carry_out(executor, tasks, folder, progress.advance, progress.note)
         finally:

@@ -31,9 +31,9 @@ def multiplications(runs: Sequence[Run]) -> float:
         layer.size for layer in Network(OBSERVATION, ACTIONS, variant.trunk, variant.head).layers
     )
     bootstrap = variant.bootstrap.facts()
-    passes = 4 + (
+    passes: int = 4 + (
         bootstrap.selects != bootstrap.evaluates
     )  # forward twice or three times, backward counts as two
-    samples = variant.replay.facts().samples or s.batch_size
+    samples: int = variant.replay.facts().samples or s.batch_size
     updates = s.total_timesteps * s.gradient_steps / s.train_frequency
     return len(runs) * updates * (samples * weights * passes + FIXED)
