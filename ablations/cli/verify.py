@@ -14,6 +14,8 @@ from ablations import store
 from ablations.cli import compose, signals
 from ablations.cli.console import printable, reason_of, say, stored_study, table
 from ablations.cli.options import whole_option
+from ablations.dqn.settings import Settings
+from ablations.dqn.variants import from_plain, plain_changes
 from ablations.runner import reproduce
 from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import on_stderr
@@ -127,11 +129,13 @@ def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
     try:
         row = next(row for row in stored["rows"] if row["label"] == run["label"])
         environment = next(env for env in stored["environments"] if env["env_id"] == run["env_id"])
+        slots = {**row["slots"], **environment["row_slots"].get(run["label"], {})}
+        pieces = {slot: {k: v for k, v in piece.items() if k != "facts"} for slot, piece in slots.items()}
         return {
             "env_id": run["env_id"],
             "env_args": environment["args"],
-            "slots": row["slots"],
-            "settings": {**row["settings"], **environment["settings"]},
+            "slots": plain_changes(from_plain(pieces)),
+            "settings": Settings(**{**row["settings"], **environment["settings"]}).plain_changes(),
             "seed": run["seed"],
             "entropy": stored["entropy"],
             "engine": stored["engine"],
