@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ablations import store
 from analysis import fingerprint
-from analysis.loading import BadFolder, Results, read, read_study, standing_text, unlisted
+from analysis.loading import BadFolder, Results, read, read_study, runs_text, unlisted
 
 MOST_NAMED = 10
 """Of the runs that are left out for one reason, so many are named."""
@@ -90,7 +90,7 @@ def report(folder: Path, force: bool) -> int:
     from analysis.report import made_from, render
 
     inputs = fingerprint.sha256(
-        inputs.encode("ascii") + (folder / "figures" / fingerprint.STAMP).read_bytes()
+        inputs.encode("ascii") + (folder / "figures" / fingerprint.FINGERPRINT).read_bytes()
     )
     if not force and made_from(out) == inputs:
         say(f"report: up to date ({out})")
@@ -180,7 +180,7 @@ def _anything(results: Results, act: str = "draw") -> bool:
     """Whether any run stands; otherwise say so."""
     if any(run.is_valid for run in results.runs):
         return True
-    print(f"nothing to {act}: {results.standing_text()} of {results.study['name']} stand", file=sys.stderr)
+    print(f"nothing to {act}: {results.runs_text()} of {results.study['name']} stand", file=sys.stderr)
     return False
 
 
@@ -194,7 +194,7 @@ def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False
         env_id = environment["env_id"]
         runs = [run for run in results.runs if run.env_id == env_id]
         nothing = "" if any(run.is_valid for run in runs) else f"; nothing to {act}"
-        say(f"{name}, {env_id}: {standing_text(runs)}{nothing}")
+        say(f"{name}, {env_id}: {runs_text(runs)}{nothing}")
     for run in results.runs:
         if run.state == "damaged":
             say(f"damaged, left out: {run.path} ({run.reason})")

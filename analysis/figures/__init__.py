@@ -14,14 +14,14 @@ from analysis.figures import (
     curves,
     diagnostics,
     exact,
-    multiples,
+    small_multiples,
     sample_efficiency,
     sweep,
     variance,
 )
-from analysis.figures.data import QUANTITIES, Scene, scene
+from analysis.figures.data import QUANTITIES, FigureData, data
 from analysis.figures.page import Page, drawing
-from analysis.findings.pooled import efficiency, pool, profiles
+from analysis.findings.normalized import efficiency, normalized_scores, profiles
 from analysis.loading import Results
 from analysis.metrics import METRICS
 
@@ -34,7 +34,7 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     with drawing():
         worlds, scenes = [], {}
         for env_id in drawable(results):
-            shown, stem = scene(results, env_id), env_folder(env_id)
+            shown, stem = data(results, env_id), env_folder(env_id)
             scenes[env_id] = shown
             for kind, page, quantities in pages(shown):
                 yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
@@ -54,9 +54,9 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield from _together(results, scenes)
 
 
-def _together(results: Results, scenes: Mapping[str, Scene]) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _together(results: Results, scenes: Mapping[str, FigureData]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Performance profiles and sample-efficiency curves over the environments that have a scale."""
-    pooled = pool(results)
+    pooled = normalized_scores(results)
     first = next((scenes[env_id] for env_id in pooled.env_ids if env_id in scenes), None) if pooled else None
     if pooled is None or first is None:
         return
@@ -75,20 +75,20 @@ def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:
 
 def drawable(results: Results) -> list[str]:
     """The environments in which at least one run stands."""
-    standing = {run.env_id for run in results.runs if run.is_valid}
-    return [e["env_id"] for e in results.environments if e["env_id"] in standing]
+    valid_runs = {run.env_id for run in results.runs if run.is_valid}
+    return [e["env_id"] for e in results.environments if e["env_id"] in valid_runs]
 
 
-def pages(shown: Scene) -> Iterator[tuple[str, Page, Sequence[str]]]:
+def pages(shown: FigureData) -> Iterator[tuple[str, Page, Sequence[str]]]:
     """Kind, page and the quantities on it."""
     yield "curves", curves.draw(shown), curves.QUANTITIES
     yield "variance", variance.draw(shown), QUANTITIES
-    yield "small-multiples", multiples.draw(shown), QUANTITIES[:1]
+    yield "small-multiples", small_multiples.draw(shown), QUANTITIES[:1]
     if sweep.applies(shown):
         yield "sweep", sweep.draw(shown), QUANTITIES[:2]
 
 
-def as_csv(shown: Scene, quantities: Sequence[str]) -> str:
+def as_csv(shown: FigureData, quantities: Sequence[str]) -> str:
     """The numbers behind a figure: one line per row, quantity and grid step, with a column per seed."""
     seeds = [int(seed) for seed in shown.results.study["seeds"]]
     text = io.StringIO()
@@ -96,7 +96,7 @@ def as_csv(shown: Scene, quantities: Sequence[str]) -> str:
     head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
     writer.writerow([*head, *(f"seed_{seed}" for seed in seeds)])
     for drawn in shown.drawn:
-        places = {run.seed: place for place, run in enumerate(drawn.row.standing)}
+        places = {run.seed: place for place, run in enumerate(drawn.row.valid_runs)}
         for quantity in quantities:
             band = drawn.bands[quantity]
             alive = np.isfinite(band.runs).sum(axis=0)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
-from analysis.figures.data import Scene
+from analysis.figures.data import FigureData
 from analysis.figures.layout import Panel, sheet
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import LETTER
 from analysis.figures.style import BASELINE, PALE, Look
-from analysis.findings.pooled import Curves, Pool
+from analysis.findings.normalized import NormalizedScores, RowCurves
 
 LEFT = 0.5
 GAP = 0.14
@@ -23,14 +23,14 @@ TALL = {1: 2.4, 2: 1.9}
 """Inches of a panel by panels side by side."""
 
 
-def draw_profiles(scene: Scene, pool: Pool, curves: Curves) -> Page:
+def draw_profiles(data: FigureData, normalized_scores: NormalizedScores, curves: RowCurves) -> Page:
     """The share of runs above each normalised score."""
     caption = (
         "Share of runs whose final return lies above each normalised score, mean over environments. To the right and "
         "above is better; where two lines cross, neither row is better throughout."
     )
 
-    def settle(axes: Axes, first: bool, last: bool) -> None:
+    def set_axes(axes: Axes, first: bool, last: bool) -> None:
         axes.set_xlim(curves.at[0], curves.at[-1])
         axes.set_ylim(-0.03, 1.03)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -39,10 +39,10 @@ def draw_profiles(scene: Scene, pool: Pool, curves: Curves) -> Page:
             axes.axvline(place, color=PALE, linewidth=0.6, zorder=1)
         _label(axes, "normalised score" if last else "", "share of runs above" if first else "")
 
-    return _draw(scene, pool, curves, "performance profiles", caption, "of the share", settle)
+    return _draw(data, normalized_scores, curves, "performance profiles", caption, "of the share", set_axes)
 
 
-def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
+def draw_efficiency(data: FigureData, normalized_scores: NormalizedScores, curves: RowCurves) -> Page:
     """The IQM of normalised learning curves."""
     caption = (
         "Interquartile mean (the middle half of the runs of all environments) of the normalised training curves at "
@@ -51,7 +51,7 @@ def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
 
     limits = _limits(curves)
 
-    def settle(axes: Axes, first: bool, last: bool) -> None:
+    def set_axes(axes: Axes, first: bool, last: bool) -> None:
         axes.set_xlim(0, 1)
         axes.set_ylim(*limits)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -60,7 +60,7 @@ def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
             axes.axhline(place, color=PALE, linewidth=0.6, zorder=1)
         _label(axes, "share of the budget" if last else "", "IQM, normalised" if first else "")
 
-    return _draw(scene, pool, curves, "sample-efficiency curves", caption, "of the IQM", settle)
+    return _draw(data, normalized_scores, curves, "sample-efficiency curves", caption, "of the IQM", set_axes)
 
 
 def _label(axes: Axes, x: str, y: str) -> None:
@@ -68,7 +68,7 @@ def _label(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y)
 
 
-def _limits(curves: Curves) -> tuple[float, float]:
+def _limits(curves: RowCurves) -> tuple[float, float]:
     """Limits that hold every line and band, the random policy and the threshold."""
     values = [
         value for ends in (curves.low, curves.high, curves.point) for value in ends.ravel() if value == value
@@ -78,16 +78,16 @@ def _limits(curves: Curves) -> tuple[float, float]:
 
 
 def _draw(
-    scene: Scene,
-    pool: Pool,
-    curves: Curves,
+    data: FigureData,
+    normalized_scores: NormalizedScores,
+    curves: RowCurves,
     what: str,
     caption: str,
     of: str,
-    settle: Callable[[Axes, bool, bool], None],
+    set_axes: Callable[[Axes, bool, bool], None],
 ) -> Page:
     """A panel for each of the layout's, with the reference in each."""
-    plan = sheet(scene)
+    plan = sheet(data)
     panels, across = plan.panels, plan.columns
     lines = -(-len(panels) // across)
     width = (WIDTH - LEFT - 0.12 - GAP * (across - 1)) / across
@@ -100,18 +100,18 @@ def _draw(
     ]
     heads = [0.08 + KEY_LINE * max(counts[line * across :][:across]) for line in range(lines)]
     tops = [sum(heads[:line]) + line * (tall + 0.36) for line in range(lines)]
-    found = sorted({count for count in pool.counts if count}) or [0]
+    found = sorted({count for count in normalized_scores.counts if count}) or [0]
     n = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
-    worlds = f"{len(pool.env_ids)} environment{'s' if len(pool.env_ids) > 1 else ''}"
+    worlds = f"{len(normalized_scores.env_ids)} environment{'s' if len(normalized_scores.env_ids) > 1 else ''}"
     page = Page(
         tops[-1] + heads[-1] + tall + 0.36,
         f"{what[:1].upper()}{what[1:]} ({n} runs per row)",
-        f"Study {scene.results.study['name']}, {scene.results.standing_text()}; {worlds}: {', '.join(pool.env_ids)}",
+        f"Study {data.results.study['name']}, {data.results.runs_text()}; {worlds}: {', '.join(normalized_scores.env_ids)}",
         f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
-        f"Normalised: 0 is the random policy, 1 the threshold. {plan.note} {parts.untried_text(scene)}",
+        f"Normalised: 0 is the random policy, 1 the threshold. {plan.note} {parts.untried_text(data)}",
     )
     page.key(
-        LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False, of=of), columns=5
+        LEFT, -0.19, *parts.general_key(data, plan.reference, seeds=False, threshold=False, of=of), columns=5
     )
     for place, panel in enumerate(panels):
         if panel is None:
@@ -132,13 +132,13 @@ def _draw(
         axes = page.axes(left, top + heads[line], width, tall)
         shown = [(member.drawn, member.look) for member in panel.members]
         for drawn, look in [*([(plan.reference, BASELINE)] if plan.reference else []), *shown]:
-            for v in scene.places(drawn):
+            for v in data.places(drawn):
                 _draw_line(axes, curves, v, look, shade=0.16 if len(shown) < 3 else 0.1)
         first = not any(panels[line * across : place])
         last = place + across >= len(panels) or panels[place + across] is None
-        settle(axes, first, last)
+        set_axes(axes, first, last)
         axes.tick_params(axis="y", labelleft=first)
-        page.watch(axes, "", scene.places(plan.reference, *(drawn for drawn, _ in shown)))
+        page.name_axes(axes, "", data.places(plan.reference, *(drawn for drawn, _ in shown)))
     return page
 
 
@@ -148,5 +148,5 @@ def _names(panel: Panel | None, width: float) -> list[str]:
     return ["\n".join(textwrap.wrap(member.name, letters)) for member in panel.members] if panel else []
 
 
-def _draw_line(axes: Axes, curves: Curves, v: int, look: Look, shade: float) -> None:
+def _draw_line(axes: Axes, curves: RowCurves, v: int, look: Look, shade: float) -> None:
     parts.draw_band(axes, curves.at, curves.point[v], (curves.low[v], curves.high[v]), look, shade=shade)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.figures import style
-from analysis.figures.data import Drawn, Scene
+from analysis.figures.data import FigureData, RowBands
 from analysis.figures.style import SLOTS, Look
 from analysis.findings.components import brief_text
 from analysis.loading import Row, key_text, swept_text, value_text
@@ -24,10 +24,10 @@ CROSSED = 4
 
 
 @dataclass(frozen=True)
-class Member:
+class PanelLine:
     """A line of a panel and what the panel's key calls it."""
 
-    drawn: Drawn
+    drawn: RowBands
     look: Look
     name: str
 
@@ -38,7 +38,7 @@ class Panel:
 
     title: str
     color: str
-    members: tuple[Member, ...]
+    members: tuple[PanelLine, ...]
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Sheet:
 
     panels: tuple[Panel | None, ...]
     columns: int
-    reference: Drawn | None
+    reference: RowBands | None
     note: str = ""
 
 
-def sheet(scene: Scene) -> Sheet:
+def sheet(data: FigureData) -> Sheet:
     """The layout of a scene. Panels of rows of which no run was made yet are left out."""
-    if scene.is_swept:
-        return _tried(_swept(scene))
-    if is_factorial(scene):
-        return _tried(_factorial(scene), in_place=True)
-    return _tried(_families(scene))
+    if data.is_swept:
+        return _tried(_swept(data))
+    if is_factorial(data):
+        return _tried(_factorial(data), in_place=True)
+    return _tried(_families(data))
 
 
 def _tried(found: Sheet, in_place: bool = False) -> Sheet:
@@ -74,29 +74,29 @@ def _tried(found: Sheet, in_place: bool = False) -> Sheet:
     return replace(found, panels=tuple(panels), columns=columns)
 
 
-def base_slots(scene: Scene, row: Row | None = None) -> Mapping[str, Mapping[str, Any]]:
+def base_slots(data: FigureData, row: Row | None = None) -> Mapping[str, Mapping[str, Any]]:
     """The baseline's pieces, at a row's point of a sweep if one is given; the first row's where there is no baseline.
 
     A sweep may go through the baseline's pieces themselves: a row has changed what it doesn't share with the baseline
     at the same point.
     """
-    beside = scene.reference(row) if row is not None else None
+    beside = data.reference(row) if row is not None else None
     if beside is not None:
         return beside.row.slots
-    rows = [drawn.row for drawn in scene.drawn]
-    return next((row.slots for row in rows if row.variant == scene.baseline), rows[0].slots)
+    rows = [drawn.row for drawn in data.drawn]
+    return next((row.slots for row in rows if row.variant == data.baseline), rows[0].slots)
 
 
-def baseline(scene: Scene) -> Drawn | None:
+def baseline(data: FigureData) -> RowBands | None:
     """The baseline's row, where there is exactly one."""
-    found = [drawn for drawn in scene.drawn if drawn.row.variant == scene.baseline]
+    found = [drawn for drawn in data.drawn if drawn.row.variant == data.baseline]
     return found[0] if len(found) == 1 else None
 
 
-def is_factorial(scene: Scene) -> bool:
+def is_factorial(data: FigureData) -> bool:
     """Do most rows differ from the baseline in several slots at once?"""
-    base = base_slots(scene)
-    crossed = sum(style.family(drawn.row.slots, base) == style.SEVERAL for drawn in scene.drawn)
+    base = base_slots(data)
+    crossed = sum(style.replaced_slot(drawn.row.slots, base) == style.SEVERAL for drawn in data.drawn)
     return crossed > CROSSED
 
 
@@ -108,33 +108,33 @@ def columns_for(panels: int, most: int = 3) -> int:
 # ---- families ----
 
 
-def _families(scene: Scene) -> Sheet:
-    base, reference = base_slots(scene), baseline(scene)
-    others = [drawn for drawn in scene.drawn if drawn is not reference]
+def _families(data: FigureData) -> Sheet:
+    base, reference = base_slots(data), baseline(data)
+    others = [drawn for drawn in data.drawn if drawn is not reference]
     if not others:
-        only = [Member(drawn, style.BASELINE, drawn.row.name) for drawn in scene.drawn]
+        only = [PanelLine(drawn, style.BASELINE, drawn.row.name) for drawn in data.drawn]
         return Sheet((Panel("", style.BLACK, tuple(only)),), 1, None)
-    groups: dict[str, list[Drawn]] = {name: [] for name in style.FAMILIES}
+    groups: dict[str, list[RowBands]] = {name: [] for name in style.COLORS}
     for drawn in others:
-        groups[style.family(drawn.row.slots, base) or style.SEVERAL].append(drawn)
+        groups[style.replaced_slot(drawn.row.slots, base) or style.SEVERAL].append(drawn)
     if len(others) <= MOST_LINES:
         groups = {"": others}
     panels = []
     for name, found in groups.items():
         for chunk in _chunks(found):
-            looks = style.apart([style.look(drawn.row.slots, base) for drawn in chunk])
+            looks = style.distinguished([style.look(drawn.row.slots, base) for drawn in chunk])
             members = zip(chunk, looks, strict=True)
             panels.append(
                 Panel(
                     name,
-                    style.FAMILIES.get(name, style.BLACK),
-                    tuple(Member(d, k, d.row.name) for d, k in members),
+                    style.COLORS.get(name, style.BLACK),
+                    tuple(PanelLine(d, k, d.row.name) for d, k in members),
                 )
             )
     return Sheet(tuple(panels), columns_for(len(panels)), reference)
 
 
-def _chunks(items: Sequence[Drawn]) -> list[Sequence[Drawn]]:
+def _chunks(items: Sequence[RowBands]) -> list[Sequence[RowBands]]:
     """Parts of nearly equal size, none above ``MOST_LINES``."""
     count = -(-len(items) // MOST_LINES)
     return [items[len(items) * i // count : len(items) * (i + 1) // count] for i in range(count)]
@@ -143,42 +143,42 @@ def _chunks(items: Sequence[Drawn]) -> list[Sequence[Drawn]]:
 # ---- factorials ----
 
 
-def panel_slots(scene: Scene) -> tuple[str, str]:
+def panel_slots(data: FigureData) -> tuple[str, str]:
     """The two slots that make a factorial's panels (rows, columns): the first two that vary."""
-    varied = [slot for slot in SLOTS if len({str(drawn.row.slots[slot]) for drawn in scene.drawn}) > 1]
+    varied = [slot for slot in SLOTS if len({str(drawn.row.slots[slot]) for drawn in data.drawn}) > 1]
     return varied[0], varied[1]
 
 
-def values_of(scene: Scene, slot: str) -> list[Mapping[str, Any]]:
+def values_of(data: FigureData, slot: str) -> list[Mapping[str, Any]]:
     """The pieces of a slot in the order in which the study has them."""
     found: list[Mapping[str, Any]] = []
-    for drawn in scene.drawn:
+    for drawn in data.drawn:
         if drawn.row.slots[slot] not in found:
             found.append(drawn.row.slots[slot])
     return found
 
 
-def _factorial(scene: Scene) -> Sheet:
-    down, across = panel_slots(scene)
-    base = base_slots(scene)
+def _factorial(data: FigureData) -> Sheet:
+    down, across = panel_slots(data)
+    base = base_slots(data)
     rest = [slot for slot in SLOTS if slot not in (down, across)]
     panels: list[Panel | None] = []
-    columns = values_of(scene, across)
-    for vertical in values_of(scene, down):
+    columns = values_of(data, across)
+    for vertical in values_of(data, down):
         for horizontal in columns:
             cell = [
-                d for d in scene.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
+                d for d in data.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
             ]
             title = f"{down} {brief_text(vertical)}, {across} {brief_text(horizontal)}"
-            panels += _cells(title, cell, rest, base, scene.baseline)
+            panels += _cells(title, cell, rest, base, data.baseline)
     note = f"Panels: {down} and {across}; colours: {' and '.join(rest)}."
     while len(panels) % len(columns):
         panels.append(None)
-    return Sheet(tuple(panels), min(len(columns), 3), baseline(scene), note)
+    return Sheet(tuple(panels), min(len(columns), 3), baseline(data), note)
 
 
 def _cells(
-    title: str, cell: list[Drawn], rest: Sequence[str], base: style.Pieces, baseline: str
+    title: str, cell: list[RowBands], rest: Sequence[str], base: style.Pieces, baseline: str
 ) -> list[Panel | None]:
     """One panel (more where too many lines meet, none where no row has these pieces)."""
     if not cell:
@@ -193,7 +193,7 @@ def _cells(
             )  # alike but for the panel's own slots; black is the baseline's
         looks.append(one)
     names = [" + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
-    members = [Member(*found) for found in zip(cell, style.apart(looks), names, strict=True)]
+    members = [PanelLine(*found) for found in zip(cell, style.distinguished(looks), names, strict=True)]
     size = MOST_LINES + 2
     return [Panel(title, style.BLACK, tuple(members[i : i + size])) for i in range(0, len(members), size)]
 
@@ -201,30 +201,30 @@ def _cells(
 # ---- sweeps ----
 
 
-def _swept(scene: Scene) -> Sheet:
-    groups: dict[tuple[str, str], list[Drawn]] = {}
-    for drawn in scene.drawn:
+def _swept(data: FigureData) -> Sheet:
+    groups: dict[tuple[str, str], list[RowBands]] = {}
+    for drawn in data.drawn:
         fixed = list(drawn.row.swept.items())[:-1]
         groups.setdefault((drawn.row.variant, str(fixed)), []).append(drawn)
     panels: list[Panel | None] = []
     for found in groups.values():
         row = found[0].row
-        base = base_slots(scene, row)
+        base = base_slots(data, row)
         texts = [swept_text(key, value) for key, value in list(row.swept.items())[:-1]]
         title = ", ".join([row.title, *texts])
-        color = style.BLACK if row.variant == scene.baseline else style.look(row.slots, base).color
+        color = style.BLACK if row.variant == data.baseline else style.look(row.slots, base).color
         if len({str(drawn.row.slots) for drawn in found}) > 1:  # the sweep goes through the pieces themselves
-            name = style.family(row.slots, base)
-            color = style.FAMILIES.get(name, color) if row.variant != scene.baseline else style.BLACK
-        looks = style.ordered(len(found), color)
+            name = style.replaced_slot(row.slots, base)
+            color = style.COLORS.get(name, color) if row.variant != data.baseline else style.BLACK
+        looks = style.sequential_looks(len(found), color)
         for start in range(0, len(found), MOST_LINES + 2):
             part = slice(start, start + MOST_LINES + 2)
             members = zip(found[part], looks[part], strict=True)
-            panels.append(Panel(title, color, tuple(Member(d, k, _last(d)) for d, k in members)))
+            panels.append(Panel(title, color, tuple(PanelLine(d, k, _last(d)) for d, k in members)))
     return Sheet(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 
 
-def _last(drawn: Drawn) -> str:
+def _last(drawn: RowBands) -> str:
     """A line's name in its panel: the value of the last swept key."""
     if not drawn.row.swept:
         return drawn.row.title

@@ -137,7 +137,7 @@ class Page:
             sharey=sharey,
         )
 
-    def watch(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
+    def name_axes(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
         """Name axes for the report's script: a quantity of its CSV, and the places of the rows in the study's order."""
         rows = ",".join(map(str, sorted(set(places))))
         axes.set_gid(f"panel:{self.figure.axes.index(axes) + 1}:{quantity}:{rows}")

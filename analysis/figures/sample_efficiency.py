@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import exact, parts, style
-from analysis.figures.columns import KEY_LINE, LEFT, Recorded, number_text
-from analysis.figures.data import Drawn, Scene
+from analysis.figures.recorded_panels import KEY_LINE, LEFT, Recorded, number_text
+from analysis.figures.data import FigureData, RowBands
 from analysis.figures.layout import base_slots
 from analysis.figures.page import SMALL, WIDTH, Page
 from analysis.figures.style import Look
 from analysis.loading import Results
-from analysis.statistics.intervals import Waiting, waiting_time
+from analysis.statistics.intervals import WaitingTime, waiting_time
 
 GOOD = 0.05
 """A greedy policy with at most this regret is good enough."""
@@ -34,7 +34,7 @@ class Point(NamedTuple):
 
     env_id: str
     states: int
-    waiting: Waiting
+    waiting: WaitingTime
     last: float
     """When the last run got there, or was given up."""
 
@@ -50,19 +50,19 @@ class Line:
     points: tuple[Point, ...]
 
 
-def lines(worlds: Sequence[tuple[Scene, Mapping[str, Recorded]]]) -> list[Line]:
+def lines(worlds: Sequence[tuple[FigureData, Mapping[str, Recorded]]]) -> list[Line]:
     """A line per row and kind of function; none unless there are worlds of several sizes."""
-    sizes = {(scene.env_id, label): exact.states(scene, label) for scene, found in worlds for label in found}
+    sizes = {(data.env_id, label): exact.states(data, label) for data, found in worlds for label in found}
     if len(set(sizes.values())) < 2:
         return []
     points: dict[tuple[str, str], list[Point]] = {}
-    drawn: dict[str, tuple[Scene, Drawn]] = {}
-    for scene, found in worlds:
+    drawn: dict[str, tuple[FigureData, RowBands]] = {}
+    for data, found in worlds:
         for label, one in found.items():
             row = one.drawn.row
             kind = "network" if row.settings.get("hidden") else "table"
-            drawn[label] = scene, one.drawn
-            point = Point(scene.env_id, sizes[scene.env_id, label], *steps_to_good(one))
+            drawn[label] = data, one.drawn
+            point = Point(data.env_id, sizes[data.env_id, label], *steps_to_good(one))
             points.setdefault((label, kind), []).append(point)
     return [
         Line(
@@ -76,7 +76,7 @@ def lines(worlds: Sequence[tuple[Scene, Mapping[str, Recorded]]]) -> list[Line]:
     ]
 
 
-def steps_to_good(one: Recorded) -> tuple[Waiting, float]:
+def steps_to_good(one: Recorded) -> tuple[WaitingTime, float]:
     """The first comparison at which regret is at most ``GOOD``, censored at the last one; and the latest time."""
     good = one.bands["regret"].runs <= GOOD  # (n, G)
     reached = np.asarray(good.any(axis=1))
@@ -93,7 +93,7 @@ def draw(results: Results, found: Sequence[Line]) -> Page:
     page = Page(
         head + tall + 0.4,
         f"Sample efficiency as the world grows ({n})",
-        f"Study {results.study['name']}, {results.standing_text()}",
+        f"Study {results.study['name']}, {results.runs_text()}",
         f"Environment steps until the greedy policy's regret, V* - V at the start, is at most {GOOD:g} for the first "
         f"time: median over seeds by Kaplan and Meier with its {parts.PERCENT} log-log interval ({n}). A table is a "
         "network without hidden layers on one-hot states. An interval without an upper end is drawn to the latest run. "
@@ -135,9 +135,9 @@ def as_csv(found: Iterable[Line]) -> str:
     return text.getvalue()
 
 
-def _look(scene: Scene, drawn: Drawn, kind: str) -> Look:
+def _look(data: FigureData, drawn: RowBands, kind: str) -> Look:
     """The row's own colour; a table's line is dashed."""
-    look = style.look(drawn.row.slots, base_slots(scene, drawn.row))
+    look = style.look(drawn.row.slots, base_slots(data, drawn.row))
     return Look(look.color, style.DASHED if kind == "table" else style.SOLID)
 
 

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 SLOTS = ("replay", "target", "bootstrap", "head")
 SEVERAL = "several slots"
-FAMILIES = {
+COLORS = {
     "replay": "#0173b2",
     "target": "#d55e00",
     "bootstrap": "#029e73",
@@ -57,7 +57,7 @@ class Look:
 BASELINE = Look(BLACK)
 
 
-def own_look(variants: Sequence[str], baseline: str) -> Look:
+def baseline_look(variants: Sequence[str], baseline: str) -> Look:
     """Of the baseline's rows in a sweep: black, as everywhere; the settings' colour where there are no other rows."""
     return Look(SETTINGS) if set(variants) <= {baseline} else BASELINE
 
@@ -67,7 +67,7 @@ def changed(slots: Pieces, base: Pieces) -> tuple[str, ...]:
     return tuple(slot for slot in SLOTS if slots.get(slot) != base.get(slot))
 
 
-def family(slots: Pieces, base: Pieces) -> str:
+def replaced_slot(slots: Pieces, base: Pieces) -> str:
     """The slot a variant replaces, ``SEVERAL``, or '' for the baseline itself."""
     found = changed(slots, base)
     if len(found) > 1:
@@ -77,18 +77,18 @@ def family(slots: Pieces, base: Pieces) -> str:
 
 def look(slots: Pieces, base: Pieces) -> Look:
     """How a variant looks beside a baseline."""
-    name = family(slots, base)
+    name = replaced_slot(slots, base)
     if not name:
         return BASELINE
     if name == SEVERAL:
         mask = sum(1 << SLOTS.index(slot) for slot in changed(slots, base))  # 3 naive, 13 combined
-        return Look(shaded(FAMILIES[SEVERAL], 0.12 * (mask // 4) - 0.2), DASHES[(mask + 1) % 4])
+        return Look(shaded(COLORS[SEVERAL], 0.12 * (mask // 4) - 0.2), DASHES[(mask + 1) % 4])
     return _member(name, slots[name])
 
 
 def _member(slot: str, piece: Mapping[str, Any]) -> Look:
     """The look of one piece within its slot's colour."""
-    color, kind = FAMILIES[slot], piece.get("kind")
+    color, kind = COLORS[slot], piece.get("kind")
     if kind == "prioritized":
         alpha = float(piece.get("alpha", 0.6))
         return Look(shaded(color, (alpha - 0.6) * 0.6), DOTTED if alpha == 0 else DASHDOT)
@@ -114,7 +114,7 @@ def _by_lag(color: str, lag: float) -> Look:
     return Look(shaded(color, min(power / 14, 1.0) - 0.5), DASHES[(round(power) + 2) % 4])
 
 
-def ordered(count: int, color: str) -> list[Look]:
+def sequential_looks(count: int, color: str) -> list[Look]:
     """Looks of the values of a swept key in their order: shades of a variant's colour from light to dark.
 
     The baseline's black has no shades that can be told apart; its values take seaborn's ``viridis`` instead.
@@ -128,7 +128,7 @@ def ordered(count: int, color: str) -> list[Look]:
     return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colors)]
 
 
-def apart(looks: Sequence[Look]) -> list[Look]:
+def distinguished(looks: Sequence[Look]) -> list[Look]:
     """The same looks, but where two of one panel are equal the later one gets another dash."""
     found: list[Look] = []
     for one in looks:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.scores import Board
+from analysis.findings.scores import EnvironmentScores
 from analysis.metrics import METRICS, Floats
 from analysis.statistics.aggregates import (
     AGGREGATES,
@@ -26,7 +26,7 @@ AGGREGATED = ("final_return", "auc")
 
 
 @dataclass(frozen=True)
-class Aggregated:
+class Aggregate:
     """One aggregate of one row."""
 
     metric: str
@@ -57,39 +57,39 @@ class Aggregated:
         }
 
 
-def aggregate_all(boards: Sequence[Board], baseline: str) -> list[Aggregated]:
+def aggregate_all(environment_scores: Sequence[EnvironmentScores], baseline: str) -> list[Aggregate]:
     """Every aggregate of every row over the environments that can be normalised; nothing where none can."""
-    boards = [board for board in boards if board.is_normalized]
-    return [found for metric in AGGREGATED if boards for found in _of_metric(boards, metric, baseline)]
+    environment_scores = [scores for scores in environment_scores if scores.is_normalized]
+    return [found for metric in AGGREGATED if environment_scores for found in _of_metric(environment_scores, metric, baseline)]
 
 
-def left_out(boards: Sequence[Board]) -> list[str]:
+def left_out(environment_scores: Sequence[EnvironmentScores]) -> list[str]:
     """Why an environment is in no aggregate."""
     found = []
-    for board in boards:
-        if not board.is_normalized:
+    for scores in environment_scores:
+        if not scores.is_normalized:
             lacks = (
-                "threshold" if board.threshold is None else "score of the random policy below its threshold"
+                "threshold" if scores.threshold is None else "score of the random policy below its threshold"
             )
-            found.append(f"{board.env_id} has no stored {lacks}: it is left out of aggregates.")
+            found.append(f"{scores.env_id} has no stored {lacks}: it is left out of aggregates.")
     return found
 
 
-def _of_metric(boards: Sequence[Board], metric: str, baseline: str) -> Iterator[Aggregated]:
-    whole = _stacked(boards, [board.scores(metric) for board in boards])
-    worst = _stacked(boards, [board.imputed(metric, worst=True) for board in boards])
-    best = _stacked(boards, [board.imputed(metric, worst=False) for board in boards])
-    labels, runs = boards[0].labels, np.isfinite(whole).sum(axis=(1, 2)).tolist()
-    failed = np.sum([board.failed.sum(axis=1) for board in boards], axis=0).tolist()
+def _of_metric(environment_scores: Sequence[EnvironmentScores], metric: str, baseline: str) -> Iterator[Aggregate]:
+    whole = _stacked(environment_scores, [scores.of(metric) for scores in environment_scores])
+    worst = _stacked(environment_scores, [scores.imputed(metric, worst=True) for scores in environment_scores])
+    best = _stacked(environment_scores, [scores.imputed(metric, worst=False) for scores in environment_scores])
+    labels, runs = environment_scores[0].labels, np.isfinite(whole).sum(axis=(1, 2)).tolist()
+    failed = np.sum([scores.failed.sum(axis=1) for scores in environment_scores], axis=0).tolist()
 
-    def line(place: int, name: str, number: Interval, ends: tuple[float, float]) -> Aggregated:
-        return Aggregated(metric, name, labels[place], len(boards), runs[place], number, failed[place], *ends)
+    def line(place: int, name: str, number: Interval, ends: tuple[float, float]) -> Aggregate:
+        return Aggregate(metric, name, labels[place], len(environment_scores), runs[place], number, failed[place], *ends)
 
     for name, function in AGGREGATES.items():
         at_worst, at_best = pooled(worst, function).tolist(), pooled(best, function).tolist()
         for place, number in enumerate(aggregate(whole, function, generator())):
             yield line(place, name, number, (at_worst[place], at_best[place]))
-    bases = [place for place, found in enumerate(boards[0].lines) if found.row.variant == baseline]
+    bases = [place for place, found in enumerate(environment_scores[0].lines) if found.row.variant == baseline]
     if len(bases) == 1:
         (base,) = bases
         for place in range(len(labels)):
@@ -99,15 +99,15 @@ def _of_metric(boards: Sequence[Board], metric: str, baseline: str) -> Iterator[
                 yield line(place, "improvement", number, pair)
 
 
-def _stacked(boards: Sequence[Board], scores: Sequence[Floats]) -> Floats:
+def _stacked(environment_scores: Sequence[EnvironmentScores], values: Sequence[Floats]) -> Floats:
     """Normalised scores of all environments, (V, E, S)."""
-    return np.stack([_normalized(*pair) for pair in zip(boards, scores, strict=True)], axis=1)
+    return np.stack([_normalized(*pair) for pair in zip(environment_scores, values, strict=True)], axis=1)
 
 
-def _normalized(board: Board, scores: Floats) -> Floats:
-    assert board.random is not None
-    assert board.threshold is not None
-    return normalized(scores, board.random, board.threshold)
+def _normalized(scores: EnvironmentScores, values: Floats) -> Floats:
+    assert scores.random is not None
+    assert scores.threshold is not None
+    return normalized(values, scores.random, scores.threshold)
 
 
 # ---- as text -------------------------------------------------------------------------------------------------------
@@ -121,22 +121,22 @@ TITLES = {
 }
 
 
-def as_csv(found: Sequence[Aggregated]) -> str:
+def as_csv(found: Sequence[Aggregate]) -> str:
     """Every aggregate."""
     return csv_text([one.record() for one in found])
 
 
-def as_markdown(name: str, found: Sequence[Aggregated], missing: Sequence[str]) -> str:
+def as_markdown(name: str, found: Sequence[Aggregate], missing: Sequence[str]) -> str:
     """A table per metric."""
     return document(f"{name}: aggregates of normalised scores", sheets(found), [*notes(found), *missing])
 
 
-def as_latex(name: str, found: Sequence[Aggregated], facts: str) -> str:
+def as_latex(name: str, found: Sequence[Aggregate], facts: str) -> str:
     """The same for a paper."""
     return latex(f"Study {name}: aggregates. {facts} {' '.join(notes(found))}", sheets(found))
 
 
-def sheets(found: Sequence[Aggregated]) -> list[Sheet]:
+def sheets(found: Sequence[Aggregate]) -> list[Sheet]:
     """A sheet per metric: a line per row of the study, a column per aggregate."""
     made = []
     for metric in dict.fromkeys(one.metric for one in found):
@@ -151,7 +151,7 @@ def sheets(found: Sequence[Aggregated]) -> list[Sheet]:
     return made
 
 
-def _cell(one: Aggregated | None) -> str:
+def _cell(one: Aggregate | None) -> str:
     if one is None:
         return "-"
     number = one.number
@@ -161,7 +161,7 @@ def _cell(one: Aggregated | None) -> str:
     return f"{text} ({one.at_worst:.2f} to {one.at_best:.2f})" if one.failed else text
 
 
-def notes(found: Sequence[Aggregated]) -> list[str]:
+def notes(found: Sequence[Aggregate]) -> list[str]:
     """How to read the table."""
     environments = max((one.environments for one in found), default=0)
     return [

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from analysis.findings.components import SLOTS, Slots, behaving, elsewhere
-from analysis.findings.scores import Board
+from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Row
 from analysis.metrics import METRICS, Floats
 from analysis.report.sentences import magnitude, signed
@@ -62,7 +62,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedClaim:
     """A claim in one environment."""
 
     claim: Claim
@@ -82,30 +82,30 @@ def read(text: str | None = None) -> list[Claim]:
     ]
 
 
-def judge_all(board: Board, claims: Sequence[Claim]) -> list[Judged]:
+def judge_all(scores: EnvironmentScores, claims: Sequence[Claim]) -> list[JudgedClaim]:
     """Every claim in one environment."""
-    return [judge(board, claim) for claim in claims]
+    return [judge(scores, claim) for claim in claims]
 
 
-def judge(board: Board, claim: Claim) -> Judged:
+def judge(scores: EnvironmentScores, claim: Claim) -> JudgedClaim:
     """Supported if every step is; contradicted if any step is; Holm's correction runs over the steps."""
-    tested = [_scores(board, step) for step in claim.steps]
+    tested = [_scores(scores, step) for step in claim.steps]
     found = [
         None
-        if scores is None
-        else compare(scores[0][None], scores[1][None], answers=METRICS[step.metric].summary == "share")[0]
-        for step, scores in zip(claim.steps, tested, strict=True)
+        if values is None
+        else compare(values[0][None], values[1][None], answers=METRICS[step.metric].summary == "share")[0]
+        for step, values in zip(claim.steps, tested, strict=True)
     ]
     adjusted = iter(holm([one.p for one in found if one is not None]))
     outcomes, reasons = [], []
-    for step, scores, one in zip(claim.steps, tested, found, strict=True):
-        if scores is None or one is None:
+    for step, values, one in zip(claim.steps, tested, found, strict=True):
+        if values is None or one is None:
             outcomes.append("not tested by these runs")
-            reasons.append(_untested(board, step))
+            reasons.append(_untested(scores, step))
             continue
-        outcomes.append(_outcome(board, step, one, next(adjusted)))
-        reasons.append(_reason(step, one, outcomes[-1], scores[2]))
-    return Judged(claim, board.env_id, _together(outcomes), tuple(reasons))
+        outcomes.append(_outcome(scores, step, one, next(adjusted)))
+        reasons.append(_reason(step, one, outcomes[-1], values[2]))
+    return JudgedClaim(claim, scores.env_id, _together(outcomes), tuple(reasons))
 
 
 def _together(outcomes: Sequence[str]) -> Outcome:
@@ -113,32 +113,32 @@ def _together(outcomes: Sequence[str]) -> Outcome:
     return next((outcome for outcome in order if outcome in outcomes), "supported")
 
 
-def _outcome(board: Board, step: Step, one: Comparison, p: float) -> Outcome:
+def _outcome(scores: EnvironmentScores, step: Step, one: Comparison, p: float) -> Outcome:
     """A difference that the comparisons would call one counts, whichever way; everything else is undecided."""
-    if verdict(one.difference, p, board.scale(METRICS[step.metric])) != "differs":
+    if verdict(one.difference, p, scores.scale(METRICS[step.metric])) != "differs":
         return "undecided"
     return "supported" if (one.difference.point > 0) == (step.expected == "higher") else "contradicted"
 
 
-def _scores(board: Board, step: Step) -> tuple[Floats, Floats, list[tuple[str, str]]] | None:
+def _scores(scores: EnvironmentScores, step: Step) -> tuple[Floats, Floats, list[tuple[str, str]]] | None:
     """Means over the pairs of rows at each seed, (S,), twice, and the pairs' labels; None where there is no pair.
 
     A seed counts if all pairs have it, so that the same pairs are averaged at each; pairs that have no run in common
     are left out before.
     """
-    scores = board.scores(step.metric)
+    values = scores.of(step.metric)
     places = [
         (a, b)
-        for a, b in pairs([line.row for line in board.lines], step)
-        if np.isfinite(scores[a] - scores[b]).any()
+        for a, b in pairs([line.row for line in scores.summaries], step)
+        if np.isfinite(values[a] - values[b]).any()
     ]
     if not places:
         return None
-    x, y = scores[[a for a, _ in places]], scores[[b for _, b in places]]
+    x, y = values[[a for a, _ in places]], values[[b for _, b in places]]
     whole = np.isfinite(x - y).all(axis=0)
     if not whole.any():
         return None
-    labels = [(board.labels[a], board.labels[b]) for a, b in places]
+    labels = [(scores.labels[a], scores.labels[b]) for a, b in places]
     return np.where(whole, x.mean(axis=0), np.nan), np.where(whole, y.mean(axis=0), np.nan), labels
 
 
@@ -193,9 +193,9 @@ def _reason(step: Step, one: Comparison, outcome: str, labels: Sequence[tuple[st
     return f"{metric.title}: {way} by {interval_text(metric.name, magnitude(ends))} {n}; {of}."
 
 
-def _untested(board: Board, step: Step) -> str:
+def _untested(scores: EnvironmentScores, step: Step) -> str:
     what = lowered(METRICS[step.metric].title)
-    if any(pairs([line.row for line in board.lines], step)):
+    if any(pairs([line.row for line in scores.summaries], step)):
         return f"No {what} is known of runs that could be compared."
     changed = f"more {step.more}" if step.more else f"{_kinds(step.rows)} against {_kinds(step.against)}"
     where = f" with {_kinds(step.where)}" if step.where else ""

@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.findings.against_baseline import HEADLINES
 from analysis.findings.components import SLOTS
-from analysis.findings.scores import Board
-from analysis.findings.summary import Line
+from analysis.findings.scores import EnvironmentScores
+from analysis.findings.summary import RowSummary
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
 from analysis.statistics.intervals import Interval, generator
@@ -34,7 +34,7 @@ TESTED = ("main", "interaction")
 
 
 @dataclass(frozen=True)
-class Sized:
+class EstimatedEffect:
     """An effect on one metric in one environment."""
 
     env_id: str
@@ -99,11 +99,11 @@ class Design:
     aliases: Mapping[Cell, Cell]
 
 
-def designs(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Design]:
+def designs(scores: EnvironmentScores, aliases: Sequence[Mapping[str, str]]) -> list[Design]:
     """The factorials of a study, one per point of its sweep. Rows that are no cell stay outside."""
     cells: dict[str, dict[Cell, int]] = {}
     kinds: dict[str, str] = {}
-    for place, line in enumerate(board.lines):
+    for place, line in enumerate(scores.summaries):
         cell, _, at = line.row.label.partition("@")
         levels = _levels(cell, line)
         if levels:
@@ -123,7 +123,7 @@ def designs(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Design]:
     return found
 
 
-def _levels(cell: str, line: Line) -> Cell | None:
+def _levels(cell: str, line: RowSummary) -> Cell | None:
     """The levels of a cell of a factorial, which its label spells out; None for a variant with a name of its own."""
     levels = tuple(cell.split("+"))
     kinds = [line.row.slots[slot]["kind"] for slot in SLOTS]
@@ -165,50 +165,50 @@ def _tricks(cell: Cell, factors: Sequence[Factor]) -> int:
     return sum(level != factor.off for level, factor in zip(cell, factors, strict=True))
 
 
-def size_all(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Sized]:
+def estimate_all(scores: EnvironmentScores, aliases: Sequence[Mapping[str, str]]) -> list[EstimatedEffect]:
     """Every effect on every headline metric that the runs have."""
-    found: list[Sized] = []
-    for design in designs(board, aliases):
+    found: list[EstimatedEffect] = []
+    for design in designs(scores, aliases):
         cells = list(design.places)
         wanted = effects(design.factors, set(cells), design.aliases)
         lines = [design.places[cell] for cell in cells]
         for name in HEADLINES:
-            scores = board.scores(name)[lines]
-            if any(board.lines[line].has(name) for line in lines) and not _says_nothing(
-                METRICS[name], scores
+            values = scores.of(name)[lines]
+            if any(scores.summaries[line].has(name) for line in lines) and not _says_nothing(
+                METRICS[name], values
             ):
-                found += _size(board, design.at, METRICS[name], wanted, cells, scores, lines)
+                found += _size(scores, design.at, METRICS[name], wanted, cells, values, lines)
     return found
 
 
-def _says_nothing(metric: Metric, scores: Floats) -> bool:
+def _says_nothing(metric: Metric, values: Floats) -> bool:
     """Whether every run of every cell scores the same; answers (yes or no) are never known to."""
-    return metric.summary != "share" and bool(np.nanmax(scores) == np.nanmin(scores))
+    return metric.summary != "share" and bool(np.nanmax(values) == np.nanmin(values))
 
 
 def _size(
-    board: Board,
+    scores: EnvironmentScores,
     at: str,
     metric: Metric,
     wanted: Sequence[Effect],
     cells: Sequence[Cell],
-    scores: Floats,
+    values: Floats,
     lines: Sequence[int],
-) -> Iterator[Sized]:
+) -> Iterator[EstimatedEffect]:
     """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
-    known = dict(zip(cells, np.isfinite(scores).sum(axis=1).tolist(), strict=True))
-    numbers = estimate(wanted, cells, scores, generator())
+    known = dict(zip(cells, np.isfinite(values).sum(axis=1).tolist(), strict=True))
+    numbers = estimate(wanted, cells, values, generator())
     plain = [np.nan] * len(wanted)
     adjusted, family = list(plain), [0] * len(wanted)
     for kind in TESTED:
         places = [place for place, effect in enumerate(wanted) if effect.kind == kind]
-        tested = p_values([wanted[place] for place in places], cells, scores)
+        tested = p_values([wanted[place] for place in places], cells, values)
         for place, p, p_holm in zip(places, tested, holm(tested), strict=True):
             plain[place], adjusted[place] = p, p_holm
             family[place] = int(np.isfinite(tested).sum())
-    failed = dict(zip(cells, board.failed[lines].sum(axis=1).tolist(), strict=True))
+    failed = dict(zip(cells, scores.failed[lines].sum(axis=1).tolist(), strict=True))
     worst, best = (
-        dict(zip(cells, _means(board.imputed(metric.name, end)[lines]), strict=True)) for end in (True, False)
+        dict(zip(cells, _means(scores.imputed(metric.name, end)[lines]), strict=True)) for end in (True, False)
     )
     for place, (effect, number) in enumerate(zip(wanted, numbers, strict=True)):
         if metric.summary == "share" and number.low == number.high:
@@ -216,8 +216,8 @@ def _size(
                 number.point, np.nan, np.nan
             )  # equal answers resampled say nothing of their share
         p_holm = adjusted[place]
-        yield Sized(
-            env_id=board.env_id,
+        yield EstimatedEffect(
+            env_id=scores.env_id,
             at=at,
             metric=metric.name,
             effect=effect,
@@ -226,16 +226,16 @@ def _size(
             p=plain[place],
             p_holm=p_holm,
             family=family[place],
-            verdict=verdict(number, p_holm, board.scale(metric)),
+            verdict=verdict(number, p_holm, scores.scale(metric)),
             failed=sum(failed[cell] for cell in effect.weights),
             at_worst=_imputed(effect, worst, best),
             at_best=_imputed(effect, best, worst),
         )
 
 
-def _means(scores: Floats) -> list[float]:
+def _means(values: Floats) -> list[float]:
     """The mean of each cell's runs that have a score; NaN where none has."""
-    return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in scores]
+    return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in values]
 
 
 def _imputed(effect: Effect, added: Mapping[Cell, float], taken: Mapping[Cell, float]) -> float:
@@ -248,17 +248,17 @@ def _imputed(effect: Effect, added: Mapping[Cell, float], taken: Mapping[Cell, f
 KINDS = {"main": "main effects", "interaction": "two-way interactions", "shapley": "Shapley values"}
 
 
-def as_csv(found: Sequence[Sized]) -> str:
+def as_csv(found: Sequence[EstimatedEffect]) -> str:
     """Every effect on every metric."""
     return csv_text([one.record() for one in found])
 
 
-def as_markdown(name: str, found: Sequence[Sized], missing: Sequence[str]) -> str:
+def as_markdown(name: str, found: Sequence[EstimatedEffect], missing: Sequence[str]) -> str:
     """Main effects, interactions and Shapley games."""
     return document(f"{name}: which trick does what", sheets(found), [*notes(), *missing])
 
 
-def sheets(found: Sequence[Sized]) -> list[Sheet]:
+def sheets(found: Sequence[EstimatedEffect]) -> list[Sheet]:
     """Main effects and interactions, a line per effect and a column per metric; a sheet for each Shapley game."""
     made = []
     for env_id, at in dict.fromkeys((one.env_id, one.at) for one in found):
@@ -273,13 +273,13 @@ def sheets(found: Sequence[Sized]) -> list[Sheet]:
     return made
 
 
-def as_latex(name: str, found: Sequence[Sized], facts: str) -> str:
+def as_latex(name: str, found: Sequence[EstimatedEffect], facts: str) -> str:
     """Main effects, interactions and games on the metrics that fit on a page."""
     shown = [one for one in found if one.metric in ON_PAPER]
     return latex(f"Study {name}: which trick does what. {facts} {' '.join(notes())}", sheets(shown))
 
 
-def _sheet(title: str, found: Sequence[Sized]) -> Sheet:
+def _sheet(title: str, found: Sequence[EstimatedEffect]) -> Sheet:
     metrics = list(dict.fromkeys(one.metric for one in found))
     cells = {(one.effect.name, one.metric): one for one in found}
     names = dict.fromkeys(one.effect.name for one in found)
@@ -296,7 +296,7 @@ def _sheet(title: str, found: Sequence[Sized]) -> Sheet:
     return Sheet(title, head, body, {"effect"})
 
 
-def _game(title: str, found: Sequence[Sized], game: str) -> Sheet:
+def _game(title: str, found: Sequence[EstimatedEffect], game: str) -> Sheet:
     """A line per player and metric: its Shapley value between what it adds alone and what is lost without it."""
     cells = {(one.effect.name, one.metric, one.effect.kind): one for one in found if one.effect.game == game}
     kinds = ("add-one", "shapley", "leave-one-out")
@@ -314,7 +314,7 @@ def _range(counts: Sequence[int]) -> str:
     return str(least) if least == most else f"{least}-{most}"
 
 
-def _cell(one: Sized) -> str:
+def _cell(one: EstimatedEffect) -> str:
     if np.isnan(one.number.point):
         return "n/a"
     text = interval_text(one.metric, one.number) + (" *" if one.differs else "")

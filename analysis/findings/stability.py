@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.scores import Board
-from analysis.findings.summary import MEASURED, Line, column
+from analysis.findings.scores import EnvironmentScores
+from analysis.findings.summary import MEASURED, RowSummary, column
 from analysis.metrics import METRICS
 from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
-from analysis.metrics.track import POINTS
+from analysis.metrics.run_data import POINTS
 from analysis.metrics.values import MARGIN
 from analysis.statistics.intervals import LEVEL
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
@@ -42,12 +42,12 @@ ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "col
             "overestimation")  # fmt: skip
 
 
-def as_csv(boards: Sequence[Board]) -> str:
+def as_csv(environment_scores: Sequence[EnvironmentScores]) -> str:
     """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
-    return csv_text([_record(line) for board in boards for line in board.lines])
+    return csv_text([_record(line) for scores in environment_scores for line in scores.summaries])
 
 
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: RowSummary) -> dict[str, Any]:
     record: dict[str, Any] = {"env_id": line.row.env_id, "variant": line.row.label, "n": line.n}
     names = [*STEADY, *(name for name in line.numbers if name not in MEASURED)]
     for name in names:
@@ -64,96 +64,96 @@ def _record(line: Line) -> dict[str, Any]:
     return record
 
 
-def as_markdown(name: str, boards: Sequence[Board], missing: Sequence[str]) -> str:
+def as_markdown(name: str, environment_scores: Sequence[EnvironmentScores], missing: Sequence[str]) -> str:
     """One table per environment and family of metrics, as far as the runs have them."""
-    return document(f"{name}: stability", sheets(boards), [*notes(boards), *missing])
+    return document(f"{name}: stability", sheets(environment_scores), [*notes(environment_scores), *missing])
 
 
-def sheets(boards: Sequence[Board], wanted: Callable[[str], bool] = lambda title: True) -> list[Sheet]:
+def sheets(environment_scores: Sequence[EnvironmentScores], wanted: Callable[[str], bool] = lambda title: True) -> list[Sheet]:
     """A sheet per environment and family of metrics: all, or those wanted."""
     return [
         Sheet(
-            f"{board.env_id}: {title}",
+            f"{scores.env_id}: {title}",
             ["variant", "n", *(METRICS[metric].title for metric in names)],
             [
                 [line.row.label, str(line.n), *(_cell(line, metric) for metric in names)]
-                for line in board.lines
+                for line in scores.summaries
             ],
         )
-        for board in boards
-        for title, names in families(board)
+        for scores in environment_scores
+        for title, names in families(scores)
         if wanted(title)
     ]
 
 
-def families(board: Board) -> list[tuple[str, list[str]]]:
+def families(scores: EnvironmentScores) -> list[tuple[str, list[str]]]:
     """The tables of an environment: what no run has is left out; reliability of evaluations where there are any."""
-    of = "greedy evaluations" if not _prefix(board) else "the training curve: no evaluations are stored"
-    still = nothing(board)
+    of = "greedy evaluations" if not _prefix(scores) else "the training curve: no evaluations are stored"
+    still = nothing(scores)
     found = [
         ("running variance beside the level of the curve", list(STEADY)),
-        (f"reliability of {of}", [_prefix(board) + name for name in RELIABLE]),
+        (f"reliability of {of}", [_prefix(scores) + name for name in RELIABLE]),
         ("collapse and divergence", list(BREAKS)),
         (DIAGNOSTICS, list(VALUES)),
     ]
     kept = [
-        (title, [name for name in names if _any(board, name) and name not in still]) for title, names in found
+        (title, [name for name in names if _any(scores, name) and name not in still]) for title, names in found
     ]
     return [(title, names) for title, names in kept if names]
 
 
-def nothing(board: Board) -> list[str]:
+def nothing(scores: EnvironmentScores) -> list[str]:
     """The measures of steadiness that are 0 in every run, as where nothing is ever paid."""
-    names = [*STEADY, *(_prefix(board) + name for name in RELIABLE)]
+    names = [*STEADY, *(_prefix(scores) + name for name in RELIABLE)]
     return [
         name
         for name in names
-        if _any(board, name)
+        if _any(scores, name)
         and all(
             (ends := line.numbers[name]).point == ends.low == ends.high == 0
-            for line in board.lines
+            for line in scores.summaries
             if line.n > 1
         )
-        and any(line.n > 1 for line in board.lines)
+        and any(line.n > 1 for line in scores.summaries)
     ]
 
 
-def _prefix(board: Board) -> str:
+def _prefix(scores: EnvironmentScores) -> str:
     """Of the names of the reliability measures: of evaluations, or where there are none of training."""
-    return "" if board.has("evaluation_return") else "training_"
+    return "" if scores.has("evaluation_return") else "training_"
 
 
-def _any(board: Board, name: str) -> bool:
-    return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in board.lines)
+def _any(scores: EnvironmentScores, name: str) -> bool:
+    return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in scores.summaries)
 
 
-def as_latex(name: str, boards: Sequence[Board], facts: str) -> str:
+def as_latex(name: str, environment_scores: Sequence[EnvironmentScores], facts: str) -> str:
     """The columns that fit on a page."""
-    prefix = "" if any(board.has("evaluation_return") for board in boards) else "training_"
+    prefix = "" if any(scores.has("evaluation_return") for scores in environment_scores) else "training_"
     names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
-    names = [metric for metric in names if any(_any(board, metric) for board in boards)]
-    caption = f"Study {name}: stability. {facts} {' '.join(notes(boards))}"
+    names = [metric for metric in names if any(_any(scores, metric) for scores in environment_scores)]
+    caption = f"Study {name}: stability. {facts} {' '.join(notes(environment_scores))}"
     parts = [
         (
-            board.env_id,
-            [[line.row.name, *(_cell(line, metric) for metric in names)] for line in board.lines],
+            scores.env_id,
+            [[line.row.name, *(_cell(line, metric) for metric in names)] for line in scores.summaries],
         )
-        for board in boards
+        for scores in environment_scores
     ]
     return booktabs(caption, ["Variant", *(METRICS[metric].title for metric in names)], parts)
 
 
-def _cell(line: Line, name: str) -> str:
+def _cell(line: RowSummary, name: str) -> str:
     number = line.numbers[name]
     if np.isnan(number.point):
         return line.waits_text.get(name) or "n/a"
     return interval_text(name, number)
 
 
-def notes(boards: Sequence[Board]) -> list[str]:
+def notes(environment_scores: Sequence[EnvironmentScores]) -> list[str]:
     """How to read the table."""
     level = f"{LEVEL:.0%}".replace("%", " %")
-    few = max((line.n for board in boards for line in board.lines), default=0) <= MINIMUM_UP_TO
+    few = max((line.n for scores in environment_scores for line in scores.summaries), default=0) <= MINIMUM_UP_TO
     found = [
         f"Brackets: {level} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for waits).",
         "The running variance shrinks at a floor or a ceiling: read it beside the mean of the curve.",
@@ -165,12 +165,12 @@ def notes(boards: Sequence[Board]) -> list[str]:
             "%", " %"
         ),
         "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
-        _tolerance_note(boards),
+        _tolerance_note(environment_scores),
         *(
-            f"{board.env_id}: 0 in every run, and left out: "
-            f"{', '.join(lowered(METRICS[name].title) for name in nothing(board))}."
-            for board in boards
-            if nothing(board)
+            f"{scores.env_id}: 0 in every run, and left out: "
+            f"{', '.join(lowered(METRICS[name].title) for name in nothing(scores))}."
+            for scores in environment_scores
+            if nothing(scores)
         ),
     ]
     if few:
@@ -178,9 +178,9 @@ def notes(boards: Sequence[Board]) -> list[str]:
     return found
 
 
-def _tolerance_note(boards: Sequence[Board]) -> str:
+def _tolerance_note(environment_scores: Sequence[EnvironmentScores]) -> str:
     content = f"{CONTENT:.0%}".replace("%", " %")
-    found = [tolerance(column(line.of_runs, "final_return")) for board in boards for line in board.lines]
+    found = [tolerance(column(line.of_runs, "final_return")) for scores in environment_scores for line in scores.summaries]
     what = f"Tolerance intervals (hold {content} of runs) of the final return"
     if any(not one.text for one in found):
         return f"{what}: in the CSV."

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ablations import store
+from analysis.findings.measured import measured
 from analysis.loading import Results, Row
-from analysis.metrics import METRICS, Floats, Metric, Track, scores
+from analysis.metrics import METRICS, Floats, Metric, RunData, score_run
 from analysis.metrics.registry import LEARNING, VARIANCE
 from analysis.statistics.blocks import block_interval
 from analysis.statistics.intervals import (
     CURVE_RESAMPLES,
     NOTHING,
     Interval,
-    Waiting,
+    WaitingTime,
     generator,
     mean_interval,
     proportion_interval,
@@ -28,7 +28,7 @@ MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.of is not
 """What the summary holds; the other metrics are in the stability table."""
 WAITS = ("steps_to_threshold", "episodes_to_threshold")
 
-FIRST = (
+COLUMNS = (
     "env_id",
     "variant",
     "n",
@@ -46,12 +46,12 @@ FIRST = (
 
 
 @dataclass(frozen=True)
-class Line:
+class RowSummary:
     """A row of the study in one environment: what stands, and its numbers."""
 
     row: Row
     threshold: float | None
-    tracks: tuple[Track, ...]
+    run_data: tuple[RunData, ...]
     """One per standing run, in the order of the seeds."""
     of_runs: tuple[Mapping[str, float], ...]
     """The scores of each by metric."""
@@ -75,7 +75,7 @@ class Line:
         return any(np.isfinite(run[name]) for run in self.of_runs)
 
     def record(self) -> dict[str, Any]:
-        """The line as a record of the table: the columns of ``FIRST``, their intervals, and more."""
+        """The line as a record of the table: the columns of ``COLUMNS``, their intervals, and more."""
         counts = self.row.counts
         record: dict[str, Any] = {
             "env_id": self.row.env_id,
@@ -83,10 +83,10 @@ class Line:
             "n": self.n,
             "ok": counts["ok"],
             "diverged": counts["diverged"],
-            "failed": sum(counts[state] for state in store.ATTEMPTS),
+            "failed": self.row.failed,
         }
-        record |= {name: self.numbers[name].point for name in FIRST if name in METRICS}
-        names = [name for name in FIRST if name in METRICS]
+        record |= {name: self.numbers[name].point for name in COLUMNS if name in METRICS}
+        names = [name for name in COLUMNS if name in METRICS]
         names += [name for name in MEASURED if name not in names]
         for name in names:
             number = self.numbers[name]
@@ -103,7 +103,7 @@ class Line:
         return record
 
 
-def summarize(results: Results) -> list[Line]:
+def summarize(results: Results) -> list[RowSummary]:
     """Every row of the study in every environment, in the study's order; rows of which nothing stands too."""
     return [
         summarize_row(row, environment)
@@ -112,20 +112,20 @@ def summarize(results: Results) -> list[Line]:
     ]
 
 
-def summarize_row(row: Row, environment: Mapping[str, Any]) -> Line:
+def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
-    tracks = tuple(run.track(environment) for run in row.standing)
-    of_runs = tuple(scores(track) for track in tracks)
+    run_data = tuple(measured(run, environment) for run in row.valid_runs)
+    of_runs = tuple(score_run(run_data) for run_data in run_data)
     numbers, waits_text = {}, {}
     for name, metric in METRICS.items():
         if metric.parts is not None:
-            numbers[name] = _together(metric, tracks)
+            numbers[name] = _across_runs(metric, run_data)
         elif metric.of is not None and metric.summary == "wait":
-            waiting = _wait(metric, tracks, column(of_runs, name))
+            waiting = _wait(metric, run_data, column(of_runs, name))
             numbers[name], waits_text[name] = waiting.median, waiting.text
         elif metric.of is not None:
             numbers[name] = _over_runs(metric, column(of_runs, name))
-    return Line(row, environment.get("reward_threshold"), tracks, of_runs, numbers, waits_text)
+    return RowSummary(row, environment.get("reward_threshold"), run_data, of_runs, numbers, waits_text)
 
 
 def column(of_runs: Sequence[Mapping[str, float]], name: str) -> Floats:
@@ -141,24 +141,24 @@ def _over_runs(metric: Metric, values: Floats) -> Interval:
     return proportion_interval(int(answers.sum()), len(answers))
 
 
-def _wait(metric: Metric, tracks: Sequence[Track], times: Floats) -> Waiting:
+def _wait(metric: Metric, run_data: Sequence[RunData], times: Floats) -> WaitingTime:
     """A waiting time, censored where a run stopped before its end; runs that did not wait are left out."""
-    assert metric.stopped is not None, f"{metric.name} does not say when looking stopped"
-    stopped = np.array([metric.stopped(track) for track in tracks], dtype=np.float64)
-    waited = np.isfinite(stopped)
-    times, stopped = times[waited], stopped[waited]
+    assert metric.censored_at is not None, f"{metric.name} does not say when looking stopped"
+    censored_at = np.array([metric.censored_at(run_data) for run_data in run_data], dtype=np.float64)
+    waited = np.isfinite(censored_at)
+    times, censored_at = times[waited], censored_at[waited]
     reached = np.isfinite(times)
-    return waiting_time(np.where(reached, times, stopped), reached)
+    return waiting_time(np.where(reached, times, censored_at), reached)
 
 
-def _together(metric: Metric, tracks: Sequence[Track]) -> Interval:
+def _across_runs(metric: Metric, run_data: Sequence[RunData]) -> Interval:
     """A number of several runs together, with whole runs resampled."""
     assert metric.parts is not None
-    assert metric.together is not None
-    if not tracks:
+    assert metric.across_runs is not None
+    if not run_data:
         return NOTHING
-    parts, together = metric.parts(tracks), metric.together
+    parts, across_runs = metric.parts(run_data), metric.across_runs
     low, high = block_interval(
-        lambda places: together(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
+        lambda places: across_runs(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
     )
-    return Interval(float(together(parts)), float(low), float(high))
+    return Interval(float(across_runs(parts)), float(low), float(high))

@@ -14,8 +14,8 @@ from analysis.findings import against_baseline, claims, components, gather
 from analysis.findings.summary import FIRST
 from analysis.loading import Results
 from analysis.report import sentences
-from analysis.report.drawings import Drawings
-from analysis.report.origin import command, origin
+from analysis.report.page_figures import PageFigures
+from analysis.report.provenance import command, provenance
 from analysis.report.sections import sections
 from analysis.report.svg import letters
 from analysis.tables import summary
@@ -32,7 +32,7 @@ def render(results: Results, inputs: str) -> bytes:
     """The page. The figures must have been drawn: their SVG is taken from the folder."""
     found = gather.gather(results)
     study, names = results.study, {row.label: row.name for row in found.rows}
-    drawings = Drawings(results, found.lines)
+    drawings = PageFigures(results, found.lines)
     environments = drawings.environments()
     together = drawings.together()
     environment = jinja2.Environment(
@@ -44,7 +44,7 @@ def render(results: Results, inputs: str) -> bytes:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     script = environment.get_template("report.js.j2").render()
-    judged = [(claim, [claims.judge(board, claim) for board in found.boards]) for claim in claims.read()]
+    judged = [(claim, [claims.judge(scores, claim) for scores in found.environment_scores]) for claim in claims.read()]
     page = environment.get_template("report.html.j2").render(
         inputs=inputs,
         script=Markup(script),
@@ -52,13 +52,13 @@ def render(results: Results, inputs: str) -> bytes:
         many=MANY,
         few=FEW,
         study=study,
-        standing=results.standing_text(),
+        valid_runs=results.runs_text(),
         components=components.matrix(study),
         component_columns=components.COLUMNS,
         aliases=study.get("aliases", []),
         answers=sentences.answers(found.compared, names),
-        effect_sentences=sentences.effect_sentences(found.sized),
-        lacks=[*found.lacks, *against_baseline.too_few(found.compared or found.lagged)],
+        effect_sentences=sentences.effect_sentences(found.effects),
+        lacks=[*found.lacks, *against_baseline.too_few(found.compared or found.soft_minus_hard)],
         tested=[pair for pair in judged if any("not tested" not in one.outcome for one in pair[1])],
         untested=[pair for pair in judged if all("not tested" in one.outcome for one in pair[1])],
         environments=environments,
@@ -70,7 +70,7 @@ def render(results: Results, inputs: str) -> bytes:
         absent=summary.absent(results, most=200),
         settings=components.settings_table(study),
         command=command(study),
-        origin=origin(results),
+        provenance=provenance(results),
     )
     return page.encode("utf-8")
 

@@ -16,10 +16,10 @@ from analysis.findings import (
     stability,
     tuned,
 )
-from analysis.findings.gather import Evidence
+from analysis.findings.evidence import Evidence
 from analysis.loading import key_text
 from analysis.report import sentences
-from analysis.report.drawings import Figure
+from analysis.report.page_figures import Figure
 from analysis.tables.summary import number_text
 from analysis.tables.table import Sheet
 
@@ -43,14 +43,14 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         Section(
             "growth",
             "Table against network",
-            [sheet for figure in efficiency if (sheet := growth(found.results.folder, figure))],
+            [sheet for figure in efficiency if (sheet := world_size_table(found.results.folder, figure))],
             figures=efficiency,
         ),
         Section(
             "aggregates",
             "Aggregates of normalised scores",
             aggregates.sheets(found.pooled),
-            [*aggregates.notes(found.pooled), *aggregates.left_out(found.boards)],
+            [*aggregates.notes(found.pooled), *aggregates.left_out(found.environment_scores)],
             figures=[figure for figure in figures.values() if figure not in efficiency],
         ),
         Section(
@@ -62,15 +62,15 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         Section(
             "who-selects",
             "Who selects and who evaluates",
-            select_evaluate.sheets(found.corners),
+            select_evaluate.sheets(found.quadrants),
             select_evaluate.notes(),
         ),
         Section(
             "lags",
             "Hard against soft target at the same lag",
-            hard_vs_soft.sheets(found.lagged, found.rows),
-            [*hard_vs_soft.notes(), *against_baseline.left_out(found.lagged)],
-            sentences.answers(found.lagged, names, "the hard target of the same lag"),
+            hard_vs_soft.sheets(found.soft_minus_hard, found.rows),
+            [*hard_vs_soft.notes(), *against_baseline.left_out(found.soft_minus_hard)],
+            sentences.answers(found.soft_minus_hard, names, "the hard target of the same lag"),
         ),
         Section(
             "best",
@@ -81,19 +81,19 @@ def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Fi
         Section(
             "stability",
             "Stability",
-            stability.sheets(found.boards, lambda title: title != stability.DIAGNOSTICS),
-            stability.notes(found.boards) if found.boards else [],
+            stability.sheets(found.environment_scores, lambda title: title != stability.DIAGNOSTICS),
+            stability.notes(found.environment_scores) if found.environment_scores else [],
         ),
         Section(
             "effects",
             "Which trick does what",
-            factorial_effects.sheets(found.sized),
+            factorial_effects.sheets(found.effects),
             factorial_effects.notes(),
         ),
         Section(
             "diagnostics",
             "Diagnostics",
-            stability.sheets(found.boards, lambda title: title == stability.DIAGNOSTICS),
+            stability.sheets(found.environment_scores, lambda title: title == stability.DIAGNOSTICS),
         ),
     ]
     return [section for section in made if section.sheets or section.figures]
@@ -104,7 +104,7 @@ def best_of(found: Evidence) -> str:
     return ", ".join(dict.fromkeys(key_text(key) for row in found.rows for key in row.swept))
 
 
-def growth(folder: Path, figure: Figure) -> Sheet | None:
+def world_size_table(folder: Path, figure: Figure) -> Sheet | None:
     """The numbers of the figure of sample efficiency, from its CSV."""
     with open(folder / "figures" / f"{figure.id}.csv", encoding="utf-8", newline="") as file:
         records = list(csv.DictReader(file))

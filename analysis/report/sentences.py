@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.findings.against_baseline import Compared
-from analysis.findings.factorial_effects import Sized
+from analysis.findings.against_baseline import RowComparison
+from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.metrics import METRICS, Metric
 from analysis.statistics.intervals import Interval
-from analysis.statistics.power import MOST, Seeds
+from analysis.statistics.power import MOST, SeedsNeeded
 from analysis.tables.summary import interval_text, lowered, number_text
 
 ANSWERED = (
@@ -45,7 +45,7 @@ class Answer:
     """One per row of which nothing is."""
 
 
-def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
+def answers(found: Sequence[RowComparison], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
     """The answer, environment by environment and metric by metric; ``names`` are the rows' names by label."""
     answer = []
     for env_id in dict.fromkeys(one.env_id for one in found):
@@ -71,7 +71,7 @@ def heading(metric: Metric) -> str:
     return f"{metric.title} ({metric.unit}; {better[metric.bigger_is_better]})"
 
 
-def summary(found: Sequence[Compared], than: str = "the baseline") -> str:
+def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:
     """How many rows differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ORDER}
     differ = counts["differs"]
@@ -85,13 +85,13 @@ def summary(found: Sequence[Compared], than: str = "the baseline") -> str:
     return "; ".join(parts) + "."
 
 
-def sentence(one: Compared, names: Mapping[str, str]) -> str:
+def sentence(one: RowComparison, names: Mapping[str, str]) -> str:
     """One row against its baseline on one metric, with difference, interval, unit and n."""
     row, base = names.get(one.label, one.label), names.get(one.against, one.against)
     return " ".join([_verdict(one, row, base), *_failed(one)])
 
 
-def _verdict(one: Compared, row: str, base: str) -> str:
+def _verdict(one: RowComparison, row: str, base: str) -> str:
     metric, found = one.metric, one.comparison
     what, ends = lowered(metric.title), found.difference
     if np.isnan(ends.point):
@@ -120,11 +120,11 @@ def _verdict(one: Compared, row: str, base: str) -> str:
     )
 
 
-def _n(one: Compared) -> str:
+def _n(one: RowComparison) -> str:
     return f"n = {one.comparison.n}" if one.comparison.n else "n = 0 common seeds"
 
 
-def _needed(seeds: Seeds | None) -> str:
+def _needed(seeds: SeedsNeeded | None) -> str:
     """How many seeds would do; nothing where the differences don't vary."""
     if seeds is None:
         return ""
@@ -134,7 +134,7 @@ def _needed(seeds: Seeds | None) -> str:
     return f"; {number} seeds{over} would be needed if the true difference equals the observed one"
 
 
-def _failed(one: Compared) -> list[str]:
+def _failed(one: RowComparison) -> list[str]:
     if not one.failed or np.isnan(one.at_worst) or np.isnan(one.at_best):
         return []
     runs = "its failed run" if one.failed == 1 else f"the {one.failed} failed runs"
@@ -145,7 +145,7 @@ def _failed(one: Compared) -> list[str]:
     ]
 
 
-def effect_sentences(found: Sequence[Sized]) -> list[str]:
+def effect_sentences(found: Sequence[EstimatedEffect]) -> list[str]:
     """The main effects of a factorial: 'target, hard instead of none: raises final return by ...'."""
     return [
         _effect(one)
@@ -155,7 +155,7 @@ def effect_sentences(found: Sequence[Sized]) -> list[str]:
     ]
 
 
-def _effect(one: Sized) -> str:
+def _effect(one: EstimatedEffect) -> str:
     metric, ends = METRICS[one.metric], one.number
     slot, _, levels = one.effect.name.partition(": ")
     after, _, before = levels.partition(" - ")

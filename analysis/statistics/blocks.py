@@ -54,14 +54,14 @@ def block_interval(
     return low, high
 
 
-def of_known(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
+def over_finite(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
     """Apply a function of the last axis to its finite values alone: (..., m) -> (...); NaN where there is none.
 
     Lines with equally many known values go through together, so that the function sees plain arrays.
     """
     count = np.isfinite(scores).sum(axis=-1)
-    ordered = np.sort(np.where(np.isfinite(scores), scores, np.inf), axis=-1)  # what isn't known comes last
+    sequential_looks = np.sort(np.where(np.isfinite(scores), scores, np.inf), axis=-1)  # what isn't known comes last
     found = np.full(count.shape, np.nan)
     for known in np.unique(count[count > 0]).tolist():
-        found[count == known] = function(ordered[count == known][:, :known])
+        found[count == known] = function(sequential_looks[count == known][:, :known])
     return found

@@ -18,7 +18,7 @@ import numpy as np
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval
 from analysis.statistics.intervals import RESAMPLES, Interval, generator
-from analysis.statistics.paired import settled, sign_flip
+from analysis.statistics.paired import sign_flip, without_rounding
 
 Cell = tuple[str, ...]
 
@@ -85,7 +85,7 @@ def interactions(factors: Sequence[Factor], cells: set[Cell]) -> Iterator[Effect
             for cell in sorted(cells):
                 if (cell[p], cell[q]) == (a, c):
                     square = [_with(cell, {p: x, q: y}) for x, y in ((b, d), (a, d), (b, c), (a, c))]
-                    if all(corner in cells for corner in square):
+                    if all(quadrant in cells for quadrant in square):
                         squares.append(square)
             if squares:
                 terms = [term for s in squares for term in zip(s, (1.0, -1.0, -1.0, 1.0), strict=True)]
@@ -159,7 +159,7 @@ def estimate(
     def sizes(places: Places) -> Floats:
         sums, count = filled[:, places].sum(axis=-1), known[:, places].sum(axis=-1)  # (C, ...)
         means = np.divide(sums, count, out=np.zeros(sums.shape), where=count > 0)
-        size = settled(  # (F, ...); what cancels is 0 and not 1e-17
+        size = without_rounding(  # (F, ...); what cancels is 0 and not 1e-17
             np.tensordot(weights, means, axes=1), np.tensordot(np.abs(weights), np.abs(means), axes=1)
         )
         lost = np.tensordot(weights != 0, count == 0, axes=1) > 0
@@ -184,7 +184,7 @@ def p_values(found: Sequence[Effect], cells: Sequence[Cell], scores: Floats) -> 
         here = scores[places]  # (its cells, S)
         sizes, largest = weights @ here, np.abs(weights) @ np.abs(here)
         whole = np.isfinite(sizes)
-        values.append(sign_flip(settled(sizes[whole], largest[whole]), generator())[0])
+        values.append(sign_flip(without_rounding(sizes[whole], largest[whole]), generator())[0])
     return values
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.findings.summary import FIRST, Line
+from analysis.findings.summary import FIRST, RowSummary
 from analysis.loading import Results
 from analysis.metrics import METRICS, WINDOW
 from analysis.statistics.intervals import LEVEL, Interval
@@ -44,7 +44,7 @@ def render(results: Results) -> dict[str, bytes]:
 # ---- CSV ----
 
 
-def as_csv(lines: Sequence[Line]) -> str:
+def as_csv(lines: Sequence[RowSummary]) -> str:
     """Every column; a number that isn't defined is empty."""
     return csv_text([line.record() for line in lines])
 
@@ -52,21 +52,21 @@ def as_csv(lines: Sequence[Line]) -> str:
 # ---- Markdown ----
 
 
-def as_markdown(lines: Sequence[Line], results: Results) -> str:
+def as_markdown(lines: Sequence[RowSummary], results: Results) -> str:
     """The columns of ``FIRST``, intervals in their cells, padded so that a terminal shows a table."""
     body = [list(cells(line).values()) for line in lines]
-    text = [f"# {results.study['name']}: {results.standing_text()}", ""]
+    text = [f"# {results.study['name']}: {results.runs_text()}", ""]
     text += markdown(FIRST, body, {"env_id", "variant"})
     text += ["", *(f"- {note}" for note in notes(lines, results)), ""]
     return "\n".join(text)
 
 
-def cells(line: Line) -> dict[str, str]:
+def cells(line: RowSummary) -> dict[str, str]:
     """The columns of ``FIRST`` as people read them: numbers short, intervals beside them."""
     return {name: _cell(line, name) for name in FIRST}
 
 
-def _cell(line: Line, name: str) -> str:
+def _cell(line: RowSummary, name: str) -> str:
     if name in line.numbers:
         number = line.numbers[name]
         if np.isnan(number.point):
@@ -106,7 +106,7 @@ def lowered(title: str) -> str:
     return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
-def notes(lines: Sequence[Line], results: Results) -> list[str]:
+def notes(lines: Sequence[RowSummary], results: Results) -> list[str]:
     """What a reader must know to read the numbers, and everything that is not in them."""
     level = f"{LEVEL:.0%}".replace("%", " %")
     found = [
@@ -130,7 +130,7 @@ def notes(lines: Sequence[Line], results: Results) -> list[str]:
     return found
 
 
-def budget_text(lines: Sequence[Line]) -> str:
+def budget_text(lines: Sequence[RowSummary]) -> str:
     """'Budget: 50000 environment steps per run.', by environment where they differ."""
     budgets: dict[str, set[int]] = {}
     for line in lines:
@@ -170,7 +170,7 @@ def absent(results: Results, most: int = 20) -> list[str]:
 # ---- LaTeX ----
 
 
-def as_latex(lines: Sequence[Line], results: Results) -> str:
+def as_latex(lines: Sequence[RowSummary], results: Results) -> str:
     """The columns of ``HEADINGS``, a part per environment."""
     parts = {line.row.env_id: list[list[str]]() for line in lines}
     for line in lines:
@@ -178,7 +178,7 @@ def as_latex(lines: Sequence[Line], results: Results) -> str:
     return booktabs(_caption(lines, results), ["Variant", *HEADINGS.values()], list(parts.items()))
 
 
-def _caption(lines: Sequence[Line], results: Results) -> str:
+def _caption(lines: Sequence[RowSummary], results: Results) -> str:
     intervals = (
         f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
         "shares; Kaplan-Meier medians with log-log intervals for steps to threshold)."
@@ -186,7 +186,7 @@ def _caption(lines: Sequence[Line], results: Results) -> str:
     return f"Study {results.study['name']}: {facts(lines, results)} {intervals}"
 
 
-def facts(lines: Sequence[Line], results: Results) -> str:
+def facts(lines: Sequence[RowSummary], results: Results) -> str:
     """What every caption says: n, window, budget, and what doesn't stand."""
     counts = sorted({line.n for line in lines})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -196,5 +196,5 @@ def facts(lines: Sequence[Line], results: Results) -> str:
         budget_text(lines),
     ]
     if any(run.state != "ok" for run in results.runs):
-        sentences.append(f"Of the runs asked for, {results.standing_text()} stand.")
+        sentences.append(f"Of the runs asked for, {results.runs_text()} stand.")
     return " ".join(sentences)

@@ -44,7 +44,7 @@ def test_every_listed_run_has_a_state(tmp_path: Path):
     assert [run.is_valid for run in results.runs] == [False, False, True, True]
     assert results.runs[2].diverged_at == 2000
     assert results.runs[2].steps == 4000
-    assert results.standing_text() == "2 of 4 runs (1 diverged, 1 failed, 1 missing)"
+    assert results.runs_text() == "2 of 4 runs (1 diverged, 1 failed, 1 missing)"
 
 
 def test_a_flipped_byte_makes_a_run_damaged_and_leaves_it_out(small_study: Path):

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from ablations.dqn.variants import NAMED, plain
-from analysis.figures import layout, multiples, style, sweep
-from analysis.figures.columns import KEY_LINE, lines
-from analysis.figures.data import Scene, scene
+from analysis.figures import layout, small_multiples, style, sweep
+from analysis.figures.recorded_panels import KEY_LINE, lines
+from analysis.figures.data import FigureData, data
 from analysis.loading import read
 from tests.analysis.made_up import make_study, row
 
 DQN = plain(NAMED["dqn"].variant)
 
 
-def scene_of(folder: Path) -> Scene:
-    return scene(read(folder), "CartPole-v1")
+def scene_of(folder: Path) -> FigureData:
+    return data(read(folder), "CartPole-v1")
 
 
-def panels(found: Scene) -> list[layout.Panel]:
+def panels(found: FigureData) -> list[layout.Panel]:
     return [panel for panel in layout.sheet(found).panels if panel is not None]
 
 
@@ -37,8 +37,8 @@ def panels(found: Scene) -> list[layout.Panel]:
         ("naive", style.SEVERAL),
     ],
 )
-def test_a_variants_family_is_the_slot_it_replaces(name: str, family: str):
-    assert style.family(plain(NAMED[name].variant), DQN) == family
+def test_a_variants_family_is_the_slot_it_replaces(name: str, replaced_slot: str):
+    assert style.replaced_slot(plain(NAMED[name].variant), DQN) == replaced_slot
 
 
 def test_all_named_variants_look_different():
@@ -58,7 +58,7 @@ def test_periods_of_the_lessons_look_different():
 
 def test_equal_looks_in_one_panel_are_told_apart():
     one = style.Look("#000000")
-    assert len(set(style.apart([one, one, one]))) == 3
+    assert len(set(style.distinguished([one, one, one]))) == 3
 
 
 def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path):
@@ -74,7 +74,7 @@ def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path
 def test_all_named_variants_take_one_panel_per_slot_with_the_baseline_in_each(tmp_path: Path):
     found = scene_of(make_study(tmp_path / "core", [row(name) for name in NAMED], seeds=1))
     sheet = layout.sheet(found)
-    assert [panel.title for panel in panels(found)] == [*style.FAMILIES]
+    assert [panel.title for panel in panels(found)] == [*style.COLORS]
     assert sheet.reference is not None
     assert sheet.reference.row.label == "dqn"
     drawn = [member.drawn.row.label for panel in panels(found) for member in panel.members]
@@ -148,8 +148,8 @@ def test_a_sweep_through_the_baselines_pieces_leaves_a_variant_its_slots_colour(
     found = scene_of(make_study(tmp_path / "periods", rows, seeds=1))
     double = [drawn for drawn in found.drawn if drawn.row.variant == "double"]
     assert len(double) == 4
-    green = {style.FAMILIES["bootstrap"]}
-    assert {multiples._look(found, drawn).color for drawn in double} == green
+    green = {style.COLORS["bootstrap"]}
+    assert {small_multiples._look(found, drawn).color for drawn in double} == green
     assert {sweep._look(found, drawn).color for drawn in double} == green
     assert {panel.color for panel in panels(found) if panel.title.startswith("Double")} == green
 
@@ -165,12 +165,12 @@ def test_a_swept_row_is_compared_with_the_baseline_at_the_same_point(tmp_path: P
 
 
 def test_the_baseline_is_black_in_a_sweep_with_other_variants_and_has_the_settings_colour_alone():
-    assert style.own_look(["dqn", "double"], "dqn") == style.BASELINE
-    assert style.own_look(["dqn", "dqn"], "dqn").color == style.SETTINGS
+    assert style.baseline_look(["dqn", "double"], "dqn") == style.BASELINE
+    assert style.baseline_look(["dqn", "dqn"], "dqn").color == style.SETTINGS
 
 
 def test_what_a_column_is_called_stands_between_the_key_and_the_axes_of_a_single_line_of_panels():
-    members = (layout.Member(None, style.BASELINE, "x"),) * 4  # type: ignore[arg-type] # keys of two lines
+    members = (layout.PanelLine(None, style.BASELINE, "x"),) * 4  # type: ignore[arg-type] # keys of two lines
     (top,), (head,) = (placed := lines([layout.Panel("", "black", members)], 1.0)).tops, placed.heads
     assert top + placed.key + 2 * KEY_LINE < placed.headings < head
     two = lines([layout.Panel("replay", "black", members), layout.Panel("target", "black", members)], 1.0)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.claims import Judged, judge, read
-from analysis.findings.scores import boards
-from analysis.findings.summary import Line
+from analysis.findings.claims import JudgedClaim, judge, read
+from analysis.findings.scores import environment_scores
+from analysis.findings.summary import RowSummary
 from analysis.loading import read as read_results
-from analysis.metrics import scores
+from analysis.metrics import score_run
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import Columns, make_study, row, see
 
@@ -34,7 +34,7 @@ ROWS: Mapping[str, tuple[Sequence[str], Collection[str]]] = {
 """The rows that a claim compares, and those that have more of its metric if it is true."""
 
 
-def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> Judged:
+def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> JudgedClaim:
     """The claim on made-up runs in which some rows have higher returns, and values beyond every bound."""
 
     def look(row: Mapping[str, Any], seed: int, steps: int) -> Mapping[str, Columns]:
@@ -48,10 +48,10 @@ def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], 
     (environment,) = results.environments
     lines = []
     for one in results.rows(environment["env_id"]):  # a line without intervals, which claims don't ask for
-        tracks = tuple(run.track(environment) for run in one.standing)
-        lines.append(Line(one, environment["reward_threshold"], tracks, tuple(map(scores, tracks)), {}, {}))
-    (board,) = boards(results, lines)
-    return judge(board, CLAIMS[name])
+        run_data = tuple(run.run_data(environment) for run in one.valid_runs)
+        lines.append(RowSummary(one, environment["reward_threshold"], run_data, tuple(map(score_run, run_data)), {}, {}))
+    (scores,) = environment_scores(results, lines)
+    return judge(scores, CLAIMS[name])
 
 
 def test_every_shipped_claim_is_tried_here():

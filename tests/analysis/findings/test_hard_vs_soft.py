@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.hard_vs_soft import is_same_lag, matched
+from analysis.findings.hard_vs_soft import equal_lag_pairs, have_equal_lag
 from analysis.loading import read
 from tests.analysis.findings.test_evidence import FACTS, rise, tables
 from tests.analysis.made_up import make_study, row, see
@@ -18,7 +18,7 @@ from tests.analysis.made_up import make_study, row, see
 def pairs(folder: Path, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     results = read(make_study(folder, rows, seeds=1))
     found = results.rows("CartPole-v1")
-    return [(found[a].label, found[b].label) for a, b in matched(found)]
+    return [(found[a].label, found[b].label) for a, b in equal_lag_pairs(found)]
 
 
 def swept(periods: list[int], taus: list[float]) -> list[dict[str, Any]]:
@@ -42,8 +42,8 @@ def swept(periods: list[int], taus: list[float]) -> list[dict[str, Any]]:
     ],
 )
 def test_a_lag_is_shared_at_tau_of_two_over_period_plus_one(period: int, tau: float, same: bool):
-    assert is_same_lag({"kind": "hard", "period": period}, {"kind": "soft", "tau": tau}) == same
-    assert not is_same_lag({"kind": "soft", "tau": tau}, {"kind": "hard", "period": period})
+    assert have_equal_lag({"kind": "hard", "period": period}, {"kind": "soft", "tau": tau}) == same
+    assert not have_equal_lag({"kind": "soft", "tau": tau}, {"kind": "hard", "period": period})
 
 
 def test_the_mean_age_of_a_copy_and_of_a_blend_is_the_same():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.scores import boards
-from analysis.findings.select_evaluate import Corner, as_csv, as_latex, as_markdown, corners, sheets
+from analysis.findings.scores import environment_scores
+from analysis.findings.select_evaluate import Quadrant, as_csv, as_latex, as_markdown, quadrants, sheets
 from analysis.findings.summary import summarize
 from analysis.loading import read
 from analysis.statistics.intervals import proportion_interval
@@ -18,10 +18,10 @@ from tests.analysis.findings.test_evidence import FACTS, rise, tables
 from tests.analysis.made_up import make_study, row, see
 
 
-def found(folder: Path, rows: list[dict[str, Any]], **others: Any) -> list[Corner]:
+def found(folder: Path, rows: list[dict[str, Any]], **others: Any) -> list[Quadrant]:
     chosen: dict[str, Any] = {"seeds": 4, "look": see, "play": rise({}), "facts": FACTS, **others}
     results = read(make_study(folder, rows, **chosen))
-    return [corner for board in boards(results, summarize(results)) for corner in corners(board)]
+    return [quadrant for scores in environment_scores(results, summarize(results)) for quadrant in quadrants(scores)]
 
 
 def test_the_four_corners_stand_in_order_with_who_selects_and_who_evaluates(tmp_path: Path):

@@ -52,8 +52,8 @@ def test_the_summary_of_a_hand_worked_study(worked: Results):
     assert float(line["solved"]) == pytest.approx(2 / 3, abs=1e-6)
     assert float(line["solved_low"]) == pytest.approx(0.0943, abs=1e-4)
     # only seed 0 varies: k tens among ten have variance k (10 - k); full windows hold from step 1000 to 2000
-    held = [10 * k * (10 - k) / 10 for k in range(11)]
-    mean = (sum(100 * value for value in held[:10]) + held[10]) / 1001
+    value_at = [10 * k * (10 - k) / 10 for k in range(11)]
+    mean = (sum(100 * value for value in value_at[:10]) + value_at[10]) / 1001
     assert float(line["running_variance"]) == pytest.approx(mean / 3, rel=1e-6)
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ablations.store import env_folder
 from analysis.figures import drawable
-from analysis.findings.summary import Line
+from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.report.hover import Numbers, values
 from analysis.report.svg import inline
@@ -55,7 +55,7 @@ EFFICIENCY = Numbers("share of the budget", "share_of_budget", "value", {"": "IQ
 
 
 @dataclass(frozen=True)
-class Kind:
+class FigureKind:
     """A figure of an environment: its title, and which CSV its numbers are read from."""
 
     title: str
@@ -64,18 +64,18 @@ class Kind:
 
 
 KINDS = {
-    "curves": Kind("Learning curves above running variance", CURVES, "variance"),
-    "small-multiples": Kind("Each variant against the baseline", CURVES, "variance"),
-    "sweep": Kind("The sweep", CURVES, "variance"),
-    "variance": Kind("Running variance in three forms", CURVES, "variance"),
-    "exact": Kind("Learned against exact values", EXACT, "exact"),
-    "diagnostics": Kind("Values and networks from inside", INSIDE, "diagnostics"),
+    "curves": FigureKind("Learning curves above running variance", CURVES, "variance"),
+    "small-multiples": FigureKind("Each variant against the baseline", CURVES, "variance"),
+    "sweep": FigureKind("The sweep", CURVES, "variance"),
+    "variance": FigureKind("Running variance in three forms", CURVES, "variance"),
+    "exact": FigureKind("Learned against exact values", EXACT, "exact"),
+    "diagnostics": FigureKind("Values and networks from inside", INSIDE, "diagnostics"),
 }
 """The figures of an environment in the order of the page."""
 TOGETHER = {
-    "sample-efficiency": Kind("Sample efficiency as the world grows: table against network"),
-    "performance-profiles": Kind("Performance profiles", PROFILES, "performance-profiles"),
-    "sample-efficiency-curves": Kind("Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"),
+    "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
+    "performance-profiles": FigureKind("Performance profiles", PROFILES, "performance-profiles"),
+    "sample-efficiency-curves": FigureKind("Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"),
 }
 """Those of all environments."""
 
@@ -92,11 +92,11 @@ class Figure:
 
 
 @dataclass
-class Drawings:
+class PageFigures:
     """Collects what several figures share: the shapes of letters, and the numbers behind."""
 
     results: Results
-    lines: Sequence[Line]
+    lines: Sequence[RowSummary]
     glyphs: dict[str, str] = field(default_factory=dict)
     values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -122,12 +122,12 @@ class Drawings:
         return {
             "id": env_id,
             "anchor": stem,
-            "standing": self.results.standing_text(env_id),
+            "standing": self.results.runs_text(env_id),
             "figures": figures,
             "lines": [summary.cells(line) for line in here],
         }
 
-    def _figure(self, name: str, kind: Kind, file: str, env_id: str, lines: Sequence[Line]) -> Figure | None:
+    def _figure(self, name: str, kind: FigureKind, file: str, env_id: str, lines: Sequence[RowSummary]) -> Figure | None:
         """A figure if it was drawn; its numbers are read once for all figures that share them."""
         path = self.results.folder / "figures" / f"{name}.svg"
         if not path.is_file():
@@ -140,20 +140,20 @@ class Drawings:
         return Figure(name, kind.title, svg, told)
 
 
-def described(env_id: str, title: str, lines: Sequence[Line]) -> str:
+def described(env_id: str, title: str, lines: Sequence[RowSummary]) -> str:
     """A figure in words: what it shows, of which rows, and where they end."""
     known = [line for line in lines if np.isfinite(line.numbers["final_return"].point)]
     text = f"{env_id}: {title.lower()}." if env_id else f"{title}."
     if not known:
         return text
-    ordered = sorted(known, key=lambda line: -line.numbers["final_return"].point)
-    chosen = ordered if len(ordered) <= NAMED else [ordered[0], ordered[-1]]
+    sequential_looks = sorted(known, key=lambda line: -line.numbers["final_return"].point)
+    chosen = sequential_looks if len(sequential_looks) <= NAMED else [sequential_looks[0], sequential_looks[-1]]
     ends = ", ".join(f"{line.row.name} {_final(line)}" for line in chosen)
     counts = sorted({line.n for line in known})
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    which = "" if chosen is ordered else ", highest and lowest"
+    which = "" if chosen is sequential_looks else ", highest and lowest"
     return f"{text} {len(lines)} rows, {n}; mean final return{which}: {ends}."
 
 
-def _final(line: Line) -> str:
+def _final(line: RowSummary) -> str:
     return summary.number_text("final_return", line.numbers["final_return"].point)

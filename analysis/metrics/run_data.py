@@ -18,7 +18,7 @@ POINTS = 50
 
 
 @dataclass(frozen=True)
-class Track:
+class RunData:
     """What is known of a run. None or empty: not known, and a metric that needs it is NaN."""
 
     ends: Ints
@@ -76,7 +76,7 @@ class Track:
         return first_crossing(self.probes, self.bounds, self.diverged_at)
 
     @property
-    def watched(self) -> bool:
+    def can_soft_diverge(self) -> bool:
         """Whether soft divergence could have been seen: there are bounds and probes."""
         return self.bounds is not None and bool(self.probes) and len(self.probes["q_max"]) > 0
 

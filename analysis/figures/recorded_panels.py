@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
-from analysis.figures.data import Band, Drawn, Scene
-from analysis.figures.layout import Member, Panel, sheet
+from analysis.figures.data import Band, FigureData, RowBands
+from analysis.figures.layout import Panel, PanelLine, sheet
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import named
 from analysis.figures.style import ALERT, BASELINE
@@ -61,7 +61,7 @@ def lines(panels: Sequence[Panel], tall: float) -> Lines:
 class Recorded:
     """What a row's runs stored of some quantities."""
 
-    drawn: Drawn
+    drawn: RowBands
     seeds: tuple[int, ...]
     """Of the runs that stored them, in the order of the bands' lines."""
     at: Mapping[str, Ints]
@@ -79,25 +79,25 @@ def band(series: Sequence[Floats]) -> Band:
 
 
 def draw(
-    scene: Scene,
+    data: FigureData,
     recorded: Mapping[str, Recorded],
     headings: Mapping[str, str],
     what: str,
     caption: Sequence[str],
-    settle: Callable[[Axes, str], None],
+    set_axes: Callable[[Axes, str], None],
 ) -> Page:
     """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
-    plan = sheet(scene)
+    plan = sheet(data)
     panels = [panel for panel in plan.panels if panel is not None]
     width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
     placed = lines(panels, TALL)
     page = Page(
         placed.height + TALL + 0.34,
-        parts.title(scene, what),
-        parts.counts_text(scene),
-        " ".join(text for text in (*caption, plan.note, parts.untried_text(scene)) if text),
+        parts.title(data, what),
+        parts.counts_text(data),
+        " ".join(text for text in (*caption, plan.note, parts.untried_text(data)) if text),
     )
-    page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(data, plan.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
     for heading, left in zip(headings.values(), lefts, strict=True):
         page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
@@ -110,18 +110,18 @@ def draw(
         for quantity, left in zip(headings, lefts, strict=True):
             axes = page.axes(left, top + head + 0.04, width, TALL)
             _draw_panel(axes, quantity, panel.members, recorded, reference)
-            page.watch(
-                axes, quantity, scene.places(plan.reference, *(member.drawn for member in panel.members))
+            page.name_axes(
+                axes, quantity, data.places(plan.reference, *(member.drawn for member in panel.members))
             )
-            settle(axes, quantity)
-            parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
+            set_axes(axes, quantity)
+            parts.set_steps(axes, data.at, label=place == len(panels) - 1)
     return page
 
 
 def _draw_panel(
     axes: Axes,
     quantity: str,
-    members: Sequence[Member],
+    members: Sequence[PanelLine],
     recorded: Mapping[str, Recorded],
     reference: Recorded | None,
 ) -> None:
@@ -139,7 +139,7 @@ def _mark_diverged(axes: Axes, quantity: str, one: Recorded) -> None:
     """A cross on each seed's line where it diverged."""
     at = one.at[quantity]
     for place, step in one.drawn.diverged:
-        seed = one.drawn.row.standing[place].seed
+        seed = one.drawn.row.valid_runs[place].seed
         if seed in one.seeds:
             where = min(int(np.searchsorted(at, step)), len(at) - 1)
             height = one.bands[quantity].runs[one.seeds.index(seed), where]
@@ -201,9 +201,9 @@ def power_text(value: float) -> str:
 # ---- numbers ----
 
 
-def as_csv(scene: Scene, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
+def as_csv(data: FigureData, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
     """The numbers behind the figure: a line per row, quantity and step, with a column per seed."""
-    every = [int(seed) for seed in scene.results.study["seeds"]]
+    every = [int(seed) for seed in data.results.study["seeds"]]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
@@ -215,7 +215,7 @@ def as_csv(scene: Scene, recorded: Mapping[str, Recorded], units: Mapping[str, s
                 numbers = [shown.mean[g], shown.low[g], shown.high[g], *(runs.get(s, np.nan) for s in every)]
                 n = int(np.isfinite(shown.runs[:, g]).sum())
                 writer.writerow(
-                    [scene.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
+                    [data.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
                 )
     return text.getvalue()
 

@@ -9,7 +9,7 @@ from typing import Any
 from analysis.loading import Results
 
 
-def origin(results: Results) -> list[tuple[str, str]]:
+def provenance(results: Results) -> list[tuple[str, str]]:
     """Where the runs come from: versions, commit, platform; with counts where runs differ."""
     manifests = [run.manifest for run in results.runs if run.is_valid]
     found = [("versions", _counted(_words(manifest.get("versions")) for manifest in manifests))]

@@ -14,9 +14,9 @@ from analysis.findings import (
     stability,
     tuned,
 )
-from analysis.findings.pooled import efficiency, pool, profiles
-from analysis.findings.scores import Board, boards
-from analysis.findings.summary import Line, summarize
+from analysis.findings.normalized import efficiency, normalized_scores, profiles
+from analysis.findings.scores import EnvironmentScores, environment_scores
+from analysis.findings.summary import RowSummary, summarize
 from analysis.loading import Results, Row
 
 VERDICTS = "verdicts.txt"
@@ -29,18 +29,18 @@ class Evidence:
     """What the standing runs carry; empty where they carry nothing."""
 
     results: Results
-    lines: list[Line]
+    lines: list[RowSummary]
     """Every row in every environment."""
-    boards: list[Board]
+    environment_scores: list[EnvironmentScores]
     """One per environment in which a run stands."""
-    compared: list[against_baseline.Compared]
+    compared: list[against_baseline.RowComparison]
     """Every row against the baseline."""
-    lagged: list[against_baseline.Compared]
+    soft_minus_hard: list[against_baseline.RowComparison]
     """Soft targets against hard ones of the same lag."""
-    corners: list[select_evaluate.Corner]
-    chosen: list[tuned.Selected]
-    pooled: list[aggregates.Aggregated]
-    sized: list[factorial_effects.Sized]
+    quadrants: list[select_evaluate.Quadrant]
+    chosen: list[tuned.TunedComparison]
+    pooled: list[aggregates.Aggregate]
+    effects: list[factorial_effects.EstimatedEffect]
     lacks: list[str]
     """What the runs or the study lack, and what therefore can't be said."""
 
@@ -52,24 +52,24 @@ class Evidence:
     @property
     def rows(self) -> list[Row]:
         """The rows of the study, of one environment or another."""
-        return list({line.row.label: line.row for line in self.lines}.values())
+        return list({line.row.label: line.row for line in self.summaries}.values())
 
 
 def gather(results: Results) -> Evidence:
     """Every comparison, aggregate and effect that the stored runs allow."""
     lines = summarize(results)
-    found = boards(results, lines)
+    found = environment_scores(results, lines)
     baseline, aliases = str(results.study.get("baseline", "")), results.study.get("aliases", [])
     return Evidence(
         results=results,
         lines=lines,
-        boards=found,
-        compared=[one for board in found for one in against_baseline.compare_all(board, baseline)],
-        lagged=[one for board in found for one in hard_vs_soft.compare_lags(board)],
-        corners=[one for board in found for one in select_evaluate.corners(board)],
-        chosen=[one for board in found for one in tuned.select_all(board, baseline)],
+        environment_scores=found,
+        compared=[one for scores in found for one in against_baseline.compare_all(scores, baseline)],
+        soft_minus_hard=[one for scores in found for one in hard_vs_soft.compare_hard_soft(scores)],
+        quadrants=[one for scores in found for one in select_evaluate.quadrants(scores)],
+        chosen=[one for scores in found for one in tuned.compare_tuned(scores, baseline)],
         pooled=aggregates.aggregate_all(found, baseline),
-        sized=[one for board in found for one in factorial_effects.size_all(board, aliases)],
+        effects=[one for scores in found for one in factorial_effects.estimate_all(scores, aliases)],
         lacks=[*idle(results, found), *untried(found), *missing(found)],
     )
 
@@ -78,75 +78,75 @@ def render(found: Evidence, facts: str) -> dict[str, str]:
     """The table files by name, as far as the stored runs carry them; ``facts`` is what every caption says."""
     name, lacks = found.name, found.lacks
     files = {
-        "stability.csv": stability.as_csv(found.boards),
-        "stability.md": stability.as_markdown(name, found.boards, lacks),
-        "stability.tex": stability.as_latex(name, found.boards, facts),
+        "stability.csv": stability.as_csv(found.environment_scores),
+        "stability.md": stability.as_markdown(name, found.environment_scores, lacks),
+        "stability.tex": stability.as_latex(name, found.environment_scores, facts),
     }
     if found.compared:
         files["comparisons.csv"] = against_baseline.as_csv(found.compared)
         files["comparisons.md"] = against_baseline.as_markdown(name, found.compared, lacks)
         files["comparisons.tex"] = against_baseline.as_latex(name, found.compared, facts)
-    if found.corners:
-        files["who-selects.csv"] = select_evaluate.as_csv(found.corners)
-        files["who-selects.md"] = select_evaluate.as_markdown(name, found.corners)
-        files["who-selects.tex"] = select_evaluate.as_latex(name, found.corners, facts)
-    if found.lagged:
-        files["hard-against-soft.csv"] = hard_vs_soft.as_csv(found.lagged, found.rows)
-        files["hard-against-soft.md"] = hard_vs_soft.as_markdown(name, found.lagged, found.rows)
-        files["hard-against-soft.tex"] = hard_vs_soft.as_latex(name, found.lagged, found.rows, facts)
+    if found.quadrants:
+        files["who-selects.csv"] = select_evaluate.as_csv(found.quadrants)
+        files["who-selects.md"] = select_evaluate.as_markdown(name, found.quadrants)
+        files["who-selects.tex"] = select_evaluate.as_latex(name, found.quadrants, facts)
+    if found.soft_minus_hard:
+        files["hard-against-soft.csv"] = hard_vs_soft.as_csv(found.soft_minus_hard, found.rows)
+        files["hard-against-soft.md"] = hard_vs_soft.as_markdown(name, found.soft_minus_hard, found.rows)
+        files["hard-against-soft.tex"] = hard_vs_soft.as_latex(name, found.soft_minus_hard, found.rows, facts)
     if found.chosen:
         files["selection.csv"] = tuned.as_csv(found.chosen)
         files["selection.md"] = tuned.as_markdown(name, found.chosen)
         files["selection.tex"] = tuned.as_latex(name, found.chosen, facts)
-    together = pool(found.results) if found.pooled else None
+    together = normalized_scores(found.results) if found.pooled else None
     if together is not None:
         files["aggregates.csv"] = aggregates.as_csv(found.pooled)
-        files["aggregates.md"] = aggregates.as_markdown(name, found.pooled, aggregates.left_out(found.boards))
+        files["aggregates.md"] = aggregates.as_markdown(name, found.pooled, aggregates.left_out(found.environment_scores))
         files["aggregates.tex"] = aggregates.as_latex(name, found.pooled, facts)
         files["profiles.csv"] = profiles(together).as_csv()
         files["sample-efficiency.csv"] = efficiency(together).as_csv()
-    if found.sized:
-        files["effects.csv"] = factorial_effects.as_csv(found.sized)
-        files["effects.md"] = factorial_effects.as_markdown(name, found.sized, lacks)
-        files["effects.tex"] = factorial_effects.as_latex(name, found.sized, facts)
+    if found.effects:
+        files["effects.csv"] = factorial_effects.as_csv(found.effects)
+        files["effects.md"] = factorial_effects.as_markdown(name, found.effects, lacks)
+        files["effects.tex"] = factorial_effects.as_latex(name, found.effects, facts)
     nothing = f"{name}: nothing to compare, as no row has a baseline beside it."
-    aside = [] if found.pooled else aggregates.left_out(found.boards)
-    notes = [*([] if found.compared or found.lagged else [nothing]), *lacks, *aside]
-    files[VERDICTS] = against_baseline.verdicts(name, found.compared, found.lagged, notes)
+    aside = [] if found.pooled else aggregates.left_out(found.environment_scores)
+    notes = [*([] if found.compared or found.soft_minus_hard else [nothing]), *lacks, *aside]
+    files[VERDICTS] = against_baseline.verdicts(name, found.compared, found.soft_minus_hard, notes)
     return files
 
 
-def idle(results: Results, found: Sequence[Board]) -> list[str]:
+def idle(results: Results, found: Sequence[EnvironmentScores]) -> list[str]:
     """The environments in which no run stands."""
-    here = {board.env_id for board in found}
+    here = {scores.env_id for scores in found}
     env_ids = [str(environment["env_id"]) for environment in results.environments]
     return [f"{env_id}: no run stands, so it is in no table." for env_id in env_ids if env_id not in here]
 
 
-def untried(found: Sequence[Board]) -> list[str]:
+def untried(found: Sequence[EnvironmentScores]) -> list[str]:
     """The rows of which no run was made, in environments in which others were."""
     texts = []
-    for board in found:
-        labels = [line.row.label for line in board.lines if not line.row.is_tried]
+    for scores in found:
+        labels = [line.row.label for line in scores.summaries if not line.row.is_tried]
         if labels:
             more = len(labels) - MOST_NAMED
             rest = f" and {more} more" if more > 0 else ""
-            texts.append(f"{board.env_id}: no run was made yet of {', '.join(labels[:MOST_NAMED])}{rest}.")
+            texts.append(f"{scores.env_id}: no run was made yet of {', '.join(labels[:MOST_NAMED])}{rest}.")
     return texts
 
 
-def missing(found: Sequence[Board]) -> list[str]:
+def missing(found: Sequence[EnvironmentScores]) -> list[str]:
     """What the stored runs or the study lack, and what therefore can't be said."""
     lacks = []
-    for board in found:
+    for scores in found:
         without = [
             what
             for what, name in (("probes", "mean_q"), ("evaluations", "evaluation_return"))
-            if not board.has(name)
+            if not scores.has(name)
         ]
         if without:
             lacks.append(
-                f"{board.env_id}: no {' and no '.join(without)} stored, so nothing is said of "
+                f"{scores.env_id}: no {' and no '.join(without)} stored, so nothing is said of "
                 + " or ".join(
                     {
                         "probes": "soft divergence, churn and values",
@@ -156,12 +156,12 @@ def missing(found: Sequence[Board]) -> list[str]:
                 )
                 + "."
             )
-        if board.threshold is None:
-            lacks.append(f"{board.env_id}: no reward threshold, so nothing is said of solving or collapse.")
-        if board.random is None:
+        if scores.threshold is None:
+            lacks.append(f"{scores.env_id}: no reward threshold, so nothing is said of solving or collapse.")
+        if scores.random is None:
             lacks.append(
-                f"{board.env_id}: no random policy stored, so returns have no scale and no effect can be called small."
+                f"{scores.env_id}: no random policy stored, so returns have no scale and no effect can be called small."
             )
-        if not board.environment.get("value_bounds"):
-            lacks.append(f"{board.env_id}: no value bounds, so nothing is said of soft divergence.")
+        if not scores.environment.get("value_bounds"):
+            lacks.append(f"{scores.env_id}: no value bounds, so nothing is said of soft divergence.")
     return lacks
