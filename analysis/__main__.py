@@ -22,14 +22,14 @@ MOST_NAMED = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        made: int = asked.make(asked)
+        made: int = options.make(options)
     except BadFolder as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
     except OSError as problem:
-        print(f"error: {problem.filename or asked.folder}: {problem.strerror or problem}", file=sys.stderr)
+        print(f"error: {problem.filename or options.folder}: {problem.strerror or problem}", file=sys.stderr)
         return 2
     say.flush()
     return made
@@ -42,8 +42,8 @@ def figures(folder: Path, force: bool) -> int:
         say(f"figures: up to date ({out})")
         return 0
     results = read(folder)
-    _say_what_stands(results)
-    if not _anything(results):
+    _say_states(results)
+    if not _has_valid_run(results):
         return 1
     from analysis.figures import draw  # matplotlib only where something is drawn
 
@@ -64,10 +64,10 @@ def tables(folder: Path, force: bool) -> int:
         _say_verdicts(out)
         return 0
     results = read(folder)
-    _say_what_stands(results)
-    if not _anything(results):
+    _say_states(results)
+    if not _has_valid_run(results):
         return 1
-    from analysis.tables.summary import render
+    from analysis.tables.render import render
 
     files = render(results)
     fingerprint.write(out, inputs, files)
@@ -115,8 +115,8 @@ def export(folder: Path, kind: str, out: Path | None) -> int:
             print(f"error: {mistake}", file=sys.stderr)
         return 2
     results = read(folder)
-    _say_what_stands(results, "export", name_all=True)
-    if not _anything(results, "export"):
+    _say_states(results, "export", name_all=True)
+    if not _has_valid_run(results, "export"):
         return 1
     out = out or folder / "export" / kind
     exported = write(results, kind, out)
@@ -127,7 +127,7 @@ def export(folder: Path, kind: str, out: Path | None) -> int:
     return 0
 
 
-class Say:
+class Printer:
     """Print to standard output; when its reader has gone (``| head``), go on working in silence."""
 
     def __call__(self, text: str) -> None:
@@ -144,7 +144,7 @@ class Say:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-say = Say()
+say = Printer()
 
 
 def _inputs(folder: Path) -> str:
@@ -176,7 +176,7 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _anything(results: Results, act: str = "draw") -> bool:
+def _has_valid_run(results: Results, act: str = "draw") -> bool:
     """Whether any run stands; otherwise say so."""
     if any(run.is_valid for run in results.runs):
         return True
@@ -184,7 +184,7 @@ def _anything(results: Results, act: str = "draw") -> bool:
     return False
 
 
-def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False) -> None:
+def _say_states(results: Results, act: str = "draw", name_all: bool = False) -> None:
     """Say what is missing, failed, diverged, damaged or not listed, before anything is made of the rest.
 
     Damaged runs are named, with ``name_all`` all that do not stand.
@@ -224,14 +224,14 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--force", action="store_true", help="make everything again, even if nothing changed"
         )
-        one.set_defaults(make=lambda asked, make=make: make(Path(asked.folder), asked.force))
+        one.set_defaults(make=lambda options, make=make: make(Path(options.folder), options.force))
     one = commands.add_parser("export", help=(export.__doc__ or "").rstrip("."))
     one.add_argument("folder", metavar="DIR", help="results/<study>")
     one.add_argument(
         "--format", metavar="NAME", default="csv", help="csv (default), parquet, cleanrl, sb3 or rliable"
     )
     one.add_argument("--out", metavar="FOLDER", type=Path, help="where to (default: DIR/export/NAME)")
-    one.set_defaults(make=lambda asked: export(Path(asked.folder), asked.format, asked.out))
+    one.set_defaults(make=lambda options: export(Path(options.folder), options.format, options.out))
     return parser
 
 

@@ -1,7 +1,7 @@
-"""Is what was made from a results folder still true? Answered from digests alone, without reading a series.
+"""Fingerprints: is what was made from a results folder still true? Digests alone answer, without reading a series.
 
-A stamp lies beside the products: the digest of everything they were made from, and the digest of each of them. It
-holds no date, so equal results have equal stamps.
+A fingerprint lies beside the products: the digest of everything they were made from, and of each of them. It holds no
+date, so equal results have equal fingerprints.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from ablations import store
 
-FINGERPRINT = ".stamp.json"
+FINGERPRINT = ".fingerprint.json"
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
 """Libraries another version of which may draw or compute another byte."""
 DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")
@@ -42,7 +42,7 @@ def is_current(products: Path, inputs: str) -> bool:
 
 
 def write(products: Path, inputs: str, files: Mapping[str, bytes]) -> None:
-    """Write products and then their stamp; products of an earlier stamp that are no longer made go."""
+    """Write products and then their fingerprint; products of an earlier one that are no longer made go."""
     for name, digest in _read(products)["files"].items():
         if name not in files and _is(products / name, digest):
             (products / name).unlink()
@@ -82,7 +82,7 @@ def _version(name: str) -> str:
 
 
 def _read(products: Path) -> dict[str, Any]:
-    """The stamp beside the products; one that is missing or unreadable says nothing."""
+    """The fingerprint beside the products; one that is missing or unreadable says nothing."""
     try:
         fingerprint = json.loads((products / FINGERPRINT).read_bytes())
         files = {str(name): str(digest) for name, digest in fingerprint["files"].items() if "/" not in name}

@@ -55,7 +55,7 @@ def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
     }
 
 
-def _why(state: str, reason: str) -> str:
+def _why(state: str, reason: str | None) -> str:
     return f"{state}: {reason}" if reason else state
 
 

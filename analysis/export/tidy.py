@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from ablations import store
 from analysis.export.exported import Exported, csv_bytes
-from analysis.loading import Results, value_text
+from analysis.loading import Results
+from analysis.tables.spelling import value_text
 
 
 def as_csv(results: Results) -> Exported:

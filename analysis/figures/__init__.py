@@ -14,16 +14,17 @@ from analysis.figures import (
     curves,
     diagnostics,
     exact,
-    small_multiples,
     sample_efficiency,
+    small_multiples,
     sweep,
     variance,
 )
-from analysis.figures.data import QUANTITIES, FigureData, data
+from analysis.figures.data import QUANTITIES, FigureData, figure_data
 from analysis.figures.page import Page, drawing
 from analysis.findings.normalized import efficiency, normalized_scores, profiles
 from analysis.loading import Results
 from analysis.metrics import METRICS
+from analysis.tables.aggregates import curves_as_csv
 
 
 def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -32,10 +33,10 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     An environment in which no run stands has no figure; ``drawable`` says which have.
     """
     with drawing():
-        worlds, scenes = [], {}
+        worlds, by_env_id = [], {}
         for env_id in drawable(results):
-            shown, stem = data(results, env_id), env_folder(env_id)
-            scenes[env_id] = shown
+            shown, stem = figure_data(results, env_id), env_folder(env_id)
+            by_env_id[env_id] = shown
             for kind, page, quantities in pages(shown):
                 yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
             inside = diagnostics.read(shown)
@@ -51,19 +52,23 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
             yield _files(
                 "sample-efficiency", sample_efficiency.draw(results, lines), sample_efficiency.as_csv(lines)
             )
-        yield from _together(results, scenes)
+        yield from _over_environments(results, by_env_id)
 
 
-def _together(results: Results, scenes: Mapping[str, FigureData]) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _over_environments(
+    results: Results, found: Mapping[str, FigureData]
+) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Performance profiles and sample-efficiency curves over the environments that have a scale."""
     pooled = normalized_scores(results)
-    first = next((scenes[env_id] for env_id in pooled.env_ids if env_id in scenes), None) if pooled else None
+    first = next((found[env_id] for env_id in pooled.env_ids if env_id in found), None) if pooled else None
     if pooled is None or first is None:
         return
     shares, middles = profiles(pooled), efficiency(pooled)
-    yield _files("performance-profiles", aggregates.draw_profiles(first, pooled, shares), shares.as_csv())
     yield _files(
-        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), middles.as_csv()
+        "performance-profiles", aggregates.draw_profiles(first, pooled, shares), curves_as_csv(shares)
+    )
+    yield _files(
+        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), curves_as_csv(middles)
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import parts
 from analysis.figures.data import FigureData
-from analysis.figures.layout import Panel, Sheet, sheet
+from analysis.figures.layout import Layout, Panel, lay_out
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
 from analysis.figures.parts import named
 from analysis.figures.style import BASELINE
@@ -22,15 +22,17 @@ BOLD_LETTER = 0.068
 
 
 def draw(data: FigureData) -> Page:
-    """Panels by ``layout.sheet``, each with the curves above and the running variance below."""
-    plan = sheet(data)
-    columns, rows = plan.columns, -(-len(plan.panels) // plan.columns)
+    """Panels by ``layout.lay_out``, each with the curves above and the running variance below."""
+    layout = lay_out(data)
+    columns, rows = layout.columns, -(-len(layout.panels) // layout.columns)
     width = (WIDTH - LEFT - 0.12 - GAP * (columns - 1)) / columns
     tall = {1: 2.4, 2: 1.75}.get(columns, 1.35)
     low = {1: 1.2, 2: 0.95}.get(columns, 0.72)
-    names = [_names(panel, width) for panel in plan.panels]
+    names = [_names(panel, width) for panel in layout.panels]
     lines = [sum(1 + name.count("\n") for name in found) for found in names]
-    titles = [textwrap.wrap(panel.title, int(width / BOLD_LETTER)) if panel else [] for panel in plan.panels]
+    titles = [
+        textwrap.wrap(panel.title, int(width / BOLD_LETTER)) if panel else [] for panel in layout.panels
+    ]
     lines = [count + len(title) for count, title in zip(lines, titles, strict=True)]
     heads = [0.08 + KEY_LINE * max(lines[row * columns :][:columns]) for row in range(rows)]
     foot = 0.36
@@ -39,16 +41,16 @@ def draw(data: FigureData) -> Page:
         tops[-1] + heads[-1] + tall + 0.1 + low + foot,
         parts.title(data, "learning curves and running variance"),
         parts.counts_text(data),
-        parts.caption(data, parts.variance_sentence(), plan.note, parts.untried_text(data)),
+        parts.caption(data, parts.variance_sentence(), layout.note, parts.untried_text(data)),
     )
-    page.key(LEFT, -0.19, *parts.general_key(data, plan.reference), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference), columns=5)
     limits = parts.return_limits(data.drawn, data.threshold, seeds=True)
     top_variance = parts.variance_top(data.drawn)
-    for place, panel in enumerate(plan.panels):
+    for place, panel in enumerate(layout.panels):
         if panel is None:
             continue
         row, column = divmod(place, columns)
-        first = not any(plan.panels[row * columns : place])
+        first = not any(layout.panels[row * columns : place])
         left = LEFT + column * (width + GAP)
         top = tops[row]
         for line, text in enumerate(titles[place]):
@@ -62,9 +64,9 @@ def draw(data: FigureData) -> Page:
         )
         curves = page.axes(left, top + heads[row], width, tall)
         variance = page.axes(left, top + heads[row] + tall + 0.1, width, low)
-        last = place + columns >= len(plan.panels) or plan.panels[place + columns] is None
-        _draw_panel(data, plan, panel, curves, variance)
-        watched = data.places(plan.reference, *(member.drawn for member in panel.members))
+        last = place + columns >= len(layout.panels) or layout.panels[place + columns] is None
+        _draw_panel(data, layout, panel, curves, variance)
+        watched = data.places(layout.reference, *(member.drawn for member in panel.members))
         page.name_axes(curves, "curve", watched)
         page.name_axes(variance, "running_variance", watched)
         parts.set_returns(curves, limits, numbers=first, ticks=5)
@@ -83,12 +85,12 @@ def _names(panel: Panel | None, width: float) -> list[str]:
     return [named(member.name, member.drawn, width) for member in panel.members] if panel else []
 
 
-def _draw_panel(data: FigureData, plan: Sheet, panel: Panel, curves: Axes, variance: Axes) -> None:
+def _draw_panel(data: FigureData, layout: Layout, panel: Panel, curves: Axes, variance: Axes) -> None:
     """A panel's lines: the reference behind, then each member."""
     parts.draw_threshold(curves, data.threshold)
-    if plan.reference is not None:
-        parts.draw_mean(curves, data.at, plan.reference.bands["curve"], BASELINE, shade=0.12)
-        parts.draw_mean(variance, data.at, plan.reference.bands["running_variance"], BASELINE, shade=0.12)
+    if layout.reference is not None:
+        parts.draw_mean(curves, data.at, layout.reference.bands["curve"], BASELINE, shade=0.12)
+        parts.draw_mean(variance, data.at, layout.reference.bands["running_variance"], BASELINE, shade=0.12)
     shade = 0.18 if len(panel.members) < 3 else 0.12
     for member in panel.members:
         bands = member.drawn.bands

@@ -79,20 +79,19 @@ class FigureData:
         return [place for place, drawn in enumerate(self.drawn) if any(drawn is one for one in shown)]
 
     def reference(self, row: Row) -> RowBands | None:
-        """What a row is drawn against: the baseline, at the same point of a sweep; see ``results.reference``."""
-        of = reference((drawn.row for drawn in self.drawn), row, self.baseline)
+        """What a row is drawn against: the baseline, at the same point of a sweep; see ``Row.against``."""
+        of = reference((drawn.row for drawn in self.drawn), row)
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 
 
-def data(results: Results, env_id: str) -> FigureData:
+def figure_data(results: Results, env_id: str) -> FigureData:
     """Compute the bands of every row in an environment."""
-    environment = next(e for e in results.environments if e["env_id"] == env_id)
     rows = results.rows(env_id)
     at = grid(max(row.budget for row in rows))
     return FigureData(
         results=results,
         env_id=env_id,
-        threshold=environment.get("reward_threshold"),
+        threshold=results.environment(env_id).get("reward_threshold"),
         at=at,
         drawn=tuple(RowBands(row, _bands(row.valid_runs, at)) for row in rows),
     )

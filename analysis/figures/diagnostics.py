@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, recorded_panels
-from analysis.figures.recorded_panels import Recorded
 from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import Page
+from analysis.figures.recorded_panels import Recorded
 from analysis.figures.style import ALERT
+from analysis.findings.measured import measured
 from analysis.metrics import Floats, RunData
 from analysis.metrics.values import evaluation_curve
 
@@ -42,10 +43,14 @@ BEYOND = 5
 def read(data: FigureData) -> dict[str, Recorded]:
     """{label: quantities} of the rows whose runs stored probes or evaluations."""
     found = {}
-    environment = next(e for e in data.results.environments if e["env_id"] == data.env_id)
+    environment = data.results.environment(data.env_id)
     for drawn in data.drawn:
-        run_data = {run.seed: measured(run, environment) for run in drawn.row.valid_runs}
-        stored = {seed: run_data for seed, run_data in run_data.items() if run_data.probes or run_data.evaluations}
+        measured_runs = {run.seed: measured(run, environment) for run in drawn.row.valid_runs}
+        stored = {
+            seed: run_data
+            for seed, run_data in measured_runs.items()
+            if run_data.probes or run_data.evaluations
+        }
         if stored:
             found[drawn.row.label] = _recorded(drawn, stored)
     return found
@@ -81,7 +86,7 @@ def shown(recorded: Mapping[str, Recorded]) -> list[str]:
 
 def draw(data: FigureData, recorded: Mapping[str, Recorded]) -> Page:
     """One line of panels for each panel of the layout: a quantity in each."""
-    bounds = next(e for e in data.results.environments if e["env_id"] == data.env_id).get("value_bounds")
+    bounds = data.results.environment(data.env_id).get("value_bounds")
     quantities = shown(recorded)
     powers = [name for name in quantities if name in VALUES and _is_wild(name, recorded, bounds)]
     caption = [
@@ -107,7 +112,9 @@ def draw(data: FigureData, recorded: Mapping[str, Recorded]) -> Page:
             recorded_panels.set_linear(axes, low, high)
 
     headings = {name: QUANTITIES[name] for name in quantities}
-    return recorded_panels.draw(data, recorded, headings, "values and networks from inside", caption, set_axes)
+    return recorded_panels.draw(
+        data, recorded, headings, "values and networks from inside", caption, set_axes
+    )
 
 
 def _size(bounds: Sequence[float] | None) -> float:

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, recorded_panels
-from analysis.figures.recorded_panels import Recorded
 from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import Page
+from analysis.figures.recorded_panels import Recorded
 from analysis.loading import Results, Run
 from analysis.metrics import Floats
 

@@ -22,7 +22,9 @@ LETTER = 0.058
 Cells = Sequence[Sequence[RowBands | None]]
 
 
-def draw_heat_map(data: FigureData, what: str, down: Sequence[str], across: Sequence[str], cells: Cells) -> Page:
+def draw_heat_map(
+    data: FigureData, what: str, down: Sequence[str], across: Sequence[str], cells: Cells
+) -> Page:
     """Two maps, one above the other, with a number in each place."""
     names = [name.replace("\n", ", ") for name in down]
     head = 0.3 + 0.11 * max(name.count("\n") + 1 for name in across)
@@ -41,7 +43,7 @@ def draw_heat_map(data: FigureData, what: str, down: Sequence[str], across: Sequ
                 "ending in the last tenth of the steps. Running variance: window "
                 f"{WINDOW}, full windows, ddof 0, averaged over environment steps and seeds, written as the "
                 f"square of a standard deviation. Budget: {data.budget} environment steps per run.",
-                "White: no such row (without a target network the bootstrap has no effect)." if holes else "",
+                "White: no such row (it trains as another one, or was left out)." if holes else "",
                 "*: some of its runs diverged or do not stand." if marked else "",
             ]
         ),

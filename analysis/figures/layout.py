@@ -7,15 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from analysis.figures import style
 from analysis.figures.data import FigureData, RowBands
-from analysis.figures.style import SLOTS, Look
-from analysis.findings.components import brief_text
-from analysis.loading import Row, key_text, swept_text, value_text
+from analysis.figures.style import Look
+from analysis.loading import Piece, Row, Slots
+from analysis.tables.spelling import brief_text, row_name, swept_text
 
 MOST_LINES = 4
 """Lines in a panel besides the baseline's."""
@@ -42,7 +41,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Layout:
     """Panels in rows of at most ``columns`` (None: an empty place), with the reference repeated in each."""
 
     panels: tuple[Panel | None, ...]
@@ -51,16 +50,16 @@ class Sheet:
     note: str = ""
 
 
-def sheet(data: FigureData) -> Sheet:
+def lay_out(data: FigureData) -> Layout:
     """The layout of a scene. Panels of rows of which no run was made yet are left out."""
     if data.is_swept:
         return _tried(_swept(data))
     if is_factorial(data):
         return _tried(_factorial(data), in_place=True)
-    return _tried(_families(data))
+    return _tried(_by_slot(data))
 
 
-def _tried(found: Sheet, in_place: bool = False) -> Sheet:
+def _tried(found: Layout, in_place: bool = False) -> Layout:
     """The panels in which a row was tried, all where none was; ``in_place``: the others leave empty places."""
     panels = [
         panel if panel and any(member.drawn.row.is_tried for member in panel.members) else None
@@ -74,7 +73,7 @@ def _tried(found: Sheet, in_place: bool = False) -> Sheet:
     return replace(found, panels=tuple(panels), columns=columns)
 
 
-def base_slots(data: FigureData, row: Row | None = None) -> Mapping[str, Mapping[str, Any]]:
+def base_slots(data: FigureData, row: Row | None = None) -> Slots:
     """The baseline's pieces, at a row's point of a sweep if one is given; the first row's where there is no baseline.
 
     A sweep may go through the baseline's pieces themselves: a row has changed what it doesn't share with the baseline
@@ -105,16 +104,16 @@ def columns_for(panels: int, most: int = 3) -> int:
     return 2 if panels == 4 and most < 4 else max(1, min(panels, most))
 
 
-# ---- families ----
+# ---- a panel per slot ----
 
 
-def _families(data: FigureData) -> Sheet:
+def _by_slot(data: FigureData) -> Layout:
     base, reference = base_slots(data), baseline(data)
     others = [drawn for drawn in data.drawn if drawn is not reference]
     if not others:
-        only = [PanelLine(drawn, style.BASELINE, drawn.row.name) for drawn in data.drawn]
-        return Sheet((Panel("", style.BLACK, tuple(only)),), 1, None)
-    groups: dict[str, list[RowBands]] = {name: [] for name in style.COLORS}
+        only = [PanelLine(drawn, style.BASELINE, row_name(drawn.row)) for drawn in data.drawn]
+        return Layout((Panel("", style.BLACK, tuple(only)),), 1, None)
+    groups: dict[str, list[RowBands]] = {name: [] for name in (*base, style.SEVERAL)}
     for drawn in others:
         groups[style.replaced_slot(drawn.row.slots, base) or style.SEVERAL].append(drawn)
     if len(others) <= MOST_LINES:
@@ -122,16 +121,16 @@ def _families(data: FigureData) -> Sheet:
     panels = []
     for name, found in groups.items():
         for chunk in _chunks(found):
-            looks = style.distinguished([style.look(drawn.row.slots, base) for drawn in chunk])
+            looks = style.distinguished([style.look(d.row.slots, d.row.facts, base) for d in chunk])
             members = zip(chunk, looks, strict=True)
             panels.append(
                 Panel(
                     name,
                     style.COLORS.get(name, style.BLACK),
-                    tuple(PanelLine(d, k, d.row.name) for d, k in members),
+                    tuple(PanelLine(d, k, row_name(d.row)) for d, k in members),
                 )
             )
-    return Sheet(tuple(panels), columns_for(len(panels)), reference)
+    return Layout(tuple(panels), columns_for(len(panels)), reference)
 
 
 def _chunks(items: Sequence[RowBands]) -> list[Sequence[RowBands]]:
@@ -143,25 +142,23 @@ def _chunks(items: Sequence[RowBands]) -> list[Sequence[RowBands]]:
 # ---- factorials ----
 
 
-def panel_slots(data: FigureData) -> tuple[str, str]:
-    """The two slots that make a factorial's panels (rows, columns): the first two that vary."""
-    varied = [slot for slot in SLOTS if len({str(drawn.row.slots[slot]) for drawn in data.drawn}) > 1]
-    return varied[0], varied[1]
+def varied_slots(data: FigureData) -> list[str]:
+    """The slots that vary, those with the most pieces first; two of them make a factorial's panels."""
+    counts = {slot: len(values_of(data, slot)) for slot in data.drawn[0].row.slots}
+    return sorted((slot for slot, count in counts.items() if count > 1), key=lambda slot: -counts[slot])
 
 
-def values_of(data: FigureData, slot: str) -> list[Mapping[str, Any]]:
+def values_of(data: FigureData, slot: str) -> list[Piece]:
     """The pieces of a slot in the order in which the study has them."""
-    found: list[Mapping[str, Any]] = []
+    found: list[Piece] = []
     for drawn in data.drawn:
         if drawn.row.slots[slot] not in found:
             found.append(drawn.row.slots[slot])
     return found
 
 
-def _factorial(data: FigureData) -> Sheet:
-    down, across = panel_slots(data)
-    base = base_slots(data)
-    rest = [slot for slot in SLOTS if slot not in (down, across)]
+def _factorial(data: FigureData) -> Layout:
+    down, across, *rest = varied_slots(data)
     panels: list[Panel | None] = []
     columns = values_of(data, across)
     for vertical in values_of(data, down):
@@ -170,29 +167,29 @@ def _factorial(data: FigureData) -> Sheet:
                 d for d in data.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
             ]
             title = f"{down} {brief_text(vertical)}, {across} {brief_text(horizontal)}"
-            panels += _cells(title, cell, rest, base, data.baseline)
-    note = f"Panels: {down} and {across}; colours: {' and '.join(rest)}."
+            panels += _cells(data, title, cell, rest)
+    colors = f"; colors: {' and '.join(rest)}" if rest else ""
+    note = f"Panels: {down} and {across}{colors}."
     while len(panels) % len(columns):
         panels.append(None)
-    return Sheet(tuple(panels), min(len(columns), 3), baseline(data), note)
+    return Layout(tuple(panels), min(len(columns), 3), baseline(data), note)
 
 
-def _cells(
-    title: str, cell: list[RowBands], rest: Sequence[str], base: style.Pieces, baseline: str
-) -> list[Panel | None]:
+def _cells(data: FigureData, title: str, cell: list[RowBands], rest: Sequence[str]) -> list[Panel | None]:
     """One panel (more where too many lines meet, none where no row has these pieces)."""
     if not cell:
         return [None]
-    looks = []
+    base, looks = base_slots(data), []
     for drawn in cell:
-        only_rest = {slot: drawn.row.slots[slot] if slot in rest else base[slot] for slot in SLOTS}
-        one = style.look(only_rest, base)
-        if one == style.BASELINE and drawn.row.variant != baseline:
-            one = replace(
-                one, color=style.GRAY
-            )  # alike but for the panel's own slots; black is the baseline's
+        only_rest = {slot: piece if slot in rest else base[slot] for slot, piece in drawn.row.slots.items()}
+        one = style.look(only_rest, drawn.row.facts, base)
+        if one == style.BASELINE and drawn.row.variant != data.baseline:
+            # alike but for the panel's own slots; black is the baseline's
+            one = replace(one, color=style.GRAY)
         looks.append(one)
-    names = [" + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) for drawn in cell]
+    names = [
+        " + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) or drawn.row.title for drawn in cell
+    ]
     members = [PanelLine(*found) for found in zip(cell, style.distinguished(looks), names, strict=True)]
     size = MOST_LINES + 2
     return [Panel(title, style.BLACK, tuple(members[i : i + size])) for i in range(0, len(members), size)]
@@ -201,7 +198,7 @@ def _cells(
 # ---- sweeps ----
 
 
-def _swept(data: FigureData) -> Sheet:
+def _swept(data: FigureData) -> Layout:
     groups: dict[tuple[str, str], list[RowBands]] = {}
     for drawn in data.drawn:
         fixed = list(drawn.row.swept.items())[:-1]
@@ -212,7 +209,7 @@ def _swept(data: FigureData) -> Sheet:
         base = base_slots(data, row)
         texts = [swept_text(key, value) for key, value in list(row.swept.items())[:-1]]
         title = ", ".join([row.title, *texts])
-        color = style.BLACK if row.variant == data.baseline else style.look(row.slots, base).color
+        color = style.BLACK if row.variant == data.baseline else style.look(row.slots, row.facts, base).color
         if len({str(drawn.row.slots) for drawn in found}) > 1:  # the sweep goes through the pieces themselves
             name = style.replaced_slot(row.slots, base)
             color = style.COLORS.get(name, color) if row.variant != data.baseline else style.BLACK
@@ -221,7 +218,7 @@ def _swept(data: FigureData) -> Sheet:
             part = slice(start, start + MOST_LINES + 2)
             members = zip(found[part], looks[part], strict=True)
             panels.append(Panel(title, color, tuple(PanelLine(d, k, _last(d)) for d, k in members)))
-    return Sheet(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
+    return Layout(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 
 
 def _last(drawn: RowBands) -> str:
@@ -229,4 +226,4 @@ def _last(drawn: RowBands) -> str:
     if not drawn.row.swept:
         return drawn.row.title
     key, value = list(drawn.row.swept.items())[-1]
-    return f"{key_text(key)} {value_text(value)}"
+    return swept_text(key, value)

@@ -18,6 +18,7 @@ from analysis.figures.page import SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.metrics import WINDOW, Floats, Ints
 from analysis.statistics.intervals import LEVEL
+from analysis.tables.spelling import range_text, row_name
 
 PERCENT = f"{LEVEL * 100:g} %"
 THRESHOLD = "#6b6b6b"
@@ -216,8 +217,7 @@ def title(data: FigureData, what: str) -> str:
 
 def n_text(drawn: Sequence[RowBands]) -> str:
     """'n = 10', or 'n = 3 to 10' of the rows of which any run was made."""
-    counts = sorted({one.n for one in drawn if one.row.is_tried}) or [0]
-    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    return f"n = {range_text([one.n for one in drawn if one.row.is_tried] or [0])}"
 
 
 def counts_text(data: FigureData) -> str:
@@ -228,7 +228,7 @@ def counts_text(data: FigureData) -> str:
 
 def untried_text(data: FigureData) -> str:
     """The rows of which no run was made, which have no panel; '' where there are none."""
-    names = [drawn.row.name for drawn in data.drawn if not drawn.row.is_tried]
+    names = [row_name(drawn.row) for drawn in data.drawn if not drawn.row.is_tried]
     if not names:
         return ""
     some = "; ".join(names[:MOST_NAMED]) + (
@@ -239,8 +239,8 @@ def untried_text(data: FigureData) -> str:
 
 def missing_text(drawn: RowBands) -> str:
     """'' where all runs stand and none diverged, otherwise '8 of 10 runs, 1 diverged'."""
-    asked, diverged = len(drawn.row.runs), len(drawn.diverged)
-    texts = [f"{drawn.n} of {asked} runs"] if drawn.n < asked else []
+    listed, diverged = len(drawn.row.runs), len(drawn.diverged)
+    texts = [f"{drawn.n} of {listed} runs"] if drawn.n < listed else []
     texts += [f"{diverged} diverged"] if diverged else []
     return ", ".join(texts)
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
 from analysis.figures.data import Band, FigureData, RowBands
-from analysis.figures.layout import Panel, PanelLine, sheet
+from analysis.figures.layout import Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import named
 from analysis.figures.style import ALERT, BASELINE
@@ -87,21 +87,21 @@ def draw(
     set_axes: Callable[[Axes, str], None],
 ) -> Page:
     """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
-    plan = sheet(data)
-    panels = [panel for panel in plan.panels if panel is not None]
+    layout = lay_out(data)
+    panels = [panel for panel in layout.panels if panel is not None]
     width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
     placed = lines(panels, TALL)
     page = Page(
         placed.height + TALL + 0.34,
         parts.title(data, what),
         parts.counts_text(data),
-        " ".join(text for text in (*caption, plan.note, parts.untried_text(data)) if text),
+        " ".join(text for text in (*caption, layout.note, parts.untried_text(data)) if text),
     )
-    page.key(LEFT, -0.19, *parts.general_key(data, plan.reference, seeds=False, threshold=False), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
     for heading, left in zip(headings.values(), lefts, strict=True):
         page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
-    reference = recorded.get(plan.reference.row.label) if plan.reference else None
+    reference = recorded.get(layout.reference.row.label) if layout.reference else None
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
@@ -111,7 +111,7 @@ def draw(
             axes = page.axes(left, top + head + 0.04, width, TALL)
             _draw_panel(axes, quantity, panel.members, recorded, reference)
             page.name_axes(
-                axes, quantity, data.places(plan.reference, *(member.drawn for member in panel.members))
+                axes, quantity, data.places(layout.reference, *(member.drawn for member in panel.members))
             )
             set_axes(axes, quantity)
             parts.set_steps(axes, data.at, label=place == len(panels) - 1)

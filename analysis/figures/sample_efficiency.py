@@ -15,13 +15,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import exact, parts, style
-from analysis.figures.recorded_panels import KEY_LINE, LEFT, Recorded, number_text
 from analysis.figures.data import FigureData, RowBands
 from analysis.figures.layout import base_slots
 from analysis.figures.page import SMALL, WIDTH, Page
+from analysis.figures.recorded_panels import KEY_LINE, LEFT, Recorded, number_text
 from analysis.figures.style import Look
 from analysis.loading import Results
 from analysis.statistics.intervals import WaitingTime, waiting_time
+from analysis.tables.spelling import range_text, row_name
 
 GOOD = 0.05
 """A greedy policy with at most this regret is good enough."""
@@ -60,7 +61,7 @@ def lines(worlds: Sequence[tuple[FigureData, Mapping[str, Recorded]]]) -> list[L
     for data, found in worlds:
         for label, one in found.items():
             row = one.drawn.row
-            kind = "network" if row.settings.get("hidden") else "table"
+            kind = "table" if any(facts.get("tabular") for facts in row.facts.values()) else "network"
             drawn[label] = data, one.drawn
             point = Point(data.env_id, sizes[data.env_id, label], *steps_to_good(one))
             points.setdefault((label, kind), []).append(point)
@@ -68,7 +69,7 @@ def lines(worlds: Sequence[tuple[FigureData, Mapping[str, Recorded]]]) -> list[L
         Line(
             label,
             kind,
-            f"{kind}: {drawn[label][1].row.name}",
+            f"{kind}: {row_name(drawn[label][1].row)}",
             _look(*drawn[label], kind),
             tuple(sorted(found, key=lambda point: point.states)),
         )
@@ -87,8 +88,7 @@ def steps_to_good(one: Recorded) -> tuple[WaitingTime, float]:
 
 def draw(results: Results, found: Sequence[Line]) -> Page:
     """Steps to a good policy against the number of states, both logarithmic."""
-    counts = sorted({point.waiting.of for line in found for point in line.points})
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    n = f"n = {range_text([point.waiting.of for line in found for point in line.points])}"
     head, tall = KEY_LINE * len(found) - 0.1, 2.4
     page = Page(
         head + tall + 0.4,
@@ -136,8 +136,8 @@ def as_csv(found: Iterable[Line]) -> str:
 
 
 def _look(data: FigureData, drawn: RowBands, kind: str) -> Look:
-    """The row's own colour; a table's line is dashed."""
-    look = style.look(drawn.row.slots, base_slots(data, drawn.row))
+    """The row's own color; a table's line is dashed."""
+    look = style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row))
     return Look(look.color, style.DASHED if kind == "table" else style.SOLID)
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, style
 from analysis.figures.data import FigureData, RowBands
 from analysis.figures.heatmap import draw_heat_map
-from analysis.figures.layout import base_slots, is_factorial, panel_slots, values_of
+from analysis.figures.layout import base_slots, is_factorial, values_of, varied_slots
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
-from analysis.figures.style import BASELINE, SLOTS, Look
-from analysis.findings.components import brief_text
-from analysis.loading import Row, key_text, swept_text
+from analysis.figures.style import BASELINE, Look
+from analysis.loading import Row
+from analysis.tables.spelling import brief_text, key_text, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -101,14 +102,13 @@ def _wrapped(matrix: Matrix, most: int = MOST_ACROSS - 2) -> Matrix:
 
 
 def _crossed(data: FigureData) -> Matrix:
-    """A factorial. Down: the first varied slot with the last; across: the second varied slot with the third."""
-    first, second = panel_slots(data)
-    rest = [slot for slot in SLOTS if slot not in (first, second)]
-    down_slots, across_slots = (first, rest[1]), (second, rest[0])
+    """A factorial. Down: the first varied slot with the fourth; across: the second with the third."""
+    first, second, *rest = varied_slots(data)
+    down_slots, across_slots = (first, *rest[1::2]), (second, *rest[::2])
     found: Mapping[tuple[str, str], RowBands] = {
-        (_pair(drawn, down_slots), _pair(drawn, across_slots)): drawn for drawn in data.drawn
+        (_pieces(drawn, down_slots), _pieces(drawn, across_slots)): drawn for drawn in data.drawn
     }
-    down, across = _pairs(data, down_slots), _pairs(data, across_slots)
+    down, across = _combinations(data, down_slots), _combinations(data, across_slots)
     return Matrix(
         what=f"{' and '.join(down_slots)} (down) x {' and '.join(across_slots)} (across)",
         down=tuple(down),
@@ -117,15 +117,16 @@ def _crossed(data: FigureData) -> Matrix:
     )
 
 
-def _pairs(data: FigureData, slots: tuple[str, str]) -> list[str]:
-    """Every pair of pieces that occurs, the first slot slowest, in the study's order."""
-    present = {_pair(drawn, slots) for drawn in data.drawn}
-    first, second = (values_of(data, slot) for slot in slots)
-    names = [f"{brief_text(one)}\n{brief_text(other)}" for one in first for other in second]
+def _combinations(data: FigureData, slots: Sequence[str]) -> list[str]:
+    """Every combination of pieces that occurs, the first slot slowest, in the study's order."""
+    present = {_pieces(drawn, slots) for drawn in data.drawn}
+    names = [
+        "\n".join(map(brief_text, pieces)) for pieces in product(*(values_of(data, slot) for slot in slots))
+    ]
     return [name for name in names if name in present]
 
 
-def _pair(drawn: RowBands, slots: Sequence[str]) -> str:
+def _pieces(drawn: RowBands, slots: Sequence[str]) -> str:
     return "\n".join(brief_text(drawn.row.slots[slot]) for slot in slots)
 
 
@@ -206,7 +207,7 @@ def _rows(data: FigureData) -> list[Row]:
 
 
 def _look(data: FigureData, drawn: RowBands) -> Look:
-    """The colour of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
+    """The color of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == data.baseline:
         return style.baseline_look([one.row.variant for one in data.drawn], data.baseline)
     name = style.replaced_slot(drawn.row.slots, base_slots(data, drawn.row))

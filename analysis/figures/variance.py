@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from analysis.figures import parts
-from analysis.figures.recorded_panels import KEY_COLUMNS, lines
 from analysis.figures.data import QUANTITIES, FigureData
-from analysis.figures.layout import sheet
+from analysis.figures.layout import lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import named
+from analysis.figures.recorded_panels import KEY_COLUMNS, lines
 from analysis.figures.style import BASELINE
 
 COLUMNS = (
@@ -24,8 +24,8 @@ TALL = 0.98
 
 def draw(data: FigureData) -> Page:
     """One line of four panels for each panel of the layout."""
-    plan = sheet(data)
-    panels = [panel for panel in plan.panels if panel is not None]
+    layout = lay_out(data)
+    panels = [panel for panel in layout.panels if panel is not None]
     width = (WIDTH - LEFT - LEVEL_GAP - 2 * GAP - 0.1) / len(COLUMNS)
     placed = lines(panels, TALL)
     page = Page(
@@ -38,11 +38,11 @@ def draw(data: FigureData) -> Page:
             "Growing (the lessons' form): the first windows hold fewer episodes, so it starts at 0. "
             "Full: none before the tenth episode. Around the trend: mean squared residual of the window's "
             "least-squares line, times 10/8; a climb alone doesn't raise it.",
-            plan.note,
+            layout.note,
             parts.untried_text(data),
         ),
     )
-    page.key(LEFT, -0.19, *parts.general_key(data, plan.reference, seeds=False), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False), columns=5)
     lefts = [LEFT + place * width + (LEVEL_GAP + GAP * (place - 1) if place else 0) for place in range(4)]
     for (_, words), left in zip(COLUMNS, lefts, strict=True):
         page.text(left, HEADER + placed.headings, words, size=NORMAL - 0.7, color="#444444")
@@ -62,10 +62,10 @@ def draw(data: FigureData) -> Page:
             page.name_axes(
                 axes,
                 quantity,
-                data.places(plan.reference, *(member.drawn for member in panel.members)),
+                data.places(layout.reference, *(member.drawn for member in panel.members)),
             )
-            if plan.reference is not None:
-                parts.draw_mean(axes, data.at, plan.reference.bands[quantity], BASELINE, shade=0.12)
+            if layout.reference is not None:
+                parts.draw_mean(axes, data.at, layout.reference.bands[quantity], BASELINE, shade=0.12)
             for member in panel.members:
                 parts.draw_mean(axes, data.at, member.drawn.bands[quantity], member.look, front=4)
             if column == 0:

@@ -105,7 +105,11 @@ class RowComparison:
 def compare_all(scores: EnvironmentScores) -> list[RowComparison]:
     """Every metric in turn, and in it every row of which a run was made and that has a baseline to be compared with."""
     rows = [summary.row for summary in scores.summaries]
-    pairs = [(place, rows.index(of)) for place, row in enumerate(rows) if row.is_tried and (of := reference(rows, row))]
+    pairs = [
+        (place, rows.index(of))
+        for place, row in enumerate(rows)
+        if row.is_tried and (of := reference(rows, row))
+    ]
     return compare_pairs(scores, pairs)
 
 

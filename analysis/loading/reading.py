@@ -1,4 +1,4 @@
-"""Reading a results folder: its study, the state of every run that study.json lists, and the episodes of the valid ones.
+"""Reading a results folder: its study, the state of every run that it lists, the episodes of the valid ones.
 
 What isn't valid is never read and never silently dropped: it is kept as a state, counted in every table and marked
 in every figure.
@@ -17,6 +17,7 @@ from analysis.loading.records import Results, Run
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 class BadFolder(Exception):
     """The folder is no results folder; the text says why in one sentence."""
@@ -76,7 +77,9 @@ def _read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
     state, reason, tables = found.state, found.reason or None, {}
     if found.is_valid and found.manifest is not None:
         try:
-            tables = {name: _read_table(run_dir, name) for name in store.TABLES if name in _stored(found.manifest)}
+            tables = {
+                name: _read_table(run_dir, name) for name in store.TABLES if name in _stored(found.manifest)
+            }
         except _Unreadable as problem:
             state, reason, tables = "damaged", str(problem), {}
     return Run(

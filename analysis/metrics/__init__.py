@@ -32,10 +32,10 @@ __all__ = [
     "final_return",
     "first_solved",
     "grid",
-    "value_at",
     "running_mean",
     "running_variance",
     "score_run",
     "solved_over_100",
     "time_average",
+    "value_at",
 ]

@@ -16,6 +16,7 @@ from analysis.loading import Results
 from analysis.report.hover import Numbers, values
 from analysis.report.svg import inline
 from analysis.tables import summary
+from analysis.tables.spelling import number_text, range_text, row_name
 
 NAMED = 12
 """Rows beyond which a figure's description doesn't list their numbers."""
@@ -72,10 +73,12 @@ KINDS = {
     "diagnostics": FigureKind("Values and networks from inside", INSIDE, "diagnostics"),
 }
 """The figures of an environment in the order of the page."""
-TOGETHER = {
+OVERALL = {
     "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
     "performance-profiles": FigureKind("Performance profiles", PROFILES, "performance-profiles"),
-    "sample-efficiency-curves": FigureKind("Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"),
+    "sample-efficiency-curves": FigureKind(
+        "Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"
+    ),
 }
 """Those of all environments."""
 
@@ -104,9 +107,9 @@ class PageFigures:
         """What the page says of each environment."""
         return [self._environment(environment["env_id"]) for environment in self.results.environments]
 
-    def together(self) -> dict[str, Figure]:
+    def overall(self) -> dict[str, Figure]:
         """The figures of all environments together, as far as they were drawn."""
-        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in TOGETHER.items())
+        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in OVERALL.items())
         return {figure.id: figure for figure in found if figure is not None}
 
     def _environment(self, env_id: str) -> dict[str, Any]:
@@ -122,22 +125,24 @@ class PageFigures:
         return {
             "id": env_id,
             "anchor": stem,
-            "standing": self.results.runs_text(env_id),
+            "runs_text": self.results.runs_text(env_id),
             "figures": figures,
             "lines": [summary.cells(line) for line in here],
         }
 
-    def _figure(self, name: str, kind: FigureKind, file: str, env_id: str, lines: Sequence[RowSummary]) -> Figure | None:
+    def _figure(
+        self, name: str, kind: FigureKind, file: str, env_id: str, lines: Sequence[RowSummary]
+    ) -> Figure | None:
         """A figure if it was drawn; its numbers are read once for all figures that share them."""
         path = self.results.folder / "figures" / f"{name}.svg"
         if not path.is_file():
             return None
-        told = f"values-{file}" if kind.numbers else ""
-        if kind.numbers and told not in self.values:
+        numbers = f"values-{file}" if kind.numbers else ""
+        if kind.numbers and numbers not in self.values:
             rows = [line.row for line in lines]
-            self.values[told] = values(path.with_name(f"{file}.csv"), kind.numbers, rows)
+            self.values[numbers] = values(path.with_name(f"{file}.csv"), kind.numbers, rows)
         svg = inline(path, name, described(env_id, kind.title, lines if env_id else []), self.glyphs)
-        return Figure(name, kind.title, svg, told)
+        return Figure(name, kind.title, svg, numbers)
 
 
 def described(env_id: str, title: str, lines: Sequence[RowSummary]) -> str:
@@ -147,13 +152,14 @@ def described(env_id: str, title: str, lines: Sequence[RowSummary]) -> str:
     if not known:
         return text
     sequential_looks = sorted(known, key=lambda line: -line.numbers["final_return"].point)
-    chosen = sequential_looks if len(sequential_looks) <= NAMED else [sequential_looks[0], sequential_looks[-1]]
-    ends = ", ".join(f"{line.row.name} {_final(line)}" for line in chosen)
-    counts = sorted({line.n for line in known})
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    chosen = (
+        sequential_looks if len(sequential_looks) <= NAMED else [sequential_looks[0], sequential_looks[-1]]
+    )
+    ends = ", ".join(f"{row_name(line.row)} {_final(line)}" for line in chosen)
+    n = f"n = {range_text([line.n for line in known])}"
     which = "" if chosen is sequential_looks else ", highest and lowest"
     return f"{text} {len(lines)} rows, {n}; mean final return{which}: {ends}."
 
 
 def _final(line: RowSummary) -> str:
-    return summary.number_text("final_return", line.numbers["final_return"].point)
+    return number_text("final_return", line.numbers["final_return"].point)

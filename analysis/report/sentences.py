@@ -9,10 +9,16 @@ import numpy as np
 
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.factorial_effects import EstimatedEffect
-from analysis.metrics import METRICS, Metric
-from analysis.statistics.intervals import Interval
+from analysis.metrics import METRICS
 from analysis.statistics.power import MOST, SeedsNeeded
-from analysis.tables.summary import interval_text, lowered, number_text
+from analysis.tables.spelling import (
+    interval_text,
+    lowered,
+    magnitude,
+    metric_heading,
+    number_text,
+    signed_text,
+)
 
 ANSWERED = (
     "final_return",
@@ -45,30 +51,26 @@ class Answer:
     """One per row of which nothing is."""
 
 
-def answers(found: Sequence[RowComparison], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
+def answers(
+    found: Sequence[RowComparison], names: Mapping[str, str], than: str = "the baseline"
+) -> list[Answer]:
     """The answer, environment by environment and metric by metric; ``names`` are the rows' names by label."""
     answer = []
     for env_id in dict.fromkeys(one.env_id for one in found):
         for name in ANSWERED:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
             here.sort(key=lambda one: ORDER.index(one.verdict))
-            if here and all(one.is_same for one in here):
+            if here and all(one.is_identical for one in here):
                 answer.append(
-                    Answer(env_id, heading(here[0].metric), f"every run scores as {than} does.", (), ())
+                    Answer(env_id, metric_heading(name), f"every run scores as {than} does.", (), ())
                 )
             elif any(np.isfinite(one.comparison.difference.point) for one in here):
                 said = [(one.verdict == "undecided", sentence(one, names)) for one in here]
                 known, unknown = (
                     tuple(text for is_open, text in said if is_open == side) for side in (False, True)
                 )
-                answer.append(Answer(env_id, heading(here[0].metric), summary(here, than), known, unknown))
+                answer.append(Answer(env_id, metric_heading(name), summary(here, than), known, unknown))
     return answer
-
-
-def heading(metric: Metric) -> str:
-    """'Final return (return per episode; bigger is better)'."""
-    better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
-    return f"{metric.title} ({metric.unit}; {better[metric.bigger_is_better]})"
 
 
 def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:
@@ -94,12 +96,13 @@ def sentence(one: RowComparison, names: Mapping[str, str]) -> str:
 def _verdict(one: RowComparison, row: str, base: str) -> str:
     metric, found = one.metric, one.comparison
     what, ends = lowered(metric.title), found.difference
+    difference = f"{signed_text(metric.name, ends)}, {metric.unit}"
     if np.isnan(ends.point):
         return f"{row} against {base}: no {what} to compare."
     if np.isnan(ends.low):
         few = "one seed" if found.n == 1 else "one run on a side"
         return (
-            f"{row} against {base}: {few} can't decide on {what} ({signed(metric, ends)}, {metric.unit}, "
+            f"{row} against {base}: {few} can't decide on {what} ({difference}, "
             f"{_n(one)})."
         )
     if one.verdict == "differs":
@@ -111,11 +114,11 @@ def _verdict(one: RowComparison, row: str, base: str) -> str:
         )
     if one.verdict == "undecided":
         return (
-            f"{row} against {base}: {what} is undecided at {_n(one)} ({signed(metric, ends)}, {metric.unit})"
+            f"{row} against {base}: {what} is undecided at {_n(one)} ({difference})"
             f"{_needed(one.seeds)}."
         )
     return (
-        f"{row} has no effect larger than 5 % on {what} against {base} ({signed(metric, ends)}, {metric.unit}, "
+        f"{row} has no effect larger than 5 % on {what} against {base} ({difference}, "
         f"5 % is {number_text(metric.name, 0.05 * one.scale)}), {_n(one)}."
     )
 
@@ -167,15 +170,5 @@ def _effect(one: EstimatedEffect) -> str:
         does = "raises" if ends.point > 0 else "lowers"
         return f"{change}: {does} {what} by {size} ({where}, Holm p = {one.p_holm:.2g})."
     if one.verdict == "undecided":
-        return f"{change}: the effect on {what} is undecided ({signed(metric, ends)}; {where})."
-    return f"{change}: no effect larger than 5 % on {what} ({signed(metric, ends)}; {where})."
-
-
-def magnitude(ends: Interval) -> Interval:
-    """A difference that is told as 'raises by' or 'lowers by': its point positive."""
-    return ends if ends.point > 0 else Interval(-ends.point, -ends.high, -ends.low)
-
-
-def signed(metric: Metric, ends: Interval) -> str:
-    """'+13.4 [-5.10, 31.9]'."""
-    return ("+" if ends.point > 0 else "") + interval_text(metric.name, ends)
+        return f"{change}: the effect on {what} is undecided ({signed_text(metric.name, ends)}; {where})."
+    return f"{change}: no effect larger than 5 % on {what} ({signed_text(metric.name, ends)}; {where})."

@@ -52,7 +52,9 @@ def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
     return int(n[enough[0]]) if len(enough) else None
 
 
-def seeds_over(mean: float, low: float, high: float, spread: float, comparisons: int = 1) -> SeedsNeeded | None:
+def seeds_over(
+    mean: float, low: float, high: float, spread: float, comparisons: int = 1
+) -> SeedsNeeded | None:
     """Seeds needed at a mean difference and over its interval; None where differences don't vary or aren't known."""
     if not np.isfinite([mean, low, high, spread]).all() or spread <= 0:
         return None

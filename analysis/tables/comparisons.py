@@ -66,7 +66,10 @@ def left_out(found: Sequence[RowComparison]) -> list[str]:
 def as_latex(name: str, found: Sequence[RowComparison], facts: str) -> str:
     """Differences from the baseline on the metrics that fit on a page, a part per environment."""
     return differences(
-        f"Study {name}: each row minus {_baseline_text(found)}. {facts}", "Variant", found, lambda one: one.label
+        f"Study {name}: each row minus {_baseline_text(found)}. {facts}",
+        "Variant",
+        found,
+        lambda one: one.label,
     )
 
 
@@ -177,7 +180,10 @@ def notes() -> list[str]:
 
 
 def verdicts(
-    name: str, found: Sequence[RowComparison], soft_minus_hard: Sequence[RowComparison], missing: Sequence[str]
+    name: str,
+    found: Sequence[RowComparison],
+    soft_minus_hard: Sequence[RowComparison],
+    missing: Sequence[str],
 ) -> str:
     """The verdicts for a terminal or a pipe: one line per row, plain text, a column per metric."""
     text = []

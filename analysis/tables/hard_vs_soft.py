@@ -38,13 +38,21 @@ def tables(found: Sequence[SoftMinusHard]) -> list[Table]:
 
 def _cells(one: SoftMinusHard) -> list[str]:
     texts = cells(one.compared)
-    pair = [_short(one.compared.against), _short(one.compared.label), *_numbers(one), texts["n"], texts["against"]]
+    pair = [
+        _short(one.compared.against),
+        _short(one.compared.label),
+        *_numbers(one),
+        texts["n"],
+        texts["against"],
+    ]
     return pair + [texts[key] for key in ("mean", "difference", "effect", "p", "Holm p", "verdict")]
 
 
 def as_latex(name: str, found: Sequence[SoftMinusHard], facts: str) -> str:
     """Differences on the metrics that fit on a page, a part per environment."""
-    numbers = {(one.compared.env_id, one.compared.label, one.compared.against): _numbers(one) for one in found}
+    numbers = {
+        (one.compared.env_id, one.compared.label, one.compared.against): _numbers(one) for one in found
+    }
 
     def pair(one: RowComparison) -> str:
         period, tau = numbers[one.env_id, one.label, one.against]

@@ -117,7 +117,9 @@ def _metrics(found: Sequence[Quadrant]) -> list[str]:
 
 
 def _heading(metric: str) -> str:
-    return {DIVERGES: "diverged softly", CROSSES: "first crossing"}.get(metric, lowered(METRICS[metric].title))
+    return {DIVERGES: "diverged softly", CROSSES: "first crossing"}.get(
+        metric, lowered(METRICS[metric].title)
+    )
 
 
 def _cell(one: Quadrant, metric: str) -> str:

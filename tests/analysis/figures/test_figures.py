@@ -15,7 +15,7 @@ import pytest
 from ablations.dqn.variants import NAMED
 from analysis.figures import curves, draw, drawable, pages, parts
 from analysis.figures.data import data
-from analysis.figures.layout import sheet
+from analysis.figures.layout import lay_out
 from analysis.figures.page import WIDTH, drawing
 from analysis.loading import read
 from analysis.metrics import curve
@@ -194,7 +194,7 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
     failed = {("double@learning_rate=0.1", seed): "failed" for seed in range(2)}
     folder = make_study(tmp_path / "s", rows, seeds=2, states={**missing, **failed})
     shown = data(read(folder), "CartPole-v1")
-    assert [panel.title for panel in sheet(shown).panels if panel] == ["DQN", "Double"]
+    assert [panel.title for panel in lay_out(shown).panels if panel] == ["DQN", "Double"]
     assert parts.untried_text(shown) == (
         "No run was made yet of: Dueling, learning rate 0.1; Dueling, learning rate 0.2."
     )

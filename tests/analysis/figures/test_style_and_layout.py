@@ -23,7 +23,7 @@ def scene_of(folder: Path) -> FigureData:
 
 
 def panels(found: FigureData) -> list[layout.Panel]:
-    return [panel for panel in layout.sheet(found).panels if panel is not None]
+    return [panel for panel in layout.lay_out(found).panels if panel is not None]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path
 
 def test_all_named_variants_take_one_panel_per_slot_with_the_baseline_in_each(tmp_path: Path):
     found = scene_of(make_study(tmp_path / "core", [row(name) for name in NAMED], seeds=1))
-    sheet = layout.sheet(found)
+    lay_out = layout.lay_out(found)
     assert [panel.title for panel in panels(found)] == [*style.COLORS]
-    assert sheet.reference is not None
-    assert sheet.reference.row.label == "dqn"
+    assert lay_out.reference is not None
+    assert lay_out.reference.row.label == "dqn"
     drawn = [member.drawn.row.label for panel in panels(found) for member in panel.members]
     assert sorted(drawn) == sorted(set(NAMED) - {"dqn"})
 
@@ -106,7 +106,7 @@ def test_a_factorial_has_a_panel_per_replay_and_target_and_every_cell_in_one(tmp
     cells.sort(key=lambda cell: cell["label"] != "uniform+hard+max+linear")
     found = scene_of(make_study(tmp_path / "factorial", cells, seeds=1))
     assert layout.is_factorial(found)
-    assert layout.sheet(found).columns == 3
+    assert layout.lay_out(found).columns == 3
     assert len(panels(found)) == 9
     assert sum(len(panel.members) for panel in panels(found)) == len(cells) == 30
     assert all(

@@ -1,4 +1,4 @@
-"""The stability table: how steady learning was, what collapsed or diverged, and what the networks looked like."""
+"""The stability table (tables/stability): how steady learning was, what collapsed or diverged, and what the networks looked like."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from analysis.metrics.run_data import POINTS
 from analysis.metrics.values import MARGIN
 from analysis.statistics.intervals import LEVEL
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
-from analysis.tables.summary import interval_text, lowered
-from analysis.tables.table import Sheet, booktabs, csv_text, document
+from analysis.tables.spelling import interval_text, lowered, range_text, row_name
+from analysis.tables.table import Table, booktabs, csv_text, markdown_page
 
 STEADY = ("auc", "running_variance", "running_variance_growing", "running_variance_trend")
 """The curve's level stands beside its variance, which shrinks at a floor or a ceiling."""
@@ -42,9 +42,9 @@ ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "col
             "overestimation")  # fmt: skip
 
 
-def as_csv(environment_scores: Sequence[EnvironmentScores]) -> str:
+def as_csv(found: Sequence[EnvironmentScores]) -> str:
     """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
-    return csv_text([_record(line) for scores in environment_scores for line in scores.summaries])
+    return csv_text([_record(line) for scores in found for line in scores.summaries])
 
 
 def _record(line: RowSummary) -> dict[str, Any]:
@@ -64,15 +64,17 @@ def _record(line: RowSummary) -> dict[str, Any]:
     return record
 
 
-def as_markdown(name: str, environment_scores: Sequence[EnvironmentScores], missing: Sequence[str]) -> str:
+def as_markdown(name: str, found: Sequence[EnvironmentScores], missing: Sequence[str]) -> str:
     """One table per environment and family of metrics, as far as the runs have them."""
-    return document(f"{name}: stability", sheets(environment_scores), [*notes(environment_scores), *missing])
+    return markdown_page(f"{name}: stability", tables(found), [*notes(found), *missing])
 
 
-def sheets(environment_scores: Sequence[EnvironmentScores], wanted: Callable[[str], bool] = lambda title: True) -> list[Sheet]:
-    """A sheet per environment and family of metrics: all, or those wanted."""
+def tables(
+    found: Sequence[EnvironmentScores], wanted: Callable[[str], bool] = lambda title: True
+) -> list[Table]:
+    """A table per environment and family of metrics: all, or those wanted."""
     return [
-        Sheet(
+        Table(
             f"{scores.env_id}: {title}",
             ["variant", "n", *(METRICS[metric].title for metric in names)],
             [
@@ -80,16 +82,16 @@ def sheets(environment_scores: Sequence[EnvironmentScores], wanted: Callable[[st
                 for line in scores.summaries
             ],
         )
-        for scores in environment_scores
-        for title, names in families(scores)
+        for scores in found
+        for title, names in metric_groups(scores)
         if wanted(title)
     ]
 
 
-def families(scores: EnvironmentScores) -> list[tuple[str, list[str]]]:
+def metric_groups(scores: EnvironmentScores) -> list[tuple[str, list[str]]]:
     """The tables of an environment: what no run has is left out; reliability of evaluations where there are any."""
     of = "greedy evaluations" if not _prefix(scores) else "the training curve: no evaluations are stored"
-    still = nothing(scores)
+    still = zero_throughout(scores)
     found = [
         ("running variance beside the level of the curve", list(STEADY)),
         (f"reliability of {of}", [_prefix(scores) + name for name in RELIABLE]),
@@ -97,12 +99,13 @@ def families(scores: EnvironmentScores) -> list[tuple[str, list[str]]]:
         (DIAGNOSTICS, list(VALUES)),
     ]
     kept = [
-        (title, [name for name in names if _any(scores, name) and name not in still]) for title, names in found
+        (title, [name for name in names if _any(scores, name) and name not in still])
+        for title, names in found
     ]
     return [(title, names) for title, names in kept if names]
 
 
-def nothing(scores: EnvironmentScores) -> list[str]:
+def zero_throughout(scores: EnvironmentScores) -> list[str]:
     """The measures of steadiness that are 0 in every run, as where nothing is ever paid."""
     names = [*STEADY, *(_prefix(scores) + name for name in RELIABLE)]
     return [
@@ -124,21 +127,23 @@ def _prefix(scores: EnvironmentScores) -> str:
 
 
 def _any(scores: EnvironmentScores, name: str) -> bool:
-    return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in scores.summaries)
+    return any(
+        np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in scores.summaries
+    )
 
 
-def as_latex(name: str, environment_scores: Sequence[EnvironmentScores], facts: str) -> str:
+def as_latex(name: str, found: Sequence[EnvironmentScores], facts: str) -> str:
     """The columns that fit on a page."""
-    prefix = "" if any(scores.has("evaluation_return") for scores in environment_scores) else "training_"
+    prefix = "" if any(scores.has("evaluation_return") for scores in found) else "training_"
     names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
-    names = [metric for metric in names if any(_any(scores, metric) for scores in environment_scores)]
-    caption = f"Study {name}: stability. {facts} {' '.join(notes(environment_scores))}"
+    names = [metric for metric in names if any(_any(scores, metric) for scores in found)]
+    caption = f"Study {name}: stability. {facts} {' '.join(notes(found))}"
     parts = [
         (
             scores.env_id,
-            [[line.row.name, *(_cell(line, metric) for metric in names)] for line in scores.summaries],
+            [[row_name(line.row), *(_cell(line, metric) for metric in names)] for line in scores.summaries],
         )
-        for scores in environment_scores
+        for scores in found
     ]
     return booktabs(caption, ["Variant", *(METRICS[metric].title for metric in names)], parts)
 
@@ -150,11 +155,11 @@ def _cell(line: RowSummary, name: str) -> str:
     return interval_text(name, number)
 
 
-def notes(environment_scores: Sequence[EnvironmentScores]) -> list[str]:
+def notes(found: Sequence[EnvironmentScores]) -> list[str]:
     """How to read the table."""
     level = f"{LEVEL:.0%}".replace("%", " %")
-    few = max((line.n for scores in environment_scores for line in scores.summaries), default=0) <= MINIMUM_UP_TO
-    found = [
+    few = max((line.n for scores in found for line in scores.summaries), default=0) <= MINIMUM_UP_TO
+    texts = [
         f"Brackets: {level} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for waits).",
         "The running variance shrinks at a floor or a ceiling: read it beside the mean of the curve.",
         f"Reliability (Chan et al. 2020): IQR of differences in windows of {DIFFERENCES}; CVaR(0.05) of differences "
@@ -165,25 +170,25 @@ def notes(environment_scores: Sequence[EnvironmentScores]) -> list[str]:
             "%", " %"
         ),
         "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
-        _tolerance_note(environment_scores),
+        _tolerance_note(found),
         *(
             f"{scores.env_id}: 0 in every run, and left out: "
-            f"{', '.join(lowered(METRICS[name].title) for name in nothing(scores))}."
-            for scores in environment_scores
-            if nothing(scores)
+            f"{', '.join(lowered(METRICS[name].title) for name in zero_throughout(scores))}."
+            for scores in found
+            if zero_throughout(scores)
         ),
     ]
     if few:
-        found.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")
-    return found
+        texts.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")
+    return texts
 
 
-def _tolerance_note(environment_scores: Sequence[EnvironmentScores]) -> str:
+def _tolerance_note(found: Sequence[EnvironmentScores]) -> str:
     content = f"{CONTENT:.0%}".replace("%", " %")
-    found = [tolerance(column(line.of_runs, "final_return")) for scores in environment_scores for line in scores.summaries]
+    intervals = [
+        tolerance(column(line.of_runs, "final_return")) for scores in found for line in scores.summaries
+    ]
     what = f"Tolerance intervals (hold {content} of runs) of the final return"
-    if any(not one.text for one in found):
+    if any(not one.text for one in intervals):
         return f"{what}: in the CSV."
-    counts = sorted({one.n for one in found})
-    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{what}: n too small ({n} of {FEWEST})."
+    return f"{what}: n too small ({range_text([one.n for one in intervals])} of {FEWEST})."
