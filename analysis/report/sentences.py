@@ -101,10 +101,7 @@ def _verdict(one: RowComparison, row: str, base: str) -> str:
         return f"{row} against {base}: no {what} to compare."
     if np.isnan(ends.low):
         few = "one seed" if found.n == 1 else "one run on a side"
-        return (
-            f"{row} against {base}: {few} can't decide on {what} ({difference}, "
-            f"{_n(one)})."
-        )
+        return f"{row} against {base}: {few} can't decide on {what} ({difference}, {_n(one)})."
     if one.verdict == "differs":
         up, size = ends.point > 0, magnitude(ends)
         judged = f": {one.direction}" if one.direction in ("better", "worse") else ""
@@ -113,10 +110,7 @@ def _verdict(one: RowComparison, row: str, base: str) -> str:
             f"against {base}, {_n(one)}, Holm p = {one.p_holm:.2g}{judged}."
         )
     if one.verdict == "undecided":
-        return (
-            f"{row} against {base}: {what} is undecided at {_n(one)} ({difference})"
-            f"{_needed(one.seeds)}."
-        )
+        return f"{row} against {base}: {what} is undecided at {_n(one)} ({difference}){_needed(one.seeds)}."
     return (
         f"{row} has no effect larger than 5 % on {what} against {base} ({difference}, "
         f"5 % is {number_text(metric.name, 0.05 * one.scale)}), {_n(one)}."

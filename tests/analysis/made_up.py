@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ablations import store
-from tests.analysis.pieces import NAMED, NEUTRAL, Piece, described
+from tests.analysis.pieces import KNOWN, NAMED, NEUTRAL, Piece, described
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 4000,
@@ -30,7 +30,10 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 def row(
-    variant: str, swept: Mapping[str, Any] | None = None, cell: Mapping[str, str] | None = None, **slots: Piece
+    variant: str,
+    swept: Mapping[str, Any] | None = None,
+    cell: Mapping[str, str] | None = None,
+    **slots: Piece,
 ) -> dict[str, Any]:
     """A row of study.json: a named variant, or any name, with the pieces that it changes; swept numbers applied."""
     swept = dict(swept or {})
@@ -55,13 +58,20 @@ def row(
     }
 
 
+def cell(**levels: str) -> dict[str, Any]:
+    """A cell of a factorial, its levels the kinds of its pieces."""
+    pieces = {slot: KNOWN[slot][kind] for slot, kind in levels.items()}
+    return row("+".join(levels.values()), cell=levels, **pieces)
+
+
 def against(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str | None:
     """The baseline's row that agrees in all keys both have; of several the one at the defaults of the others."""
     baseline = rows[0]["variant"]
     if row["variant"] == baseline:
         return None
-    default = {key: value for key, value in SETTINGS.items()}
-    default |= {f"{slot}.{name}": value for slot, piece in NEUTRAL.items() for name, value in piece.items()}
+    default = SETTINGS | {
+        f"{slot}.{name}": value for slot, piece in NEUTRAL.items() for name, value in piece.items()
+    }
     found = [
         other
         for other in rows
@@ -142,7 +152,8 @@ def make_study(
     states = states or {}
     shared = {**SETTINGS, "total_timesteps": steps}
     rows = [
-        {"against": against(r, rows), **r, "settings": {**r["settings"], "total_timesteps": steps}} for r in rows
+        {"against": against(r, rows), **r, "settings": {**r["settings"], "total_timesteps": steps}}
+        for r in rows
     ]
     runs = []
     for env_id in envs:

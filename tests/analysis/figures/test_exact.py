@@ -13,7 +13,7 @@ import pytest
 
 from ablations import store
 from analysis.figures import draw, exact, recorded_panels, sample_efficiency
-from analysis.figures.data import data
+from analysis.figures.data import figure_data
 from analysis.figures.page import drawing
 from analysis.loading import read
 from analysis.metrics.values import LARGEST
@@ -47,7 +47,7 @@ def with_exact(
 
 def study(folder: Path, envs: Mapping[str, int], regret: Mapping[str, list[float]], **more: Any) -> Path:
     error = more.pop("error", 0.5)
-    rows = [row("dqn"), {**row("double"), "settings": {**row("double")["settings"], "hidden": []}}]
+    rows = [row("dqn"), row("double", trunk={"kind": "mlp", "hidden": []})]
     return with_exact(make_study(folder / "s", rows, envs=list(envs), **more), envs, regret, error)
 
 
@@ -97,7 +97,7 @@ def test_efficiency_is_the_first_good_step_and_says_who_never_got_there(
 
 def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4})
-    shown = data(read(folder), SMALL)
+    shown = figure_data(read(folder), SMALL)
     compared = exact.read(shown)
     assert list(compared) == ["dqn"]
     assert sample_efficiency.lines([(shown, compared)]) == []
@@ -107,13 +107,13 @@ def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None
 
 def test_runs_without_a_comparison_have_none(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", [row("dqn")])
-    assert exact.read(data(read(folder), "CartPole-v1")) == {}
+    assert exact.read(figure_data(read(folder), "CartPole-v1")) == {}
 
 
 def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None:
     states = {("dqn", seed): "diverged" for seed in range(3)}
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4}, error=float("inf"), states=states)
-    shown = data(read(folder), SMALL)
+    shown = figure_data(read(folder), SMALL)
     compared = exact.read(shown)
     assert compared["dqn"].bands["q_error_max"].mean.tolist() == [LARGEST] * 4
     with drawing():
@@ -122,7 +122,7 @@ def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None
 
 def test_a_quantity_that_is_zero_throughout_is_left_out(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4, "double": [0.0] * 4}, seeds=1, error=0.0)
-    assert exact.shown(exact.read(data(read(folder), SMALL))) == ["q_error_max"]
+    assert exact.shown(exact.read(figure_data(read(folder), SMALL))) == ["q_error_max"]
 
 
 def test_powers_of_ten_are_few_even_and_within_the_axis() -> None:

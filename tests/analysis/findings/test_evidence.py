@@ -15,8 +15,8 @@ import pytest
 from analysis.__main__ import main
 from analysis.findings.tuned import best
 from analysis.loading import read
-from analysis.tables.summary import render
-from tests.analysis.made_up import Episodes, make_study, row, see
+from analysis.tables.render import render
+from tests.analysis.made_up import Episodes, cell, make_study, row, see
 
 FACTS = {
     "value_bounds": [1.0, 100.0],
@@ -214,11 +214,11 @@ def test_without_a_sweep_nothing_is_chosen(made: dict[str, str]):
     assert "selection.csv" not in made
 
 
-def cell(*kinds: str) -> dict[str, Any]:
-    pieces: dict[str, Any] = dict(
-        zip(("replay", "target", "bootstrap", "head"), ({"kind": kind} for kind in kinds), strict=True)
-    )
-    return row("+".join(kinds), **pieces)
+SLOTS = ("replay", "target", "bootstrap", "head")
+
+
+def levels_of(*kinds: str) -> dict[str, str]:
+    return dict(zip(SLOTS, kinds, strict=True))
 
 
 def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
@@ -230,9 +230,10 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
             for bootstrap in ("double", "max"):
                 kinds = (replay, target, bootstrap, "linear")
                 if (target, bootstrap) == ("none", "max"):
-                    aliases.append({"label": "+".join(kinds), "of": f"{replay}+none+double+linear"})
+                    of = f"{replay}+none+double+linear"
+                    aliases.append({"label": "+".join(kinds), "of": of, "cell": levels_of(*kinds)})
                     continue
-                rows.append(cell(*kinds))
+                rows.append(cell(**levels_of(*kinds)))
                 level = sum(worth.get(kind, 0.0) for kind in kinds)
                 levels["+".join(kinds)] = level - (10.0 if (target, bootstrap) == ("none", "double") else 0.0)
     folder = make_study(tmp_path / "s", [*rows, row("no-replay")], play=rise(levels), aliases=aliases)
@@ -245,10 +246,10 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
     assert float(main["bootstrap: double - max"]["estimate"]) == pytest.approx(10, abs=3)
     assert main["bootstrap: double - max"]["cells"] == "4"
     game = {(line["kind"], line["effect"]): line for line in found if line["game"]}
-    assert {line["game"] for line in game.values()} == {"uniform + hard + double + linear"}
+    assert {line["game"] for line in game.values()} == {"linear + uniform + hard + double"}
     assert game["add-one", "bootstrap: double"]["estimate"] == "0"
     assert float(game["shapley", "bootstrap: double"]["estimate"]) == pytest.approx(5, abs=3)
-    assert "Shapley values, game of uniform + hard + double + linear" in made["effects.md"]
+    assert "Shapley values, game of linear + uniform + hard + double" in made["effects.md"]
 
 
 def test_the_command_ends_with_the_verdicts_also_when_nothing_changed(
@@ -346,7 +347,7 @@ def test_a_waiting_time_that_nobody_saw_the_end_of_is_not_compared(tmp_path: Pat
 
 def test_effects_and_corners_show_failed_runs_at_worst_and_at_best(tmp_path: Path):
     rows = [
-        cell(*kinds)
+        cell(**levels_of(*kinds))
         for kinds in (
             ("uniform", "hard", "max", "linear"),
             ("uniform", "none", "max", "linear"),
