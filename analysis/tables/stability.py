@@ -1,4 +1,4 @@
-"""The stability table (tables/stability): how steady learning was, what collapsed or diverged, and what the networks looked like."""
+"""The stability table (tables/stability): how steady learning was, what collapsed or diverged, and why."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def panels(found: FigureData) -> list[layout.Panel]:
 
 
 @pytest.mark.parametrize(
-    ("name", "family"),
+    ("name", "replaced_slot"),
     [
         ("dqn", ""),
         ("per", "replay"),
@@ -51,7 +51,7 @@ def panels(found: FigureData) -> list[layout.Panel]:
         ("naive", style.SEVERAL),
     ],
 )
-def test_a_variants_family_is_the_slot_it_replaces(name: str, replaced_slot: str):
+def test_a_variant_is_known_by_the_slot_it_replaces(name: str, replaced_slot: str):
     assert style.replaced_slot(pieces(name).slots, pieces().slots) == replaced_slot
 
 
