@@ -101,7 +101,7 @@ def report(folder: Path, force: bool) -> int:
 
 
 def export(folder: Path, kind: str, out: Path | None) -> int:
-    """Write the standing runs in another tool's format: csv, parquet, cleanrl, sb3 or rliable."""
+    """Write the valid runs in another tool's format: csv, parquet, cleanrl, sb3 or rliable."""
     from analysis.export import FORMATS, write
 
     mistakes = [f"--format: {mistake}" for mistake in _format_mistakes(kind, FORMATS)]
@@ -153,7 +153,7 @@ def _inputs(folder: Path) -> str:
 
 
 def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
-    """What is wrong with the name of a format."""
+    """Mistakes in the name of a format."""
     if kind in formats:
         return []
     near = get_close_matches(kind.lower()[:200], formats, n=1, cutoff=0.5)
@@ -162,7 +162,7 @@ def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
 
 
 def _out_mistakes(folder: Path, out: Path | None) -> list[str]:
-    """Why nothing can be written to a folder: it or a part of it is a file, or it belongs to the results."""
+    """Reasons why nothing can be written to a folder: it or a part of it is a file, or it belongs to the results."""
     if out is None:
         return []
     nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
@@ -177,7 +177,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def _has_valid_run(results: Results, act: str = "draw") -> bool:
-    """Whether any run stands; otherwise say so."""
+    """True if any run stands; otherwise say so."""
     if any(run.is_valid for run in results.runs):
         return True
     print(f"nothing to {act}: {results.runs_text()} of {results.study['name']} stand", file=sys.stderr)

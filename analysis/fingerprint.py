@@ -34,7 +34,7 @@ def of_inputs(folder: Path, study: Mapping[str, Any], unlisted: Iterable[str]) -
 
 
 def is_current(products: Path, inputs: str) -> bool:
-    """Do the products of these inputs lie there, each as it was written?"""
+    """True if the products of these inputs lie there, each as it was written."""
     fingerprint = _read(products)
     return fingerprint["inputs"] == inputs and all(
         _is(products / name, digest) for name, digest in fingerprint["files"].items()
@@ -58,7 +58,7 @@ def sha256(data: bytes) -> str:
 
 
 def _facts(run_dir: Path) -> list[Any]:
-    """What decides how a run is drawn: facts of its manifest, and whether its files have the sizes stated there."""
+    """The facts that decide how a run is drawn: those of its manifest, and whether its files have the sizes stated there."""
     manifest, effects = store.peek(run_dir)
     return [run_dir.name, effects, *((manifest or {}).get(name) for name in DECIDES)]
 

@@ -28,7 +28,7 @@ SCORES: dict[str, Callable[[Run], float]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """What normalises an environment's scores."""
+    """The two ends that normalize an environment's scores."""
 
     random: float
     threshold: float

@@ -104,7 +104,7 @@ def _draw(
         f"Study {data.results.study['name']}, {data.results.runs_text()}; {len(env_ids)} "
         f"environment{'s' if len(env_ids) > 1 else ''}: {', '.join(env_ids)}",
         f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
-        f"Normalised: 0 is the random policy, 1 the threshold. {layout.note} {parts.untried_text(data)}",
+        f"Normalised: 0 is the random policy, 1 the threshold. {layout.note} {parts.rows_without_runs_text(data)}",
     )
     general = parts.general_key(data, layout.reference, seeds=False, threshold=False, of=of)
     page.key(LEFT, -0.19, *general, columns=5)

@@ -10,7 +10,7 @@ from analysis.figures import parts
 from analysis.figures.data import FigureData
 from analysis.figures.layout import Layout, Panel, lay_out
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
-from analysis.figures.parts import named
+from analysis.figures.parts import key_name
 from analysis.figures.style import BASELINE
 
 QUANTITIES = ("curve", "running_variance")
@@ -41,7 +41,7 @@ def draw(data: FigureData) -> Page:
         tops[-1] + heads[-1] + tall + 0.1 + low + foot,
         parts.title(data, "learning curves and running variance"),
         parts.counts_text(data),
-        parts.caption(data, parts.variance_sentence(), layout.note, parts.untried_text(data)),
+        parts.caption(data, parts.variance_sentence(), layout.note, parts.rows_without_runs_text(data)),
     )
     page.key(LEFT, -0.19, *parts.general_key(data, layout.reference), columns=5)
     limits = parts.return_limits(data.drawn, data.threshold, seeds=True)
@@ -82,7 +82,7 @@ def draw(data: FigureData) -> Page:
 
 def _names(panel: Panel | None, width: float) -> list[str]:
     """The names in a panel's key."""
-    return [named(member.name, member.drawn, width) for member in panel.members] if panel else []
+    return [key_name(member.name, member.drawn, width) for member in panel.members] if panel else []
 
 
 def _draw_panel(data: FigureData, layout: Layout, panel: Panel, curves: Axes, variance: Axes) -> None:
@@ -98,4 +98,4 @@ def _draw_panel(data: FigureData, layout: Layout, panel: Panel, curves: Axes, va
         parts.draw_mean(curves, data.at, bands["curve"], member.look, front=4, shade=shade)
         parts.draw_mean(variance, data.at, bands["running_variance"], member.look, front=4, shade=shade)
         parts.mark_diverged(curves, data.at, member.drawn)
-    parts.write_nothing(curves, [member.drawn for member in panel.members])
+    parts.write_no_data(curves, [member.drawn for member in panel.members])

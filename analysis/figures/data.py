@@ -1,4 +1,4 @@
-"""What the figures of one environment show: bands on a common grid, computed once and drawn several times."""
+"""The data that the figures of one environment show: bands on a common grid, computed once and drawn several times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Band:
     """A quantity over environment steps: one line per seed, their mean and its 95 % interval."""
 
     runs: Floats
-    """(n, G), in the order of the row's standing runs."""
+    """(n, G), in the order of the row's valid runs."""
     mean: Floats
     """(G,)"""
     low: Floats
@@ -40,7 +40,7 @@ class RowBands:
 
     @property
     def diverged(self) -> tuple[tuple[int, int], ...]:
-        """(place among the standing runs, environment step) of each run that diverged."""
+        """(place among the valid runs, environment step) of each run that diverged."""
         return tuple(
             (place, run.diverged_at)
             for place, run in enumerate(self.row.valid_runs)
@@ -71,15 +71,15 @@ class FigureData:
 
     @property
     def is_swept(self) -> bool:
-        """Whether any row stands at a point of a sweep."""
+        """True if any row stands at a point of a sweep."""
         return any(drawn.row.swept for drawn in self.drawn)
 
     def places(self, *shown: RowBands | None) -> list[int]:
-        """Where rows stand in the study's order."""
+        """The places of rows in the study's order."""
         return [place for place, drawn in enumerate(self.drawn) if any(drawn is one for one in shown)]
 
     def reference(self, row: Row) -> RowBands | None:
-        """What a row is drawn against: the baseline, at the same point of a sweep; see ``Row.against``."""
+        """The row that another one is drawn against: the baseline, at the same point of a sweep; see ``Row.against``."""
         of = reference((drawn.row for drawn in self.drawn), row)
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 

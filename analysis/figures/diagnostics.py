@@ -1,4 +1,4 @@
-"""What networks look like from inside while they learn: values, overestimation, churn, rank of the features."""
+"""Networks from inside while they learn: values, overestimation, churn, rank of the features."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _linear(bounds: Sequence[float] | None) -> float:
 
 
 def _is_wild(quantity: str, recorded: Mapping[str, Recorded], bounds: Sequence[float] | None) -> bool:
-    """Whether a quantity goes so far beyond the bounds that powers of ten are needed."""
+    """True if a quantity goes so far beyond the bounds that powers of ten are needed."""
     low, high = recorded_panels.limits(quantity, recorded.values())
     return max(-low, high) > BEYOND * _size(bounds)
 

@@ -1,4 +1,4 @@
-"""Which lines share a panel, so that no panel holds more than a reader can tell apart.
+"""The layout of panels: which lines share one, so that no panel holds more than a reader can tell apart.
 
 * one point per variant: one panel per slot, the baseline repeated in each;
 * many combinations of pieces (a factorial): panels by two slots, lines by the others;
@@ -51,7 +51,7 @@ class Layout:
 
 
 def lay_out(data: FigureData) -> Layout:
-    """The layout of a scene. Panels of rows of which no run was made yet are left out."""
+    """The layout of an environment's figure. Panels of rows of which no run was made yet are left out."""
     if data.is_swept:
         return _tried(_swept(data))
     if is_factorial(data):
@@ -93,14 +93,14 @@ def baseline(data: FigureData) -> RowBands | None:
 
 
 def is_factorial(data: FigureData) -> bool:
-    """Do most rows differ from the baseline in several slots at once?"""
+    """True if most rows differ from the baseline in several slots at once."""
     base = base_slots(data)
     crossed = sum(style.replaced_slot(drawn.row.slots, base) == style.SEVERAL for drawn in data.drawn)
     return crossed > CROSSED
 
 
 def columns_for(panels: int, most: int = 3) -> int:
-    """How many panels side by side: 1, 2, 3, then 2 x 2, then rows of three."""
+    """The number of panels side by side: 1, 2, 3, then 2 x 2, then rows of three."""
     return 2 if panels == 4 and most < 4 else max(1, min(panels, most))
 
 

@@ -187,7 +187,7 @@ def general_key(
     threshold: bool = True,
     of: str = "of the mean",
 ) -> tuple[list[Artist], list[str]]:
-    """What is alike in all panels: the baseline, the interval (of what), single seeds, threshold and crosses."""
+    """Handles and names of what is alike in all panels: the baseline, the interval (of what), single seeds, threshold and crosses."""
     handles: list[Artist] = []
     names: list[str] = []
     if reference is not None:
@@ -226,7 +226,7 @@ def counts_text(data: FigureData) -> str:
     return f"Study {name}, {data.results.runs_text(data.env_id)}"
 
 
-def untried_text(data: FigureData) -> str:
+def rows_without_runs_text(data: FigureData) -> str:
     """The rows of which no run was made, which have no panel; '' where there are none."""
     names = [row_name(drawn.row) for drawn in data.drawn if not drawn.row.is_tried]
     if not names:
@@ -245,7 +245,7 @@ def missing_text(drawn: RowBands) -> str:
     return ", ".join(texts)
 
 
-def named(name: str, drawn: RowBands, width: float) -> str:
+def key_name(name: str, drawn: RowBands, width: float) -> str:
     """A line's name in a key of so many inches, with what is missing of it, on as many lines as it takes."""
     missing = missing_text(drawn)
     letters = int((width - KEY_HANDLE) / LETTER)
@@ -259,7 +259,7 @@ def _has_intervals(data: FigureData) -> bool:
 
 
 def caption(data: FigureData, *sentences: str) -> str:
-    """What every figure says of its numbers, and more."""
+    """The caption: what every figure says of its numbers, and more."""
     n = n_text(data.drawn)
     interval = f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n}; seeds are resampled)."
     if not _has_intervals(data):
@@ -272,7 +272,7 @@ def caption(data: FigureData, *sentences: str) -> str:
 
 
 def variance_sentence(form: str = "full windows") -> str:
-    """How the running variance is made and drawn."""
+    """A sentence on how the running variance is made and drawn."""
     return (
         f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), in squared return, on an axis "
         "spaced by its square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: "
@@ -280,7 +280,7 @@ def variance_sentence(form: str = "full windows") -> str:
     )
 
 
-def write_nothing(axes: Axes, shown: Sequence[RowBands]) -> None:
+def write_no_data(axes: Axes, shown: Sequence[RowBands]) -> None:
     """Say so in a panel in which there is no curve to see."""
     if any(np.isfinite(drawn.bands["curve"].mean).any() for drawn in shown):
         return
@@ -293,7 +293,7 @@ def draw_row(axes: Axes, at: Ints, drawn: RowBands, look: Look) -> None:
     draw_seeds(axes, at, drawn.bands["curve"], look.color)
     draw_mean(axes, at, drawn.bands["curve"], look, front=4)
     mark_diverged(axes, at, drawn)
-    write_nothing(axes, [drawn])
+    write_no_data(axes, [drawn])
 
 
 def draw_others(axes: Axes, at: Ints, others: Iterable[RowBands]) -> None:

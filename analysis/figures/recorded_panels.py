@@ -15,7 +15,7 @@ from analysis.figures import parts, style
 from analysis.figures.data import Band, FigureData, RowBands
 from analysis.figures.layout import Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
-from analysis.figures.parts import named
+from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
 from analysis.metrics import Floats, Ints
 from analysis.metrics.values import LARGEST
@@ -31,7 +31,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Lines:
-    """Where lines of panels lie, in inches from the end of the header. Each has a key, one of several a title too."""
+    """The places of lines of panels, in inches from the end of the header. Each has a key, one of several a title too."""
 
     tops: Sequence[float]
     heads: Sequence[float]
@@ -59,7 +59,7 @@ def lines(panels: Sequence[Panel], tall: float) -> Lines:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a row's runs stored of some quantities."""
+    """The quantities that a row's runs stored."""
 
     drawn: RowBands
     seeds: tuple[int, ...]
@@ -95,7 +95,7 @@ def draw(
         placed.height + TALL + 0.34,
         parts.title(data, what),
         parts.counts_text(data),
-        " ".join(text for text in (*caption, layout.note, parts.untried_text(data)) if text),
+        " ".join(text for text in (*caption, layout.note, parts.rows_without_runs_text(data)) if text),
     )
     page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
@@ -105,7 +105,7 @@ def draw(
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
-        names = [named(member.name, member.drawn, WIDTH) for member in panel.members]
+        names = [key_name(member.name, member.drawn, WIDTH) for member in panel.members]
         page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)
         for quantity, left in zip(headings, lefts, strict=True):
             axes = page.axes(left, top + head + 0.04, width, TALL)

@@ -31,7 +31,7 @@ APART = 0.035
 
 
 class Point(NamedTuple):
-    """How long a row takes in a world of one size."""
+    """The waiting time of a row in a world of one size."""
 
     env_id: str
     states: int
@@ -184,7 +184,7 @@ def _marker(line: Line) -> str:
 
 
 def _missed(line: Line) -> str:
-    """What the key adds of runs that never got there."""
+    """The key's note on runs that never got there."""
     missed, of = sum(p.waiting.missed for p in line.points), sum(p.waiting.of for p in line.points)
     return f" (not reached by {missed} of {of} runs)" if missed else ""
 

@@ -36,7 +36,7 @@ def draw(data: FigureData) -> Page:
         tops[-1] + heads[-1] + tall + FOOT,
         parts.title(data, "each against the baseline" if reference else "each alone"),
         parts.counts_text(data),
-        parts.caption(data, _note(data, reference), parts.untried_text(data)),
+        parts.caption(data, _note(data, reference), parts.rows_without_runs_text(data)),
     )
     page.key(LEFT, -0.19, *parts.general_key(data, reference), columns=5)
     limits = parts.return_limits(data.drawn, data.threshold, seeds=True)

@@ -1,4 +1,4 @@
-"""How a variant looks: color tells the slot it replaces, dash and shade the piece. The same everywhere.
+"""The looks of variants: color tells the slot it replaces, dash and shade the piece. The same everywhere.
 
 A look is a function of the pieces' facts (and of which pieces are the baseline's), never of how many variants a study
 has, so a variant looks alike in every figure of every study. The colors begin with seaborn's ``colorblind`` palette.
@@ -81,7 +81,7 @@ def replaced_slot(slots: Slots, base: Slots) -> str:
 
 
 def look(slots: Slots, facts: Mapping[str, Facts], base: Slots) -> Look:
-    """How a variant looks beside a baseline."""
+    """The look of a variant beside a baseline."""
     found = replaced_slots(slots, base)
     if not found:
         return BASELINE

@@ -38,7 +38,7 @@ class Matrix:
 
     @property
     def aligned(self) -> bool:
-        """Do all lines have the same places, so that they can be named once, above?"""
+        """True if all lines have the same places, so that they can be named once, above."""
         return len(set(self.across)) == 1
 
     @property
@@ -48,7 +48,7 @@ class Matrix:
 
 
 def applies(data: FigureData) -> bool:
-    """Is there anything swept to show?"""
+    """True if there is anything swept to show."""
     return data.is_swept or is_factorial(data)
 
 
@@ -152,7 +152,7 @@ def _panels(data: FigureData, matrix: Matrix) -> Page:
             data,
             "Grey: the means of the same variant's other points.",
             "Black: the baseline at the same point." if reference else "",
-            parts.untried_text(data),
+            parts.rows_without_runs_text(data),
         ),
     )
     page.key(LEFT, -0.19, *parts.general_key(data, reference), columns=5)

@@ -6,7 +6,7 @@ from analysis.figures import parts
 from analysis.figures.data import QUANTITIES, FigureData
 from analysis.figures.layout import lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
-from analysis.figures.parts import named
+from analysis.figures.parts import key_name
 from analysis.figures.recorded_panels import KEY_COLUMNS, lines
 from analysis.figures.style import BASELINE
 
@@ -39,7 +39,7 @@ def draw(data: FigureData) -> Page:
             "Full: none before the tenth episode. Around the trend: mean squared residual of the window's "
             "least-squares line, times 10/8; a climb alone doesn't raise it.",
             layout.note,
-            parts.untried_text(data),
+            parts.rows_without_runs_text(data),
         ),
     )
     page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False), columns=5)
@@ -54,7 +54,7 @@ def draw(data: FigureData) -> Page:
             LEFT,
             top + placed.key,
             [parts.line_handle(member.look) for member in panel.members],
-            [named(member.name, member.drawn, WIDTH) for member in panel.members],
+            [key_name(member.name, member.drawn, WIDTH) for member in panel.members],
             columns=KEY_COLUMNS,
         )
         for column, ((quantity, _), left) in enumerate(zip(COLUMNS, lefts, strict=True)):
@@ -75,5 +75,5 @@ def draw(data: FigureData) -> Page:
                 parts.set_variance(axes, top_variance, numbers=column == 1)
             parts.set_steps(axes, data.at, label=place == len(panels) - 1)
             if column == 0:
-                parts.write_nothing(axes, [member.drawn for member in panel.members])
+                parts.write_no_data(axes, [member.drawn for member in panel.members])
     return page

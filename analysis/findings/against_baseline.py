@@ -14,7 +14,7 @@ from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.blocks import Places
 from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import SMALL, Comparison, Verdict, compare, holm, verdict
-from analysis.statistics.power import SeedsNeeded, seeds_over
+from analysis.statistics.power import SeedsNeeded, seeds_needed_over
 
 HEADLINES = (
     "final_return",
@@ -67,7 +67,7 @@ class RowComparison:
 
     @property
     def is_identical(self) -> bool:
-        """Whether row and baseline score the same in every run; answers (yes or no) are never known to."""
+        """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
         return self.metric.summary != "share" and self.comparison.difference == Interval(0, 0, 0)
 
     def record(self) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def compare_pairs(scores: EnvironmentScores, pairs: Sequence[tuple[int, int]]) -
 
 
 def is_compared(metric: Metric) -> bool:
-    """Whether runs have a score of their own that can be paired; waiting times need a budget to be cut at."""
-    return metric.of is not None and (metric.summary != "wait" or metric.scale == "steps")
+    """True if runs have a score of their own that can be paired; waiting times need a budget to be cut at."""
+    return metric.score is not None and (metric.summary != "wait" or metric.scale == "steps")
 
 
 def compare_rows(
@@ -177,7 +177,7 @@ def on_metric(found: Sequence[RowComparison], env_id: str, metric: str) -> list[
 def _seeds(found: Comparison, family: int) -> SeedsNeeded | None:
     ends, effect = found.difference, found.effect_size
     spread = ends.point / effect if np.isfinite(effect) and effect else np.nan
-    return seeds_over(ends.point, ends.low, ends.high, spread, max(1, family))
+    return seeds_needed_over(ends.point, ends.low, ends.high, spread, max(1, family))
 
 
 def _mean(values: Floats) -> float:

@@ -37,7 +37,7 @@ class Step:
             raise ValueError("a step has either 'more', or 'rows' and 'against' that name the same slots")
         if self.expected not in ("higher", "lower"):
             raise ValueError(f"expected is 'higher' or 'lower', not {self.expected!r}")
-        if self.metric not in METRICS or METRICS[self.metric].of is None:
+        if self.metric not in METRICS or METRICS[self.metric].score is None:
             raise ValueError(f"{self.metric!r} is no metric of a run")
 
     @property
@@ -151,7 +151,7 @@ def comparable_pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int
 
 
 def _fits(pieces: Pieces, kinds: Kinds) -> bool:
-    """Whether pieces are of the kinds that count. Of a control, a trick that is switched off, no finding speaks."""
+    """True if pieces are of the kinds that count. Of a control, a trick that is switched off, no finding speaks."""
     return all(
         pieces.slots[slot]["kind"] in some and not pieces.facts[slot].get("control")
         for slot, some in kinds.items()
@@ -159,7 +159,7 @@ def _fits(pieces: Pieces, kinds: Kinds) -> bool:
 
 
 def _more(one: Pieces, other: Pieces, name: str) -> bool:
-    """Whether two pieces differ in one number alone, the first having more of it."""
+    """True if two pieces differ in one number alone, the first having more of it."""
     slot, _, number = name.partition(".")
     x, y = dict(one.slots[slot]), dict(other.slots[slot])
     if number not in x or number not in y:

@@ -17,7 +17,7 @@ from analysis.loading import Results, Row
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the valid runs carry; empty where they carry nothing."""
+    """All findings that the valid runs carry; empty where they carry nothing."""
 
     results: Results
     summaries: list[RowSummary]

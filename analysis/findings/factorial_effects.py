@@ -1,4 +1,4 @@
-"""Which trick does what in a full factorial."""
+"""Effects of tricks in a full factorial: which one does what."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EstimatedEffect:
     metric: str
     effect: Effect
     n: int
-    """The fewest standing runs of the cells that it rests on."""
+    """The fewest valid runs of the cells that it rests on."""
     number: Interval
     p: float
     """Of the sign-flip test; NaN for kinds that carry none."""
@@ -46,7 +46,7 @@ class EstimatedEffect:
 
     @property
     def differs(self) -> bool:
-        """Whether the effect may be said to have its sign."""
+        """True if the effect may be said to have its sign."""
         return self.verdict == "differs"
 
     def record(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def estimate_all(scores: EnvironmentScores, aliases: Sequence[Mapping[str, Any]]
 
 
 def _are_all_equal(metric: Metric, values: Floats) -> bool:
-    """Whether every run of every cell scores the same; answers (yes or no) are never known to."""
+    """True if every run of every cell scores the same; answers (yes or no) are never known to."""
     return metric.summary != "share" and bool(np.nanmax(values) == np.nanmin(values))
 
 

@@ -59,7 +59,7 @@ def equal_lag_pairs(rows: Sequence[Row]) -> list[tuple[int, int]]:
 
 
 def have_equal_lag(hard: Facts, soft: Facts) -> bool:
-    """Whether a target that copies and one that blends are equally old."""
+    """True if a target that copies and one that blends are equally old."""
     if (hard.get("moves"), soft.get("moves")) != ("copies", "blends"):
         return False
     return bool(abs((hard["lag"] + 1) / (soft["lag"] + 1) - 1) <= CLOSE)

@@ -32,7 +32,7 @@ def scale_of(environment: Mapping[str, Any]) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class NormalizedScores:
-    """What the runs of several environments bring to aggregates of the study."""
+    """Scores and curves of several environments on one scale."""
 
     env_ids: tuple[str, ...]
     labels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The scores of one environment as a board: a line per row of the study, a column per seed."""
+"""The scores of one environment: a line per row of the study, a column per seed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class EnvironmentScores:
 
     @property
     def is_normalized(self) -> bool:
-        """Whether returns can be put between random and threshold."""
+        """True if returns can be put between random and threshold."""
         return scale_of(self.environment) is not None
 
     def of(self, name: str) -> Floats:
@@ -60,7 +60,7 @@ class EnvironmentScores:
         scores = np.full((len(self.summaries), len(self.seeds)), np.nan)
         column = {seed: place for place, seed in enumerate(self.seeds)}
         for place, line in enumerate(self.summaries):
-            for run, run_data, found in zip(line.row.valid_runs, line.run_data, line.of_runs, strict=True):
+            for run, run_data, found in zip(line.row.valid_runs, line.run_data, line.run_scores, strict=True):
                 score = found[name]
                 if np.isnan(score) and metric.censored_at is not None:
                     score = metric.censored_at(run_data)
@@ -94,7 +94,7 @@ class EnvironmentScores:
         return np.where(self.failed, least if low else largest, values)
 
     def scale(self, metric: Metric) -> float:
-        """What 5 % is taken of: the normalised scale in the metric's unit; NaN where there is none."""
+        """The scale that 5 % is taken of: the normalised one in the metric's unit; NaN where there is none."""
         if metric.scale == "return" and self.is_normalized:
             assert self.threshold is not None
             assert self.random is not None
@@ -107,12 +107,12 @@ class EnvironmentScores:
         return 1.0 if metric.scale == "share" else np.nan
 
     def has(self, name: str) -> bool:
-        """Whether any run has such a score."""
+        """True if any run has such a score."""
         return any(line.has(name) for line in self.summaries)
 
 
 def environment_scores(results: Results, lines: list[RowSummary]) -> list[EnvironmentScores]:
-    """One board per environment in which a run stands."""
+    """One per environment in which a run is valid."""
     found = []
     for environment in results.environments:
         here = tuple(line for line in lines if line.row.env_id == environment["env_id"])

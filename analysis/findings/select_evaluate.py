@@ -42,18 +42,18 @@ class Quadrant:
     shared: Mapping[str, Piece]
     """The pieces that the quadrants share, by slot; of the target, what those share that have a target network."""
     at: Mapping[str, Any]
-    """What a sweep sets outside the slots."""
+    """The swept values outside the slots."""
     networks: Networks
     summary: RowSummary
 
     def known(self, name: str) -> int:
         """Runs that have such a score."""
-        return int(np.isfinite([run[name] for run in self.summary.of_runs]).sum())
+        return int(np.isfinite([run[name] for run in self.summary.run_scores]).sum())
 
     @property
     def diverged(self) -> int:
         """Runs that diverged softly."""
-        return int(np.nansum([run[DIVERGES] for run in self.summary.of_runs]))
+        return int(np.nansum([run[DIVERGES] for run in self.summary.run_scores]))
 
 
 def quadrants(scores: EnvironmentScores) -> list[Quadrant]:

@@ -24,7 +24,7 @@ from analysis.statistics.intervals import (
     waiting_time,
 )
 
-MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.of is not None]
+MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.score is not None]
 """What the summary holds; the other metrics are in the stability table."""
 WAITS = ("steps_to_threshold", "episodes_to_threshold")
 
@@ -52,27 +52,27 @@ class RowSummary:
     row: Row
     threshold: float | None
     run_data: tuple[RunData, ...]
-    """One per standing run, in the order of the seeds."""
-    of_runs: tuple[Mapping[str, float], ...]
+    """One per valid run, in the order of the seeds."""
+    run_scores: tuple[Mapping[str, float], ...]
     """The scores of each by metric."""
     numbers: dict[str, Interval]
     """By metric: mean over runs, share of runs, median by Kaplan and Meier, or a number of all runs together."""
-    waits_text: dict[str, str]
+    not_reached_text: dict[str, str]
     """For steps and episodes to threshold: 'not reached by 7 of 10', '' where every run got there."""
 
     @property
     def n(self) -> int:
         """Runs that stand."""
-        return len(self.of_runs)
+        return len(self.run_scores)
 
     @property
     def n_final(self) -> int:
         """Runs that finished an episode in their last tenth, so that they have a final return."""
-        return sum(bool(np.isfinite(run["final_return"])) for run in self.of_runs)
+        return sum(bool(np.isfinite(run["final_return"])) for run in self.run_scores)
 
     def has(self, name: str) -> bool:
-        """Whether any run has such a score; of a waiting time: came to its end."""
-        return any(np.isfinite(run[name]) for run in self.of_runs)
+        """True if any run has such a score; of a waiting time: came to its end."""
+        return any(np.isfinite(run[name]) for run in self.run_scores)
 
     def record(self) -> dict[str, Any]:
         """The line as a record of the table: the columns of ``COLUMNS``, their intervals, and more."""
@@ -96,7 +96,7 @@ class RowSummary:
             "missing": counts["missing"],
             "damaged": counts["damaged"],
             "final_return_n": self.n_final,
-            "steps_to_threshold_note": self.waits_text["steps_to_threshold"],
+            "steps_to_threshold_note": self.not_reached_text["steps_to_threshold"],
             "reward_threshold": np.nan if self.threshold is None else self.threshold,
             "total_timesteps": self.row.budget,
         }
@@ -115,22 +115,24 @@ def summarize(results: Results) -> list[RowSummary]:
 def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
     run_data = tuple(measured(run, environment) for run in row.valid_runs)
-    of_runs = tuple(score_run(run_data) for run_data in run_data)
-    numbers, waits_text = {}, {}
+    run_scores = tuple(score_run(run_data) for run_data in run_data)
+    numbers, not_reached_text = {}, {}
     for name, metric in METRICS.items():
         if metric.parts is not None:
             numbers[name] = _across_runs(metric, run_data)
-        elif metric.of is not None and metric.summary == "wait":
-            waiting = _wait(metric, run_data, column(of_runs, name))
-            numbers[name], waits_text[name] = waiting.median, waiting.text
-        elif metric.of is not None:
-            numbers[name] = _over_runs(metric, column(of_runs, name))
-    return RowSummary(row, environment.get("reward_threshold"), run_data, of_runs, numbers, waits_text)
+        elif metric.score is not None and metric.summary == "wait":
+            waiting = _wait(metric, run_data, column(run_scores, name))
+            numbers[name], not_reached_text[name] = waiting.median, waiting.text
+        elif metric.score is not None:
+            numbers[name] = _over_runs(metric, column(run_scores, name))
+    return RowSummary(
+        row, environment.get("reward_threshold"), run_data, run_scores, numbers, not_reached_text
+    )
 
 
-def column(of_runs: Sequence[Mapping[str, float]], name: str) -> Floats:
+def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:
     """One score of every run, (n,)."""
-    return np.array([run[name] for run in of_runs], dtype=np.float64)
+    return np.array([run[name] for run in run_scores], dtype=np.float64)
 
 
 def _over_runs(metric: Metric, values: Floats) -> Interval:

@@ -36,7 +36,7 @@ class Run:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the run's result counts."""
+        """True if the run's result counts."""
         return self.episodes is not None
 
     @property
@@ -93,23 +93,23 @@ class Row:
 
     @property
     def networks(self) -> tuple[str | None, str | None]:
-        """Which network selects the next action and which evaluates it; None where a piece does neither alone."""
+        """The network that selects the next action and the one that evaluates it; None where a piece does neither alone."""
         found = [facts for facts in self.acting.facts.values() if "selects" in facts]
         return (found[0]["selects"], found[0].get("evaluates")) if found else (None, None)
 
     @property
     def swept_settings(self) -> Mapping[str, Any]:
-        """What a sweep sets outside the slots."""
+        """The swept values outside the slots."""
         return {key: value for key, value in self.swept.items() if key.partition(".")[0] not in self.slots}
 
     @property
     def is_tried(self) -> bool:
-        """Whether any of its runs was made, be it that none is valid."""
+        """True if any of its runs was made, be it that none is valid."""
         return any(run.state != "missing" for run in self.runs)
 
     @property
     def counts(self) -> Counter[str]:
-        """How many runs are in each state."""
+        """The number of runs in each state."""
         return Counter(run.state for run in self.runs)
 
     @property
@@ -144,7 +144,7 @@ class Results:
         return list(self.study["environments"])
 
     def environment(self, env_id: str) -> Mapping[str, Any]:
-        """What the study knows of an environment."""
+        """The study's entry of an environment."""
         return next(one for one in self.environments if one["env_id"] == env_id)
 
     def rows(self, env_id: str) -> list[Row]:
@@ -177,7 +177,7 @@ class Results:
         )
 
     def runs_text(self, env_id: str | None = None) -> str:
-        """How much stands: '130 runs' where all do, otherwise '13 of 16 runs (1 failed, 2 missing)'."""
+        """Count of the valid runs: '130 runs' where all do, otherwise '13 of 16 runs (1 failed, 2 missing)'."""
         return runs_text([run for run in self.runs if env_id in (None, run.env_id)])
 
 

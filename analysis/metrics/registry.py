@@ -1,7 +1,7 @@
 """Every metric by name: its unit, its direction and the function that gives it. A new one is a function and a line.
 
-A score is one number per run (``of``); a row of the study then has its mean, its share or its median. What is a number
-of several runs together (``parts``, ``together``) has no score of a single one.
+A score is one number per run (``score``); a row of the study then has its mean, its share or its median. What is a
+number of several runs together (``parts``, ``across_runs``) has no score of a single one.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ RETURN, VALUE, STEPS, SHARE = "return per episode", "value", "environment steps"
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number means, and how it comes about."""
+    """The meaning of a number, and how it comes about."""
 
     name: str
     title: str
     unit: str
     bigger_is_better: bool | None
     """None: neither."""
-    of: Callable[[RunData], float] | None = None
+    score: Callable[[RunData], float] | None = None
     """The score of one run; NaN: not defined for it."""
     summary: Summary = "mean"
     """A row's number: mean over runs, share of runs, or median of right-censored waiting times."""
@@ -214,7 +214,7 @@ DIVERGENCE = (
     ),
     Metric(
         "recoveries", "Recoveries", "recoveries per solved run", None,
-        lambda run: np.nan if run.collapses is None else float(sum(c.back is not None for c in run.collapses)),
+        lambda run: np.nan if run.collapses is None else float(sum(c.recovered_at is not None for c in run.collapses)),
     ),
     Metric(
         "steps_to_recovery", "Steps to recovery", STEPS, False,
@@ -289,4 +289,4 @@ METRICS = {metric.name: metric for metric in (*LEARNING, *VARIANCE, *RELIABILITY
 
 def score_run(run: RunData) -> Mapping[str, float]:
     """Every score of one run by the metric's name; NaN: not defined for it."""
-    return {name: metric.of(run) for name, metric in METRICS.items() if metric.of is not None}
+    return {name: metric.score(run) for name, metric in METRICS.items() if metric.score is not None}

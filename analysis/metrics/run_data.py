@@ -19,7 +19,7 @@ POINTS = 50
 
 @dataclass(frozen=True)
 class RunData:
-    """What is known of a run. None or empty: not known, and a metric that needs it is NaN."""
+    """The arrays and facts of a run. None or empty: not known, and a metric that needs it is NaN."""
 
     ends: Ints
     returns: Floats
@@ -60,7 +60,7 @@ class RunData:
 
     @cached_property
     def has_solved(self) -> bool:
-        """Whether the threshold was reached."""
+        """True if the threshold was reached."""
         return self.threshold is not None and first_solved(self.returns, self.threshold) is not None
 
     @cached_property
@@ -77,7 +77,7 @@ class RunData:
 
     @property
     def can_soft_diverge(self) -> bool:
-        """Whether soft divergence could have been seen: there are bounds and probes."""
+        """True if soft divergence could have been seen: there are bounds and probes."""
         return self.bounds is not None and bool(self.probes) and len(self.probes["q_max"]) > 0
 
     def probe(self, name: str) -> Floats:

@@ -62,7 +62,7 @@ def render(results: Results, inputs: str) -> bytes:
         component_notes=component_notes(study),
         answers=sentences.answers(found.comparisons, names),
         effect_sentences=sentences.effect_sentences(found.effects),
-        missing=[*missing_evidence(found), *comparisons.too_few(compared)],
+        missing=[*missing_evidence(found), *comparisons.too_few_seeds(compared)],
         tested=[pair for pair in judged if any(one.outcome != NOT_TESTED for one in pair[1])],
         untested=[pair for pair in judged if all(one.outcome == NOT_TESTED for one in pair[1])],
         environments=environments,

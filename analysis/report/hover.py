@@ -18,7 +18,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a figure's CSV holds."""
+    """The columns of a figure's CSV."""
 
     axis: str
     """What the horizontal axis is, for people."""

@@ -104,7 +104,7 @@ class PageFigures:
     values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def environments(self) -> list[dict[str, Any]]:
-        """What the page says of each environment."""
+        """The page's entry of each environment."""
         return [self._environment(environment["env_id"]) for environment in self.results.environments]
 
     def overall(self) -> dict[str, Figure]:

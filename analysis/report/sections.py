@@ -75,21 +75,21 @@ def _over_environments(found: Evidence, figures: Mapping[str, Figure]) -> list[S
             "aggregates",
             "Aggregates of normalised scores",
             aggregates.tables(found.aggregates),
-            [*aggregates.notes(found.aggregates), *aggregates.left_out(found.scores)],
+            [*aggregates.notes(found.aggregates), *aggregates.left_out_environments(found.scores)],
             figures=[figure for figure in figures.values() if figure not in growing],
         ),
     ]
 
 
 def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
-    """What compares rows with each other."""
+    """Comparisons of rows with each other."""
     soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     return [
         Section(
             "comparisons",
             "Each row against the baseline",
             comparisons.tables(found.comparisons),
-            [*comparisons.notes(), *comparisons.left_out(found.comparisons)],
+            [*comparisons.notes(), *comparisons.left_out_metrics(found.comparisons)],
         ),
         Section(
             "who-selects",
@@ -101,7 +101,7 @@ def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
             "hard-against-soft",
             "Hard against soft target at the same lag",
             hard_vs_soft.tables(found.soft_minus_hard),
-            [*hard_vs_soft.notes(), *comparisons.left_out(soft_minus_hard)],
+            [*hard_vs_soft.notes(), *comparisons.left_out_metrics(soft_minus_hard)],
             sentences.answers(soft_minus_hard, names, "the hard target of the same lag"),
         ),
         Section(
@@ -114,7 +114,7 @@ def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
 
 
 def swept_keys_text(found: Evidence) -> str:
-    """What was swept, for the heading: 'learning rate'."""
+    """The swept keys, for the heading: 'learning rate'."""
     return ", ".join(dict.fromkeys(key_text(key) for row in found.rows for key in row.swept))
 
 

@@ -38,7 +38,7 @@ ORDER = ("differs", "no effect larger than 5 %", "undecided")
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of one metric in one environment."""
+    """The answer on one metric in one environment."""
 
     env_id: str
     title: str
@@ -74,7 +74,7 @@ def answers(
 
 
 def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:
-    """How many rows differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
+    """Counts of rows that differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ORDER}
     differ = counts["differs"]
     of = f"{differ or 'none'} of {len(found)} rows" if len(found) > 1 else "the row"
@@ -122,7 +122,7 @@ def _n(one: RowComparison) -> str:
 
 
 def _needed(seeds: SeedsNeeded | None) -> str:
-    """How many seeds would do; nothing where the differences don't vary."""
+    """The seeds that would do; nothing where the differences don't vary."""
     if seeds is None:
         return ""
     number = f"more than {MOST}" if seeds.about is None else f"about {seeds.about}"

@@ -1,6 +1,6 @@
 """Aggregates of normalised scores over runs and environments (Agarwal et al. 2021), with stratified bootstrap.
 
-Scores are (V, E, S): variants, environments, seeds; 0 is the random policy, 1 the threshold, NaN no standing run.
+Scores are (V, E, S): variants, environments, seeds; 0 is the random policy, 1 the threshold, NaN no valid run.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def aggregate(
     low, high = block_interval(
         lambda *places: over_finite(flat(scores, places), function), seeds, rng, resamples
     )
-    too_few = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
-    low[too_few] = high[too_few] = np.nan
+    too_few_seeds = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
+    low[too_few_seeds] = high[too_few_seeds] = np.nan
     return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
 
 
@@ -83,7 +83,7 @@ def profile(
 ) -> tuple[Floats, Floats, Floats]:
     """Performance profiles: the share of runs above each score, (V, E, S), (T,) -> point, low, high (V, T) each.
 
-    Mean over environments of the share of their standing runs; NaN where an environment has none.
+    Mean over environments of the share of their valid runs; NaN where an environment has none.
     """
     above = np.where(np.isfinite(scores)[..., None], scores[..., None] > at, np.nan)  # (V, E, S, T)
 

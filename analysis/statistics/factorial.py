@@ -54,7 +54,11 @@ class Effect:
 
 def effects(factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]) -> list[Effect]:
     """Every effect that the cells that were run allow."""
-    return [*main_effects(factors, cells), *interactions(factors, cells), *games(factors, cells, aliases)]
+    return [
+        *main_effects(factors, cells),
+        *interactions(factors, cells),
+        *shapley_games(factors, cells, aliases),
+    ]
 
 
 # ---- main effects and interactions ---------------------------------------------------------------------------------
@@ -96,7 +100,9 @@ def interactions(factors: Sequence[Factor], cells: set[Cell]) -> Iterator[Effect
 # ---- Shapley games -------------------------------------------------------------------------------------------------
 
 
-def games(factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]) -> Iterator[Effect]:
+def shapley_games(
+    factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]
+) -> Iterator[Effect]:
     """One game for each choice of tricks, in which each player brings its trick or leaves it off.
 
     phi_i = sum over S without i of |S|! (k - |S| - 1)! / k! (v(S with i) - v(S)); the phi of a game sum to the value of

@@ -172,7 +172,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: Interval, p_holm: float, scale: float) -> Verdict:
-    """What may be said of a difference (docs/metrics.md).
+    """The verdict on a difference (docs/metrics.md).
 
     "differs": the 95 % interval excludes 0 and Holm's p is below .05. "no effect larger than 5 %": the interval lies
     inside 5 % of the scale on both sides. Otherwise, and whenever there is no interval, "undecided".

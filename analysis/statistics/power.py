@@ -1,4 +1,4 @@
-"""How many seeds would be needed, if the true difference were the observed one."""
+"""Seeds that would be needed, if the true difference were the observed one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
     return int(n[enough[0]]) if len(enough) else None
 
 
-def seeds_over(
+def seeds_needed_over(
     mean: float, low: float, high: float, spread: float, comparisons: int = 1
 ) -> SeedsNeeded | None:
     """Seeds needed at a mean difference and over its interval; None where differences don't vary or aren't known."""

@@ -63,7 +63,7 @@ def _cell(one: Aggregate | None) -> str:
 
 
 def notes(found: Sequence[Aggregate]) -> list[str]:
-    """How to read the table."""
+    """Notes on how to read the table."""
     environments = max((one.environments for one in found), default=0)
     return [
         f"Scores: (x - random) / (threshold - random) over {environments} environment"
@@ -82,8 +82,8 @@ def notes(found: Sequence[Aggregate]) -> list[str]:
     ]
 
 
-def left_out(found: Sequence[EnvironmentScores]) -> list[str]:
-    """Why an environment is in no aggregate."""
+def left_out_environments(found: Sequence[EnvironmentScores]) -> list[str]:
+    """Environments that are in no aggregate, each with the reason."""
     texts = []
     for scores in found:
         if not scores.is_normalized:

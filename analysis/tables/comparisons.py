@@ -27,7 +27,7 @@ def as_csv(found: Sequence[RowComparison]) -> str:
 
 def as_markdown(name: str, found: Sequence[RowComparison], missing: Sequence[str]) -> str:
     """The headlines, a table per environment and metric."""
-    how = [*notes(), *left_out(found), *too_few(found), *missing]
+    how = [*notes(), *left_out_metrics(found), *too_few_seeds(found), *missing]
     return markdown_page(f"{name}: each row against the baseline", tables(found), how)
 
 
@@ -48,7 +48,7 @@ def metric_table(title: str, found: Sequence[RowComparison]) -> Table:
     return Table(title, list(_cells(found[0])), body, {"variant", "verdict"})
 
 
-def left_out(found: Sequence[RowComparison]) -> list[str]:
+def left_out_metrics(found: Sequence[RowComparison]) -> list[str]:
     """A note on the headlines that have no table, since all runs score the same."""
     texts = []
     for env_id in dict.fromkeys(one.env_id for one in found):
@@ -74,10 +74,10 @@ def as_latex(name: str, found: Sequence[RowComparison], facts: str) -> str:
 
 
 def differences(
-    caption: str, first: str, found: Sequence[RowComparison], named: Callable[[RowComparison], str]
+    caption: str, first: str, found: Sequence[RowComparison], key_name: Callable[[RowComparison], str]
 ) -> str:
     """Differences as LaTeX: a line per row, a column per metric of ``in_short``."""
-    metrics = in_short(found)
+    metrics = headline_columns(found)
     parts = []
     for env_id in dict.fromkeys(one.env_id for one in found):
         lines: dict[str, dict[str, RowComparison]] = {}
@@ -88,7 +88,7 @@ def differences(
         for here in lines.values():
             ones = [here.get(metric) for metric in metrics]
             some = next(iter(here.values()))
-            body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
+            body.append([key_name(some), str(some.comparison.n), *map(_difference, ones)])
         parts.append((env_id, body))
     marks = (
         "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
@@ -97,7 +97,7 @@ def differences(
     return booktabs(f"{caption} {marks}", [first, "n", *(METRICS[metric].title for metric in metrics)], parts)
 
 
-def in_short(found: Sequence[RowComparison]) -> list[str]:
+def headline_columns(found: Sequence[RowComparison]) -> list[str]:
     """The few metrics that fit beside each other, as far as the runs have them and do not all score the same."""
     compared = {one.metric.name for one in found}
     varied = {one.metric.name for one in found if not one.is_identical}
@@ -158,7 +158,7 @@ def _p(value: float) -> str:
 
 
 def notes() -> list[str]:
-    """What a reader must know to read the verdicts."""
+    """Notes that a reader needs to read the verdicts."""
     level = f"{LEVEL:.0%}".replace("%", " %")
     return [
         f"difference: mean over common seeds of the row minus the baseline; n: those seeds. Intervals: {level} "
@@ -198,14 +198,14 @@ def verdicts(
             "better, worse (higher, lower): the 95 % interval excludes 0 and Holm p < .05;",
             "same: no effect larger than 5 %; ?: undecided. Intervals, p values, seeds needed: comparisons.md.",
         ]
-    text += too_few(found or soft_minus_hard)
+    text += too_few_seeds(found or soft_minus_hard)
     return "\n".join([*text, *missing, ""])
 
 
 def _verdict_table(title: str, found: Sequence[RowComparison]) -> list[str]:
     """A line per row, a column per metric of ``in_short``."""
     here = {(one.label, one.metric.name): one for one in found}
-    shown = in_short(found)
+    shown = headline_columns(found)
     body = []
     for label in dict.fromkeys(label for label, _ in here):
         ones = [here[label, metric] for metric in shown]
@@ -216,7 +216,7 @@ def _verdict_table(title: str, found: Sequence[RowComparison]) -> list[str]:
     return [f"{title}, paired over n seeds, Holm over {family}", "", *table, ""]
 
 
-def too_few(found: Sequence[RowComparison]) -> list[str]:
+def too_few_seeds(found: Sequence[RowComparison]) -> list[str]:
     """A warning where there are so few seeds that no difference, however large, could be told."""
     most = max((one.comparison.n for one in found), default=0)
     family = max((one.family for one in found), default=0)

@@ -30,7 +30,7 @@ def component_table(study: Mapping[str, Any]) -> Table:
 
 
 def component_notes(study: Mapping[str, Any]) -> list[str]:
-    """What all rows share, what an environment changes, and what is not run for which reason."""
+    """Sentences on what all rows share, what an environment changes, and what is not run for which reason."""
     varied = _varied(study)
     shared = [f"{slot} {piece_text(_neutral(study)[slot])}" for slot in study["slots"] if slot not in varied]
     notes = [f"All rows share {', '.join(shared)}."] if shared else []

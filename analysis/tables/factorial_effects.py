@@ -1,4 +1,4 @@
-"""Which trick does what in a full factorial as text: tables/effects."""
+"""Effects of tricks in a full factorial as text: tables/effects."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _cell(one: EstimatedEffect) -> str:
 
 
 def notes() -> list[str]:
-    """How to read the table."""
+    """Notes on how to read the table."""
     return [
         "Brackets: 95 % percentile bootstrap intervals; seeds are resampled as blocks, the same for all cells. A share "
         "of runs that does not vary over seeds has none.",

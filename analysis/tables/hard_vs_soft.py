@@ -73,7 +73,7 @@ def _numbers(one: SoftMinusHard) -> tuple[str, str]:
 
 
 def notes() -> list[str]:
-    """How to read the table."""
+    """Notes on how to read the table."""
     return [
         "A pair shares everything but how the target network follows: a copy every C updates, or a blend of "
         f"tau = 2 / (C + 1) (to {CLOSE:.0%}), whose parameters are on average as old, (C - 1) / 2 updates.".replace(

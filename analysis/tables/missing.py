@@ -1,4 +1,4 @@
-"""What runs or a study lack, in sentences, and what therefore can't be said."""
+"""Sentences on what runs or a study lack, and what therefore can't be said."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDED = (
 
 def missing_evidence(found: Evidence) -> list[str]:
     """The environments without a run, the rows without one, and what the stored runs or the study lack."""
-    return [*without_runs(found), *untried(found.scores), *missing_facts(found.scores)]
+    return [*without_runs(found), *rows_without_runs(found.scores), *missing_facts(found.scores)]
 
 
 def without_runs(found: Evidence) -> list[str]:
@@ -29,7 +29,7 @@ def without_runs(found: Evidence) -> list[str]:
     return [f"{env_id}: no run stands, so it is in no table." for env_id in env_ids if env_id not in here]
 
 
-def untried(found: Sequence[EnvironmentScores]) -> list[str]:
+def rows_without_runs(found: Sequence[EnvironmentScores]) -> list[str]:
     """The rows of which no run was made, in environments in which others were."""
     texts = []
     for scores in found:
@@ -42,7 +42,7 @@ def untried(found: Sequence[EnvironmentScores]) -> list[str]:
 
 
 def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
-    """What was not recorded, and what the study does not know of an environment."""
+    """Sentences on what was not recorded, and what the study does not know of an environment."""
     texts = []
     for scores in found:
         env_id = scores.env_id
@@ -82,8 +82,8 @@ def invalid_runs(results: Results, most: int = 20) -> list[str]:
     if missing:
         found.append(f"{missing} of {len(results.runs)} listed runs are missing; nothing stands in for them.")
     if results.unlisted:
-        named = ", ".join(results.unlisted[:most])
+        key_name = ", ".join(results.unlisted[:most])
         more = len(results.unlisted) - most
         rest = f" and {more} more" if more > 0 else ""
-        found.append(f"Stored runs that study.json doesn't list, left out: {named}{rest}.")
+        found.append(f"Stored runs that study.json doesn't list, left out: {key_name}{rest}.")
     return found

@@ -41,7 +41,7 @@ def render(results: Results) -> dict[str, bytes]:
 
 
 def _comparisons(found: Evidence, missing: Sequence[str], facts: str) -> dict[str, str]:
-    """What compares rows with each other."""
+    """Comparisons of rows with each other."""
     name, files = found.name, {}
     if found.comparisons:
         files["comparisons.csv"] = comparisons.as_csv(found.comparisons)
@@ -67,11 +67,11 @@ def _comparisons(found: Evidence, missing: Sequence[str], facts: str) -> dict[st
 
 
 def _aggregates(found: Evidence, facts: str) -> dict[str, str]:
-    """What is taken over all environments that have a scale."""
+    """Aggregates over all environments that have a scale."""
     normalized = normalized_scores(found.results) if found.aggregates else None
     if normalized is None:
         return {}
-    left_out = aggregates.left_out(found.scores)
+    left_out = aggregates.left_out_environments(found.scores)
     return {
         "aggregates.csv": aggregates.as_csv(found.aggregates),
         "aggregates.md": aggregates.as_markdown(found.name, found.aggregates, left_out),
@@ -86,5 +86,5 @@ def _verdicts(found: Evidence, missing: Sequence[str]) -> str:
     soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     nothing = f"{found.name}: nothing to compare, as no row has a baseline beside it."
     notes = [*([] if found.comparisons or soft_minus_hard else [nothing]), *missing]
-    notes += [] if found.aggregates else aggregates.left_out(found.scores)
+    notes += [] if found.aggregates else aggregates.left_out_environments(found.scores)
     return comparisons.verdicts(found.name, found.comparisons, soft_minus_hard, notes)

@@ -1,4 +1,4 @@
-"""Who selects and who evaluates the next action as text: tables/who-selects."""
+"""The 2 x 2 of who selects and who evaluates the next action as text: tables/who-selects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _record(one: Quadrant, found: Sequence[Quadrant]) -> dict[str, Any]:
         record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
         record[f"{name}_n"] = one.known(DIVERGES if name == CROSSES else name)
     record |= {"diverged_softly": one.diverged, "failed": one.summary.row.failed}
-    record["steps_to_soft_divergence_note"] = one.summary.waits_text[CROSSES]
+    record["steps_to_soft_divergence_note"] = one.summary.not_reached_text[CROSSES]
     return record
 
 
@@ -125,7 +125,7 @@ def _heading(metric: str) -> str:
 def _cell(one: Quadrant, metric: str) -> str:
     number = one.summary.numbers[metric]
     if np.isnan(number.point):
-        return one.summary.waits_text.get(metric) or "n/a"
+        return one.summary.not_reached_text.get(metric) or "n/a"
     text = interval_text(metric, number)
     if metric != DIVERGES:
         return text
@@ -138,7 +138,7 @@ def _cell(one: Quadrant, metric: str) -> str:
 
 
 def notes() -> list[str]:
-    """How to read the table."""
+    """Notes on how to read the table."""
     return [
         "y evaluates, with one network, the action that a network selects in the next state. Corners of a square share "
         "everything but this; the one without a target network stands in the square of each target network.",

@@ -1,4 +1,4 @@
-"""How numbers, swept values and pieces are spelled: the same in every table, figure and sentence."""
+"""The spelling of numbers, swept values and pieces: the same in every table, figure and sentence."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def range_text(counts: list[int], to: str = " to ") -> str:
 
 
 def row_name(row: Row) -> str:
-    """What figures call a row: its title, and the swept values in words."""
+    """The name of a row in figures: its title, and the swept values in words."""
     return ", ".join([row.title, *(swept_text(key, value) for key, value in row.swept.items())])
 
 

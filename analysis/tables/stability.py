@@ -53,11 +53,11 @@ def _record(line: RowSummary) -> dict[str, Any]:
     for name in names:
         number = line.numbers[name]
         record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
-    for name in line.waits_text:
+    for name in line.not_reached_text:
         if name not in MEASURED:
-            record[f"{name}_note"] = line.waits_text[name]
+            record[f"{name}_note"] = line.not_reached_text[name]
     for name in ("final_return", "evaluation_return"):
-        found = tolerance(column(line.of_runs, name))
+        found = tolerance(column(line.run_scores, name))
         record |= {f"{name}_tolerance_low": found.low, f"{name}_tolerance_high": found.high}
         record[f"{name}_tolerance_note"] = found.text
     record["risk_across_runs_is"] = "minimum" if line.n <= MINIMUM_UP_TO else "CVaR(0.05)"
@@ -128,7 +128,7 @@ def _prefix(scores: EnvironmentScores) -> str:
 
 def _any(scores: EnvironmentScores, name: str) -> bool:
     return any(
-        np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in scores.summaries
+        np.isfinite(line.numbers[name].point) or line.not_reached_text.get(name) for line in scores.summaries
     )
 
 
@@ -151,12 +151,12 @@ def as_latex(name: str, found: Sequence[EnvironmentScores], facts: str) -> str:
 def _cell(line: RowSummary, name: str) -> str:
     number = line.numbers[name]
     if np.isnan(number.point):
-        return line.waits_text.get(name) or "n/a"
+        return line.not_reached_text.get(name) or "n/a"
     return interval_text(name, number)
 
 
 def notes(found: Sequence[EnvironmentScores]) -> list[str]:
-    """How to read the table."""
+    """Notes on how to read the table."""
     level = f"{LEVEL:.0%}".replace("%", " %")
     few = max((line.n for scores in found for line in scores.summaries), default=0) <= MINIMUM_UP_TO
     texts = [
@@ -186,7 +186,7 @@ def notes(found: Sequence[EnvironmentScores]) -> list[str]:
 def _tolerance_note(found: Sequence[EnvironmentScores]) -> str:
     content = f"{CONTENT:.0%}".replace("%", " %")
     intervals = [
-        tolerance(column(line.of_runs, "final_return")) for scores in found for line in scores.summaries
+        tolerance(column(line.run_scores, "final_return")) for scores in found for line in scores.summaries
     ]
     what = f"Tolerance intervals (hold {content} of runs) of the final return"
     if any(not one.text for one in intervals):

@@ -56,13 +56,13 @@ def _cell(line: RowSummary, name: str) -> str:
     if name in line.numbers:
         number = line.numbers[name]
         if np.isnan(number.point):
-            return line.waits_text.get(name) or "n/a"
+            return line.not_reached_text.get(name) or "n/a"
         return interval_text(name, number)
     return str(line.record()[name])
 
 
 def notes(lines: Sequence[RowSummary], results: Results) -> list[str]:
-    """What a reader must know to read the numbers, and everything that is not in them."""
+    """Notes that a reader needs to read the numbers, and everything that is not in them."""
     level = f"{LEVEL:.0%}".replace("%", " %")
     found = [
         f"n: runs that stand (ok + diverged). Intervals: {level} over seeds; percentile bootstrap for means, "
@@ -111,7 +111,7 @@ def _caption(lines: Sequence[RowSummary], results: Results) -> str:
 
 
 def facts(lines: Sequence[RowSummary], results: Results) -> str:
-    """What every caption says: n, window, budget, and what doesn't stand."""
+    """The facts of every caption: n, window, budget, and what doesn't stand."""
     sentences = [
         f"n = {range_text([line.n for line in lines])} seeds per row.",
         f"Window: {WINDOW} episodes; running variance over full windows (ddof 0), averaged over steps.",

@@ -38,7 +38,7 @@ def tables(found: Sequence[TunedComparison]) -> list[Table]:
 
 
 def notes(found: Sequence[TunedComparison]) -> list[str]:
-    """Which seeds chose and which judged, and how to read the table."""
+    """Notes on which seeds chose and which judged, and how to read the table."""
     sides = dict.fromkeys((one.choosing, one.judging) for one in found)
     return [
         *(

@@ -201,7 +201,7 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
     folder = make_study(tmp_path / "s", rows, seeds=2, states={**missing, **failed})
     shown = figure_data(read(folder), "CartPole-v1")
     assert [panel.title for panel in lay_out(shown).panels if panel] == ["DQN", "Double"]
-    assert parts.untried_text(shown) == (
+    assert parts.rows_without_runs_text(shown) == (
         "No run was made yet of: Dueling, learning rate 0.1; Dueling, learning rate 0.2."
     )
     assert parts.n_text(shown.drawn) == "n = 0 to 2"

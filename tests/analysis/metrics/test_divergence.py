@@ -54,8 +54,8 @@ def test_wavering_around_the_half_is_one_collapse_and_a_second_needs_a_recovery(
     ends, returns = run((10, 10), (5, 0), (4, 10), (3, 0), (20, 10), (6, 0))
     found = collapses(ends, returns, 10, 2)
     assert [collapse.at for collapse in found] == [150, 470]
-    assert found[0].back is not None
-    assert found[1].back is None
+    assert found[0].recovered_at is not None
+    assert found[1].recovered_at is None
 
 
 def test_a_run_that_never_solves_cannot_collapse():

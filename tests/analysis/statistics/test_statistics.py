@@ -385,15 +385,15 @@ def test_an_overwhelming_effect_still_needs_what_the_sign_flips_can_tell():
 
 
 def test_the_range_over_an_interval_that_holds_zero_has_no_end():
-    found = power.seeds_over(0.5, -0.1, 1.0, 1.0)
+    found = power.seeds_needed_over(0.5, -0.1, 1.0, 1.0)
     assert found is not None
     assert (found.about, found.fewest, found.most) == (34, 10, None)
     assert found.text == "about 34 seeds (10 to > 100)"
 
 
 def test_differences_that_do_not_vary_need_no_number_of_seeds():
-    assert power.seeds_over(1.0, 1.0, 1.0, 0.0) is None
-    assert power.seeds_over(1.0, NAN, NAN, 1.0) is None
+    assert power.seeds_needed_over(1.0, 1.0, 1.0, 0.0) is None
+    assert power.seeds_needed_over(1.0, NAN, NAN, 1.0) is None
 
 
 def test_a_tolerance_interval_needs_46_runs():
