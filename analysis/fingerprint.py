@@ -58,9 +58,9 @@ def sha256(data: bytes) -> str:
 
 
 def _facts(run_dir: Path) -> list[Any]:
-    """The facts that decide how a run is drawn: those of its manifest, and whether its files have the sizes stated there."""
-    manifest, effects = store.peek(run_dir)
-    return [run_dir.name, effects, *((manifest or {}).get(name) for name in DECIDES)]
+    """The facts that decide how a run is drawn: its manifest's, and whether its files have the sizes stated there."""
+    manifest, sizes_match = store.peek(run_dir)
+    return [run_dir.name, sizes_match, *((manifest or {}).get(name) for name in DECIDES)]
 
 
 def _program() -> str:

@@ -79,7 +79,7 @@ class FigureData:
         return [place for place, drawn in enumerate(self.drawn) if any(drawn is one for one in shown)]
 
     def reference(self, row: Row) -> RowBands | None:
-        """The row that another one is drawn against: the baseline, at the same point of a sweep; see ``Row.against``."""
+        """The row that another one is drawn against: the baseline's, as the study says (``Row.against``)."""
         of = reference((drawn.row for drawn in self.drawn), row)
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 

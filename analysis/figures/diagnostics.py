@@ -46,11 +46,7 @@ def read(data: FigureData) -> dict[str, Recorded]:
     environment = data.results.environment(data.env_id)
     for drawn in data.drawn:
         measured_runs = {run.seed: measured(run, environment) for run in drawn.row.valid_runs}
-        stored = {
-            seed: run_data
-            for seed, run_data in measured_runs.items()
-            if run_data.probes or run_data.evaluations
-        }
+        stored = {seed: run for seed, run in measured_runs.items() if run.probes or run.evaluations}
         if stored:
             found[drawn.row.label] = _recorded(drawn, stored)
     return found
@@ -60,7 +56,7 @@ def _recorded(drawn: RowBands, stored: Mapping[int, RunData]) -> Recorded:
     """The quantities that every one of these runs has, at the steps that all of them share."""
     at, bands = {}, {}
     for name in QUANTITIES:
-        series = [_series(name, run_data) for run_data in stored.values()]
+        series = [_series(name, data) for data in stored.values()]
         steps = series[0][0]
         if len(steps) and all(np.array_equal(steps, other) for other, _ in series):
             lines = [values for _, values in series]
@@ -69,14 +65,14 @@ def _recorded(drawn: RowBands, stored: Mapping[int, RunData]) -> Recorded:
     return Recorded(drawn, tuple(stored), at, bands)
 
 
-def _series(name: str, run_data: RunData) -> tuple[Floats, Floats]:
+def _series(name: str, data: RunData) -> tuple[Floats, Floats]:
     """Environment steps and a quantity at each: (G,), (G,)."""
     if name != "overestimation":
-        return run_data.probe("global_step"), run_data.probe(name)
-    if not run_data.evaluations:
+        return data.probe("global_step"), data.probe(name)
+    if not data.evaluations:
         return np.empty(0), np.empty(0)
-    over = run_data.evaluation("predicted_q") - run_data.evaluation("discounted_return")
-    return evaluation_curve(run_data.evaluation("global_step"), over)
+    over = data.evaluation("predicted_q") - data.evaluation("discounted_return")
+    return evaluation_curve(data.evaluation("global_step"), over)
 
 
 def shown(recorded: Mapping[str, Recorded]) -> list[str]:

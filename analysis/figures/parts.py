@@ -187,7 +187,7 @@ def general_key(
     threshold: bool = True,
     of: str = "of the mean",
 ) -> tuple[list[Artist], list[str]]:
-    """Handles and names of what is alike in all panels: the baseline, the interval (of what), single seeds, threshold and crosses."""
+    """The key of what is alike in all panels: baseline, interval (of what), single seeds, threshold, crosses."""
     handles: list[Artist] = []
     names: list[str] = []
     if reference is not None:

@@ -31,7 +31,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Lines:
-    """The places of lines of panels, in inches from the end of the header. Each has a key, one of several a title too."""
+    """The places of lines of panels, in inches from the end of the header. Each has a key, and of several a title."""
 
     tops: Sequence[float]
     heads: Sequence[float]

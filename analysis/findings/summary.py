@@ -115,7 +115,7 @@ def summarize(results: Results) -> list[RowSummary]:
 def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
     run_data = tuple(measured(run, environment) for run in row.valid_runs)
-    run_scores = tuple(score_run(run_data) for run_data in run_data)
+    run_scores = tuple(score_run(data) for data in run_data)
     numbers, not_reached_text = {}, {}
     for name, metric in METRICS.items():
         if metric.parts is not None:
@@ -146,11 +146,11 @@ def _over_runs(metric: Metric, values: Floats) -> Interval:
 def _wait(metric: Metric, run_data: Sequence[RunData], times: Floats) -> WaitingTime:
     """A waiting time, censored where a run stopped before its end; runs that did not wait are left out."""
     assert metric.censored_at is not None, f"{metric.name} does not say when looking stopped"
-    censored_at = np.array([metric.censored_at(run_data) for run_data in run_data], dtype=np.float64)
-    waited = np.isfinite(censored_at)
-    times, censored_at = times[waited], censored_at[waited]
+    stopped = np.array([metric.censored_at(data) for data in run_data], dtype=np.float64)
+    waited = np.isfinite(stopped)
+    times, stopped = times[waited], stopped[waited]
     reached = np.isfinite(times)
-    return waiting_time(np.where(reached, times, censored_at), reached)
+    return waiting_time(np.where(reached, times, stopped), reached)
 
 
 def _across_runs(metric: Metric, run_data: Sequence[RunData]) -> Interval:

@@ -93,7 +93,7 @@ class Row:
 
     @property
     def networks(self) -> tuple[str | None, str | None]:
-        """The network that selects the next action and the one that evaluates it; None where a piece does neither alone."""
+        """The network that selects the next action, and the one that evaluates it; None where no piece says so."""
         found = [facts for facts in self.acting.facts.values() if "selects" in facts]
         return (found[0]["selects"], found[0].get("evaluates")) if found else (None, None)
 

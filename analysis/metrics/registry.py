@@ -144,10 +144,10 @@ def _evaluations(runs: Sequence[RunData]) -> Floats:
     """The filtered evaluation curves of the runs that were evaluated, (n, P)."""
     curves = [run.evaluated for run in runs if len(run.evaluated[0])]
     points = np.unique(np.concatenate([at for at, _ in curves])) if curves else np.empty(0)
-    across_runs = np.full((len(curves), len(points)), np.nan)
-    for line, (at, returns) in zip(across_runs, curves, strict=True):
+    aligned = np.full((len(curves), len(points)), np.nan)
+    for line, (at, returns) in zip(aligned, curves, strict=True):
         line[np.searchsorted(points, at)] = returns
-    return filtered(across_runs)
+    return filtered(aligned)
 
 
 def _trainings(runs: Sequence[RunData]) -> Floats:

@@ -151,13 +151,11 @@ def described(env_id: str, title: str, lines: Sequence[RowSummary]) -> str:
     text = f"{env_id}: {title.lower()}." if env_id else f"{title}."
     if not known:
         return text
-    sequential_looks = sorted(known, key=lambda line: -line.numbers["final_return"].point)
-    chosen = (
-        sequential_looks if len(sequential_looks) <= NAMED else [sequential_looks[0], sequential_looks[-1]]
-    )
+    ordered = sorted(known, key=lambda line: -line.numbers["final_return"].point)
+    chosen = ordered if len(ordered) <= NAMED else [ordered[0], ordered[-1]]
     ends = ", ".join(f"{row_name(line.row)} {_final(line)}" for line in chosen)
     n = f"n = {range_text([line.n for line in known])}"
-    which = "" if chosen is sequential_looks else ", highest and lowest"
+    which = "" if chosen is ordered else ", highest and lowest"
     return f"{text} {len(lines)} rows, {n}; mean final return{which}: {ends}."
 
 

@@ -70,8 +70,8 @@ def aggregate(
     low, high = block_interval(
         lambda *places: over_finite(flat(scores, places), function), seeds, rng, resamples
     )
-    too_few_seeds = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
-    low[too_few_seeds] = high[too_few_seeds] = np.nan
+    too_few = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
+    low[too_few] = high[too_few] = np.nan
     return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
 
 
@@ -168,8 +168,8 @@ def _often(places: Places) -> Floats:
     """How often each seed is drawn: (..., S) places -> (..., S) counts."""
     seeds = places.shape[-1]
     lines = places.reshape(-1, seeds)
-    distinguished = lines + seeds * np.arange(len(lines))[:, None]
-    return np.bincount(distinguished.ravel(), minlength=lines.size).reshape(places.shape).astype(np.float64)
+    offset = lines + seeds * np.arange(len(lines))[:, None]
+    return np.bincount(offset.ravel(), minlength=lines.size).reshape(places.shape).astype(np.float64)
 
 
 def _drawn_mean(table: Floats, often: Floats) -> Floats:

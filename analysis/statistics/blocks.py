@@ -60,10 +60,8 @@ def over_finite(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
     Lines with equally many known values go through together, so that the function sees plain arrays.
     """
     count = np.isfinite(scores).sum(axis=-1)
-    sequential_looks = np.sort(
-        np.where(np.isfinite(scores), scores, np.inf), axis=-1
-    )  # what isn't known comes last
+    ordered = np.sort(np.where(np.isfinite(scores), scores, np.inf), axis=-1)  # what isn't known comes last
     found = np.full(count.shape, np.nan)
     for known in np.unique(count[count > 0]).tolist():
-        found[count == known] = function(sequential_looks[count == known][:, :known])
+        found[count == known] = function(ordered[count == known][:, :known])
     return found

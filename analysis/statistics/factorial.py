@@ -89,7 +89,7 @@ def interactions(factors: Sequence[Factor], cells: set[Cell]) -> Iterator[Effect
             for cell in sorted(cells):
                 if (cell[p], cell[q]) == (a, c):
                     square = [_with(cell, {p: x, q: y}) for x, y in ((b, d), (a, d), (b, c), (a, c))]
-                    if all(quadrant in cells for quadrant in square):
+                    if all(corner in cells for corner in square):
                         squares.append(square)
             if squares:
                 terms = [term for s in squares for term in zip(s, (1.0, -1.0, -1.0, 1.0), strict=True)]

@@ -42,9 +42,9 @@ FEWEST = next(n for n in range(2, 1000) if confidence(n, 1) >= LEVEL)
 
 def tolerance(values: Floats) -> Tolerance:
     """The narrowest symmetric pair of order statistics that will do; values that aren't finite are left out."""
-    sequential_looks = np.sort(values[np.isfinite(values)])
-    n = len(sequential_looks)
+    ordered = np.sort(values[np.isfinite(values)])
+    n = len(ordered)
     ranks = [rank for rank in range(1, n // 2 + 1) if confidence(n, rank) >= LEVEL]
     if not ranks:
         return Tolerance(np.nan, np.nan, n)
-    return Tolerance(float(sequential_looks[ranks[-1] - 1]), float(sequential_looks[-ranks[-1]]), n)
+    return Tolerance(float(ordered[ranks[-1] - 1]), float(ordered[-ranks[-1]]), n)

@@ -74,7 +74,7 @@ def as_latex(name: str, found: Sequence[RowComparison], facts: str) -> str:
 
 
 def differences(
-    caption: str, first: str, found: Sequence[RowComparison], key_name: Callable[[RowComparison], str]
+    caption: str, first: str, found: Sequence[RowComparison], named: Callable[[RowComparison], str]
 ) -> str:
     """Differences as LaTeX: a line per row, a column per metric of ``in_short``."""
     metrics = headline_columns(found)
@@ -88,7 +88,7 @@ def differences(
         for here in lines.values():
             ones = [here.get(metric) for metric in metrics]
             some = next(iter(here.values()))
-            body.append([key_name(some), str(some.comparison.n), *map(_difference, ones)])
+            body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
         parts.append((env_id, body))
     marks = (
         "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "

@@ -82,8 +82,8 @@ def invalid_runs(results: Results, most: int = 20) -> list[str]:
     if missing:
         found.append(f"{missing} of {len(results.runs)} listed runs are missing; nothing stands in for them.")
     if results.unlisted:
-        key_name = ", ".join(results.unlisted[:most])
+        named = ", ".join(results.unlisted[:most])
         more = len(results.unlisted) - most
         rest = f" and {more} more" if more > 0 else ""
-        found.append(f"Stored runs that study.json doesn't list, left out: {key_name}{rest}.")
+        found.append(f"Stored runs that study.json doesn't list, left out: {named}{rest}.")
     return found

@@ -87,12 +87,12 @@ def test_efficiency_is_the_first_good_step_and_says_who_never_got_there(
     two_worlds: tuple[Path, dict[str, bytes]],
 ) -> None:
     lines = list(csv.DictReader(io.StringIO(two_worlds[1]["sample-efficiency.csv"].decode())))
-    stated = {(line["variant"], line["states"]): line for line in lines}
-    assert set(stated) == {("dqn", "8"), ("dqn", "24"), ("double", "8"), ("double", "24")}
-    assert stated["dqn", "8"]["median"] == "3000"
-    assert stated["dqn", "8"]["function"] == "network"
-    assert stated["double", "24"]["function"] == "table"
-    assert (stated["double", "24"]["median"], stated["double", "24"]["missed"]) == ("", "3")
+    found = {(line["variant"], line["states"]): line for line in lines}
+    assert set(found) == {("dqn", "8"), ("dqn", "24"), ("double", "8"), ("double", "24")}
+    assert found["dqn", "8"]["median"] == "3000"
+    assert found["dqn", "8"]["function"] == "network"
+    assert found["double", "24"]["function"] == "table"
+    assert (found["double", "24"]["median"], found["double", "24"]["missed"]) == ("", "3")
 
 
 def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from analysis.findings.tuned import best
 from analysis.loading import read
 from analysis.tables.render import render
 from tests.analysis.made_up import Episodes, cell, make_study, row, see
+from tests.analysis.pieces import KNOWN, Piece
 
 FACTS = {
     "value_bounds": [1.0, 100.0],
@@ -250,6 +251,63 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
     assert game["add-one", "bootstrap: double"]["estimate"] == "0"
     assert float(game["shapley", "bootstrap: double"]["estimate"]) == pytest.approx(5, abs=3)
     assert "Shapley values, game of linear + uniform + hard + double" in made["effects.md"]
+
+
+def test_the_factors_are_the_slots_that_cells_name_in_the_order_of_facts(tmp_path: Path):
+    """Labels name the factors alone; the off level of replay is the most elaborate of two; each point has its own."""
+    prioritized = {**KNOWN["replay"]["prioritized"], "alpha": 0.3}
+    levels: dict[str, Piece] = {
+        "prioritized.alpha=0.3": prioritized,
+        "uniform": KNOWN["replay"]["uniform"],
+        "latest": KNOWN["replay"]["latest"],
+        "consecutive": KNOWN["replay"]["consecutive"],
+    }
+    rows = [
+        row(
+            f"{level}+{loss}",
+            {"gamma": gamma},
+            {"replay": level, "loss": loss},
+            replay=piece,
+            loss={"kind": loss},
+        )
+        for level, piece in levels.items()
+        for loss in ("huber", "squared")
+        for gamma in (0.9, 0.99)
+    ]
+    found = records(tables(make_study(tmp_path / "s", rows, seeds=2, play=rise({})))["effects.csv"])
+    found = [line for line in found if line["metric"] == "final_return"]
+    assert {line["at"] for line in found} == {"gamma=0.9", "gamma=0.99"}
+    main = [line["effect"] for line in found if line["kind"] == "main" and line["at"] == "gamma=0.9"]
+    assert main == [
+        "replay: consecutive - latest",
+        "replay: uniform - latest",
+        "replay: prioritized.alpha=0.3 - latest",
+        "replay: uniform - consecutive",
+        "replay: prioritized.alpha=0.3 - consecutive",
+        "replay: prioritized.alpha=0.3 - uniform",
+        "loss: huber - squared",
+    ]
+    assert {line["game"] for line in found if line["game"]} == {
+        "latest + huber", "uniform + huber", "prioritized.alpha=0.3 + huber",
+    }  # fmt: skip
+
+
+def test_in_a_sweep_the_chance_of_being_better_is_against_the_row_that_the_study_names(tmp_path: Path):
+    rows = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
+    play = rise({"dqn@learning_rate=0.2": 100.0, "double@learning_rate=0.2": 50.0})
+    made = tables(make_study(tmp_path / "s", rows, seeds=4, play=play, facts=FACTS))
+    found = [line for line in records(made["aggregates.csv"]) if line["aggregate"] == "improvement"]
+    values = {line["variant"]: line["value"] for line in found if line["metric"] == "auc"}
+    assert values["double@learning_rate=0.2"] == "0"
+    assert set(values) == {"double@learning_rate=0.1", "double@learning_rate=0.2"}
+
+
+def test_rows_that_were_left_out_are_named_with_the_reason_beside_the_aliases(tmp_path: Path):
+    aliases = [{"label": "n-step-1", "of": "dqn"}]
+    left_out = [{"label": "odd", "reason": "'odd' needs a scalar loss."}]
+    made = tables(make_study(tmp_path / "s", [row("dqn")], seeds=2, aliases=aliases, left_out=left_out))
+    assert "- n-step-1 is not run: it trains exactly as dqn." in made["summary.md"]
+    assert "- odd is left out: 'odd' needs a scalar loss." in made["summary.md"]
 
 
 def test_the_command_ends_with_the_verdicts_also_when_nothing_changed(

@@ -160,8 +160,8 @@ def test_the_grid_ends_at_the_budget_and_starts_after_zero():
 
 def test_every_metric_is_in_the_document_of_metrics():
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    key_name = set(re.findall(r"`(\w+)`", text)) | {"curve"}
-    missing = {name.removeprefix("training_") for name in metrics.METRICS} - key_name
+    named = set(re.findall(r"`(\w+)`", text)) | {"curve"}
+    missing = {name.removeprefix("training_") for name in metrics.METRICS} - named
     assert not missing
 
 
