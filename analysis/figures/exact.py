@@ -17,7 +17,6 @@ from analysis.figures.recorded_panels import Recorded
 from analysis.loading import Results, Run
 from analysis.metrics import Floats
 
-TABLE = "exact"
 QUANTITIES = {
     "q_error_max": "max |Q - Q*|",
     "overestimation": "overestimation, mean of max Q - V*",

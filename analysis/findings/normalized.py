@@ -57,7 +57,7 @@ def normalized_scores(results: Results) -> NormalizedScores | None:
     shape = (len(labels), len(scales), len(seeds))
     scores, curves = np.full(shape, np.nan), np.full((*shape, POINTS), np.nan)
     for e, (env_id, scale) in enumerate(scales.items()):
-        environment = next(one for one in results.environments if one["env_id"] == env_id)
+        environment = results.environment(env_id)
         for v, row in enumerate(results.rows(env_id)):
             for run in row.valid_runs:
                 found = normalized(measured(run, environment).training_curve, *scale)

@@ -26,7 +26,6 @@ from analysis.statistics.intervals import (
 
 MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.score is not None]
 """What the summary holds; the other metrics are in the stability table."""
-WAITS = ("steps_to_threshold", "episodes_to_threshold")
 
 COLUMNS = (
     "env_id",

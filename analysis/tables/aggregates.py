@@ -22,11 +22,6 @@ TITLES = {
 }
 
 
-def as_csv(found: Sequence[Aggregate]) -> str:
-    """Every aggregate."""
-    return csv_text([one.record() for one in found])
-
-
 def as_markdown(name: str, found: Sequence[Aggregate], missing: Sequence[str]) -> str:
     """A table per metric."""
     return markdown_page(f"{name}: aggregates of normalised scores", tables(found), [*notes(found), *missing])

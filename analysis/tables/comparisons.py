@@ -12,17 +12,12 @@ from analysis.statistics.intervals import LEVEL
 from analysis.statistics.paired import EXACT_UP_TO, SIGNIFICANT
 from analysis.statistics.power import MOST, POWER
 from analysis.tables.spelling import interval_text, lowered, metric_heading, number_text, range_text
-from analysis.tables.table import Table, booktabs, csv_text, markdown_page, plain_columns
+from analysis.tables.table import Table, booktabs, markdown_page, plain_columns
 
 IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
 """The columns of the verdicts, which must fit beside each other."""
 WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "soft_divergence")
 """Those where exact values are known."""
-
-
-def as_csv(found: Sequence[RowComparison]) -> str:
-    """Every comparison on every metric."""
-    return csv_text([one.record() for one in found])
 
 
 def as_markdown(name: str, found: Sequence[RowComparison], missing: Sequence[str]) -> str:

@@ -10,15 +10,10 @@ from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.metrics import METRICS
 from analysis.statistics.paired import SIGNIFICANT
 from analysis.tables.spelling import interval_text, number_text, range_text
-from analysis.tables.table import Table, csv_text, latex, markdown_page
+from analysis.tables.table import Table, latex, markdown_page
 
 ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "soft_divergence")
 KINDS = {"main": "main effects", "interaction": "two-way interactions", "shapley": "Shapley values"}
-
-
-def as_csv(found: Sequence[EstimatedEffect]) -> str:
-    """Every effect on every metric."""
-    return csv_text([one.record() for one in found])
 
 
 def as_markdown(name: str, found: Sequence[EstimatedEffect], missing: Sequence[str]) -> str:

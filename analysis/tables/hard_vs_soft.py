@@ -8,12 +8,7 @@ from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metr
 from analysis.findings.hard_vs_soft import CLOSE, SoftMinusHard
 from analysis.tables.comparisons import cells, differences
 from analysis.tables.spelling import lowered, metric_heading
-from analysis.tables.table import Table, csv_text, markdown_page
-
-
-def as_csv(found: Sequence[SoftMinusHard]) -> str:
-    """Every pair on every metric."""
-    return csv_text([one.record() for one in found])
+from analysis.tables.table import Table, markdown_page
 
 
 def as_markdown(name: str, found: Sequence[SoftMinusHard]) -> str:

@@ -8,12 +8,7 @@ from analysis.findings.against_baseline import on_metric
 from analysis.findings.tuned import TunedComparison, seeds_text
 from analysis.tables.comparisons import metric_table
 from analysis.tables.spelling import lowered, metric_heading
-from analysis.tables.table import Table, csv_text, latex, markdown_page
-
-
-def as_csv(found: Sequence[TunedComparison]) -> str:
-    """Every comparison of best points."""
-    return csv_text([one.record() for one in found])
+from analysis.tables.table import Table, latex, markdown_page
 
 
 def as_markdown(name: str, found: Sequence[TunedComparison]) -> str:
