@@ -1,4 +1,4 @@
-"""What stored runs mean: metrics, intervals, figures, tables, a report, from a results folder alone."""
+"""The meaning of stored runs: metrics, intervals, figures, tables, a report, from a results folder alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The finished episodes of every listed run that stands; see ``analysis.loading.load``."""
+    """The finished episodes of every listed run that is valid; see ``analysis.loading.load``."""
     from analysis.loading import load as load_episodes  # pandas only where it is wanted
 
     return load_episodes(folder)

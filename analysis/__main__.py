@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ablations import store
 from analysis import fingerprint
-from analysis.loading import BadFolder, Results, read, read_study, standing_text, unlisted
+from analysis.loading import BadFolder, Results, read, read_study, runs_text, unlisted
 
 MOST_NAMED = 10
 """Of the runs that are left out for one reason, so many are named."""
@@ -22,14 +22,14 @@ MOST_NAMED = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        made: int = asked.make(asked)
+        made: int = options.make(options)
     except BadFolder as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
     except OSError as problem:
-        print(f"error: {problem.filename or asked.folder}: {problem.strerror or problem}", file=sys.stderr)
+        print(f"error: {problem.filename or options.folder}: {problem.strerror or problem}", file=sys.stderr)
         return 2
     say.flush()
     return made
@@ -42,8 +42,8 @@ def figures(folder: Path, force: bool) -> int:
         say(f"figures: up to date ({out})")
         return 0
     results = read(folder)
-    _say_what_stands(results)
-    if not _anything(results):
+    _say_states(results)
+    if not _has_valid_run(results):
         return 1
     from analysis.figures import draw  # matplotlib only where something is drawn
 
@@ -64,10 +64,10 @@ def tables(folder: Path, force: bool) -> int:
         _say_verdicts(out)
         return 0
     results = read(folder)
-    _say_what_stands(results)
-    if not _anything(results):
+    _say_states(results)
+    if not _has_valid_run(results):
         return 1
-    from analysis.tables.summary import render
+    from analysis.tables.render import render
 
     files = render(results)
     fingerprint.write(out, inputs, files)
@@ -90,7 +90,7 @@ def report(folder: Path, force: bool) -> int:
     from analysis.report import made_from, render
 
     inputs = fingerprint.sha256(
-        inputs.encode("ascii") + (folder / "figures" / fingerprint.STAMP).read_bytes()
+        inputs.encode("ascii") + (folder / "figures" / fingerprint.FINGERPRINT).read_bytes()
     )
     if not force and made_from(out) == inputs:
         say(f"report: up to date ({out})")
@@ -101,7 +101,7 @@ def report(folder: Path, force: bool) -> int:
 
 
 def export(folder: Path, kind: str, out: Path | None) -> int:
-    """Write the standing runs in another tool's format: csv, parquet, cleanrl, sb3 or rliable."""
+    """Write the valid runs in another tool's format: csv, parquet, cleanrl, sb3 or rliable."""
     from analysis.export import FORMATS, write
 
     mistakes = [f"--format: {mistake}" for mistake in _format_mistakes(kind, FORMATS)]
@@ -115,8 +115,8 @@ def export(folder: Path, kind: str, out: Path | None) -> int:
             print(f"error: {mistake}", file=sys.stderr)
         return 2
     results = read(folder)
-    _say_what_stands(results, "export", name_all=True)
-    if not _anything(results, "export"):
+    _say_states(results, "export", name_all=True)
+    if not _has_valid_run(results, "export"):
         return 1
     out = out or folder / "export" / kind
     exported = write(results, kind, out)
@@ -127,7 +127,7 @@ def export(folder: Path, kind: str, out: Path | None) -> int:
     return 0
 
 
-class Say:
+class Printer:
     """Print to standard output; when its reader has gone (``| head``), go on working in silence."""
 
     def __call__(self, text: str) -> None:
@@ -144,7 +144,7 @@ class Say:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-say = Say()
+say = Printer()
 
 
 def _inputs(folder: Path) -> str:
@@ -153,7 +153,7 @@ def _inputs(folder: Path) -> str:
 
 
 def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
-    """What is wrong with the name of a format."""
+    """Mistakes in the name of a format."""
     if kind in formats:
         return []
     near = get_close_matches(kind.lower()[:200], formats, n=1, cutoff=0.5)
@@ -162,7 +162,7 @@ def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
 
 
 def _out_mistakes(folder: Path, out: Path | None) -> list[str]:
-    """Why nothing can be written to a folder: it or a part of it is a file, or it belongs to the results."""
+    """Reasons why nothing can be written to a folder: it or a part of it is a file, or it belongs to the results."""
     if out is None:
         return []
     nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
@@ -176,15 +176,15 @@ def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _anything(results: Results, act: str = "draw") -> bool:
-    """Whether any run stands; otherwise say so."""
+def _has_valid_run(results: Results, act: str = "draw") -> bool:
+    """True if any run stands; otherwise say so."""
     if any(run.is_valid for run in results.runs):
         return True
-    print(f"nothing to {act}: {results.standing_text()} of {results.study['name']} stand", file=sys.stderr)
+    print(f"nothing to {act}: {results.runs_text()} of {results.study['name']} stand", file=sys.stderr)
     return False
 
 
-def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False) -> None:
+def _say_states(results: Results, act: str = "draw", name_all: bool = False) -> None:
     """Say what is missing, failed, diverged, damaged or not listed, before anything is made of the rest.
 
     Damaged runs are named, with ``name_all`` all that do not stand.
@@ -194,7 +194,7 @@ def _say_what_stands(results: Results, act: str = "draw", name_all: bool = False
         env_id = environment["env_id"]
         runs = [run for run in results.runs if run.env_id == env_id]
         nothing = "" if any(run.is_valid for run in runs) else f"; nothing to {act}"
-        say(f"{name}, {env_id}: {standing_text(runs)}{nothing}")
+        say(f"{name}, {env_id}: {runs_text(runs)}{nothing}")
     for run in results.runs:
         if run.state == "damaged":
             say(f"damaged, left out: {run.path} ({run.reason})")
@@ -224,14 +224,14 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument(
             "--force", action="store_true", help="make everything again, even if nothing changed"
         )
-        one.set_defaults(make=lambda asked, make=make: make(Path(asked.folder), asked.force))
+        one.set_defaults(make=lambda options, make=make: make(Path(options.folder), options.force))
     one = commands.add_parser("export", help=(export.__doc__ or "").rstrip("."))
     one.add_argument("folder", metavar="DIR", help="results/<study>")
     one.add_argument(
         "--format", metavar="NAME", default="csv", help="csv (default), parquet, cleanrl, sb3 or rliable"
     )
     one.add_argument("--out", metavar="FOLDER", type=Path, help="where to (default: DIR/export/NAME)")
-    one.set_defaults(make=lambda asked: export(Path(asked.folder), asked.format, asked.out))
+    one.set_defaults(make=lambda options: export(Path(options.folder), options.format, options.out))
     return parser
 
 

@@ -1,7 +1,7 @@
-"""Is what was made from a results folder still true? Answered from digests alone, without reading a series.
+"""Fingerprints: is what was made from a results folder still true? Digests alone answer, without reading a series.
 
-A stamp lies beside the products: the digest of everything they were made from, and the digest of each of them. It
-holds no date, so equal results have equal stamps.
+A fingerprint lies beside the products: the digest of everything they were made from, and of each of them. It holds no
+date, so equal results have equal fingerprints.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from ablations import store
 
-STAMP = ".stamp.json"
+FINGERPRINT = ".fingerprint.json"
 LIBRARIES = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy", "seaborn", "jinja2")
 """Libraries another version of which may draw or compute another byte."""
 DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions", "git")
@@ -34,22 +34,22 @@ def of_inputs(folder: Path, study: Mapping[str, Any], unlisted: Iterable[str]) -
 
 
 def is_current(products: Path, inputs: str) -> bool:
-    """Do the products of these inputs lie there, each as it was written?"""
-    stamp = _read(products)
-    return stamp["inputs"] == inputs and all(
-        _is(products / name, digest) for name, digest in stamp["files"].items()
+    """True if the products of these inputs lie there, each as it was written."""
+    fingerprint = _read(products)
+    return fingerprint["inputs"] == inputs and all(
+        _is(products / name, digest) for name, digest in fingerprint["files"].items()
     )
 
 
 def write(products: Path, inputs: str, files: Mapping[str, bytes]) -> None:
-    """Write products and then their stamp; products of an earlier stamp that are no longer made go."""
+    """Write products and then their fingerprint; products of an earlier one that are no longer made go."""
     for name, digest in _read(products)["files"].items():
         if name not in files and _is(products / name, digest):
             (products / name).unlink()
     for name, data in files.items():
         store.write_atomic(products / name, data)
-    stamp = {"inputs": inputs, "files": {name: sha256(data) for name, data in sorted(files.items())}}
-    store.write_atomic(products / STAMP, (json.dumps(stamp, indent=1) + "\n").encode("ascii"))
+    fingerprint = {"inputs": inputs, "files": {name: sha256(data) for name, data in sorted(files.items())}}
+    store.write_atomic(products / FINGERPRINT, (json.dumps(fingerprint, indent=1) + "\n").encode("ascii"))
 
 
 def sha256(data: bytes) -> str:
@@ -58,9 +58,9 @@ def sha256(data: bytes) -> str:
 
 
 def _facts(run_dir: Path) -> list[Any]:
-    """What decides how a run is drawn: facts of its manifest, and whether its files have the sizes stated there."""
-    manifest, sized = store.peek(run_dir)
-    return [run_dir.name, sized, *((manifest or {}).get(name) for name in DECIDES)]
+    """The facts that decide how a run is drawn: its manifest's, and whether its files have the sizes stated there."""
+    manifest, sizes_match = store.peek(run_dir)
+    return [run_dir.name, sizes_match, *((manifest or {}).get(name) for name in DECIDES)]
 
 
 def _program() -> str:
@@ -82,11 +82,11 @@ def _version(name: str) -> str:
 
 
 def _read(products: Path) -> dict[str, Any]:
-    """The stamp beside the products; one that is missing or unreadable says nothing."""
+    """The fingerprint beside the products; one that is missing or unreadable says nothing."""
     try:
-        stamp = json.loads((products / STAMP).read_bytes())
-        files = {str(name): str(digest) for name, digest in stamp["files"].items() if "/" not in name}
-        return {"inputs": stamp["inputs"], "files": files}
+        fingerprint = json.loads((products / FINGERPRINT).read_bytes())
+        files = {str(name): str(digest) for name, digest in fingerprint["files"].items() if "/" not in name}
+        return {"inputs": fingerprint["inputs"], "files": files}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {"inputs": None, "files": {}}
 

@@ -1,4 +1,4 @@
-"""The standing runs of a study in the formats of other tools: rliable, Stable-Baselines3, CleanRL, and plain tables.
+"""The valid runs of a study in the formats of other tools: rliable, Stable-Baselines3, CleanRL, and plain tables.
 
 A format is a function from results to files and notes. ``write`` puts the files into a folder beside a record of them,
 ``export-<format>.json``, which also names every run that was left out.
@@ -43,7 +43,7 @@ def write(results: Results, kind: str, out: Path) -> Exported:
 
 
 def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
-    """What was exported and what was not. Nothing in it depends on when or where."""
+    """The record of what was exported and what was not. Nothing in it depends on when or where."""
     return {
         "format": kind,
         "study": results.study["name"],
@@ -55,7 +55,7 @@ def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
     }
 
 
-def _why(state: str, reason: str) -> str:
+def _why(state: str, reason: str | None) -> str:
     return f"{state}: {reason}" if reason else state
 
 

@@ -1,4 +1,4 @@
-"""What a format makes of results."""
+"""The result of an export."""
 
 from __future__ import annotations
 

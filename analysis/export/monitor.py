@@ -17,7 +17,7 @@ NOTE = "t is no wall time, which is not stored per episode: it is the environmen
 
 
 def export(results: Results) -> Exported:
-    """``<environment>/<row>/seed-.../0.monitor.csv`` for every standing run."""
+    """``<environment>/<row>/seed-.../0.monitor.csv`` for every valid run."""
     files = {f"{_folder(run)}/0.monitor.csv": _monitor(run) for run in results.runs if run.is_valid}
     empty = [name for name, data in files.items() if data.count(b"\n") == 2]
     notes = [NOTE]

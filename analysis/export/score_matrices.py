@@ -28,7 +28,7 @@ SCORES: dict[str, Callable[[Run], float]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """What normalises an environment's scores."""
+    """The two ends that normalize an environment's scores."""
 
     random: float
     threshold: float
@@ -70,7 +70,7 @@ ByEnvironment = Mapping[str, Mapping[int, float]]
 
 
 def _scores(rows: Mapping[str, Row], score: Callable[[Run], float]) -> ByEnvironment:
-    return {env_id: {run.seed: score(run) for run in row.standing} for env_id, row in rows.items()}
+    return {env_id: {run.seed: score(run) for run in row.valid_runs} for env_id, row in rows.items()}
 
 
 def _matrices(

@@ -1,4 +1,4 @@
-"""One tidy table: a row per finished episode of every standing run, as CSV or parquet.
+"""One tidy table: a row per finished episode of every valid run, as CSV or parquet.
 
 The columns are those of ``episodes.parquet``, then the run's ``status``, the row's ``base_variant`` (the label without
 swept values), and ``sweep.<key>`` for each swept key, empty for rows to which the key does not apply.
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from ablations import store
 from analysis.export.exported import Exported, csv_bytes
-from analysis.loading import Results, value_text
+from analysis.loading import Results
+from analysis.tables.spelling import value_text
 
 
 def as_csv(results: Results) -> Exported:
@@ -65,7 +66,7 @@ def texts(column: pa.ChunkedArray) -> list[str]:
 
 
 def _type(values: list[Any]) -> pa.DataType:
-    """What holds all values of a swept key: lists, texts and mixtures become text."""
+    """The type that holds all values of a swept key: lists, texts and mixtures become text."""
     if all(isinstance(value, bool) for value in values):
         return pa.bool_()
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):

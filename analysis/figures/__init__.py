@@ -14,16 +14,17 @@ from analysis.figures import (
     curves,
     diagnostics,
     exact,
-    multiples,
     sample_efficiency,
+    small_multiples,
     sweep,
     variance,
 )
-from analysis.figures.data import QUANTITIES, Scene, scene
+from analysis.figures.data import QUANTITIES, FigureData, figure_data
 from analysis.figures.page import Page, drawing
-from analysis.findings.pooled import efficiency, pool, profiles
+from analysis.findings.normalized import efficiency, normalized_scores, profiles
 from analysis.loading import Results
 from analysis.metrics import METRICS
+from analysis.tables.aggregates import curves_as_csv
 
 
 def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -32,10 +33,10 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
     An environment in which no run stands has no figure; ``drawable`` says which have.
     """
     with drawing():
-        worlds, scenes = [], {}
+        worlds, by_env_id = [], {}
         for env_id in drawable(results):
-            shown, stem = scene(results, env_id), env_folder(env_id)
-            scenes[env_id] = shown
+            shown, stem = figure_data(results, env_id), env_folder(env_id)
+            by_env_id[env_id] = shown
             for kind, page, quantities in pages(shown):
                 yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
             inside = diagnostics.read(shown)
@@ -51,19 +52,23 @@ def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
             yield _files(
                 "sample-efficiency", sample_efficiency.draw(results, lines), sample_efficiency.as_csv(lines)
             )
-        yield from _together(results, scenes)
+        yield from _over_environments(results, by_env_id)
 
 
-def _together(results: Results, scenes: Mapping[str, Scene]) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _over_environments(
+    results: Results, found: Mapping[str, FigureData]
+) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Performance profiles and sample-efficiency curves over the environments that have a scale."""
-    pooled = pool(results)
-    first = next((scenes[env_id] for env_id in pooled.env_ids if env_id in scenes), None) if pooled else None
+    pooled = normalized_scores(results)
+    first = next((found[env_id] for env_id in pooled.env_ids if env_id in found), None) if pooled else None
     if pooled is None or first is None:
         return
     shares, middles = profiles(pooled), efficiency(pooled)
-    yield _files("performance-profiles", aggregates.draw_profiles(first, pooled, shares), shares.as_csv())
     yield _files(
-        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), middles.as_csv()
+        "performance-profiles", aggregates.draw_profiles(first, pooled, shares), curves_as_csv(shares)
+    )
+    yield _files(
+        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), curves_as_csv(middles)
     )
 
 
@@ -75,20 +80,20 @@ def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:
 
 def drawable(results: Results) -> list[str]:
     """The environments in which at least one run stands."""
-    standing = {run.env_id for run in results.runs if run.is_valid}
-    return [e["env_id"] for e in results.environments if e["env_id"] in standing]
+    valid_runs = {run.env_id for run in results.runs if run.is_valid}
+    return [e["env_id"] for e in results.environments if e["env_id"] in valid_runs]
 
 
-def pages(shown: Scene) -> Iterator[tuple[str, Page, Sequence[str]]]:
+def pages(shown: FigureData) -> Iterator[tuple[str, Page, Sequence[str]]]:
     """Kind, page and the quantities on it."""
     yield "curves", curves.draw(shown), curves.QUANTITIES
     yield "variance", variance.draw(shown), QUANTITIES
-    yield "small-multiples", multiples.draw(shown), QUANTITIES[:1]
+    yield "small-multiples", small_multiples.draw(shown), QUANTITIES[:1]
     if sweep.applies(shown):
         yield "sweep", sweep.draw(shown), QUANTITIES[:2]
 
 
-def as_csv(shown: Scene, quantities: Sequence[str]) -> str:
+def as_csv(shown: FigureData, quantities: Sequence[str]) -> str:
     """The numbers behind a figure: one line per row, quantity and grid step, with a column per seed."""
     seeds = [int(seed) for seed in shown.results.study["seeds"]]
     text = io.StringIO()
@@ -96,7 +101,7 @@ def as_csv(shown: Scene, quantities: Sequence[str]) -> str:
     head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
     writer.writerow([*head, *(f"seed_{seed}" for seed in seeds)])
     for drawn in shown.drawn:
-        places = {run.seed: place for place, run in enumerate(drawn.row.standing)}
+        places = {run.seed: place for place, run in enumerate(drawn.row.valid_runs)}
         for quantity in quantities:
             band = drawn.bands[quantity]
             alive = np.isfinite(band.runs).sum(axis=0)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
-from analysis.figures.data import Scene
-from analysis.figures.layout import Panel, sheet
+from analysis.figures.data import FigureData
+from analysis.figures.layout import Layout, Panel, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import LETTER
 from analysis.figures.style import BASELINE, PALE, Look
-from analysis.findings.pooled import Curves, Pool
+from analysis.findings.normalized import NormalizedScores, RowCurves
+from analysis.tables.spelling import range_text
 
 LEFT = 0.5
 GAP = 0.14
@@ -23,14 +24,14 @@ TALL = {1: 2.4, 2: 1.9}
 """Inches of a panel by panels side by side."""
 
 
-def draw_profiles(scene: Scene, pool: Pool, curves: Curves) -> Page:
+def draw_profiles(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The share of runs above each normalised score."""
     caption = (
         "Share of runs whose final return lies above each normalised score, mean over environments. To the right and "
         "above is better; where two lines cross, neither row is better throughout."
     )
 
-    def settle(axes: Axes, first: bool, last: bool) -> None:
+    def set_axes(axes: Axes, first: bool, last: bool) -> None:
         axes.set_xlim(curves.at[0], curves.at[-1])
         axes.set_ylim(-0.03, 1.03)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -39,10 +40,10 @@ def draw_profiles(scene: Scene, pool: Pool, curves: Curves) -> Page:
             axes.axvline(place, color=PALE, linewidth=0.6, zorder=1)
         _label(axes, "normalised score" if last else "", "share of runs above" if first else "")
 
-    return _draw(scene, pool, curves, "performance profiles", caption, "of the share", settle)
+    return _draw(data, scores, curves, "performance profiles", caption, "of the share", set_axes)
 
 
-def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
+def draw_efficiency(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The IQM of normalised learning curves."""
     caption = (
         "Interquartile mean (the middle half of the runs of all environments) of the normalised training curves at "
@@ -51,7 +52,7 @@ def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
 
     limits = _limits(curves)
 
-    def settle(axes: Axes, first: bool, last: bool) -> None:
+    def set_axes(axes: Axes, first: bool, last: bool) -> None:
         axes.set_xlim(0, 1)
         axes.set_ylim(*limits)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -60,7 +61,7 @@ def draw_efficiency(scene: Scene, pool: Pool, curves: Curves) -> Page:
             axes.axhline(place, color=PALE, linewidth=0.6, zorder=1)
         _label(axes, "share of the budget" if last else "", "IQM, normalised" if first else "")
 
-    return _draw(scene, pool, curves, "sample-efficiency curves", caption, "of the IQM", settle)
+    return _draw(data, scores, curves, "sample-efficiency curves", caption, "of the IQM", set_axes)
 
 
 def _label(axes: Axes, x: str, y: str) -> None:
@@ -68,7 +69,7 @@ def _label(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y)
 
 
-def _limits(curves: Curves) -> tuple[float, float]:
+def _limits(curves: RowCurves) -> tuple[float, float]:
     """Limits that hold every line and band, the random policy and the threshold."""
     values = [
         value for ends in (curves.low, curves.high, curves.point) for value in ends.ravel() if value == value
@@ -78,75 +79,74 @@ def _limits(curves: Curves) -> tuple[float, float]:
 
 
 def _draw(
-    scene: Scene,
-    pool: Pool,
-    curves: Curves,
+    data: FigureData,
+    scores: NormalizedScores,
+    curves: RowCurves,
     what: str,
     caption: str,
     of: str,
-    settle: Callable[[Axes, bool, bool], None],
+    set_axes: Callable[[Axes, bool, bool], None],
 ) -> Page:
     """A panel for each of the layout's, with the reference in each."""
-    plan = sheet(scene)
-    panels, across = plan.panels, plan.columns
-    lines = -(-len(panels) // across)
+    layout = lay_out(data)
+    panels, across = layout.panels, layout.columns
     width = (WIDTH - LEFT - 0.12 - GAP * (across - 1)) / across
     tall = TALL.get(across, 1.4)
-    titles = [textwrap.wrap(panel.title, int(width / BOLD_LETTER)) if panel else [] for panel in panels]
-    names = [_names(panel, width) for panel in panels]
-    counts = [
-        len(title) + sum(1 + name.count("\n") for name in found)
-        for title, found in zip(titles, names, strict=True)
-    ]
-    heads = [0.08 + KEY_LINE * max(counts[line * across :][:across]) for line in range(lines)]
-    tops = [sum(heads[:line]) + line * (tall + 0.36) for line in range(lines)]
-    found = sorted({count for count in pool.counts if count}) or [0]
-    n = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
-    worlds = f"{len(pool.env_ids)} environment{'s' if len(pool.env_ids) > 1 else ''}"
+    keys = [_key(panel, width) for panel in panels]
+    counts = [len(title) + sum(1 + name.count("\n") for name in names) for title, names in keys]
+    heads = [0.08 + KEY_LINE * max(counts[start : start + across]) for start in range(0, len(panels), across)]
+    tops = [sum(heads[:line]) + line * (tall + 0.36) for line in range(len(heads))]
+    n = f"n = {range_text([count for count in scores.counts if count] or [0])}"
+    env_ids = scores.env_ids
     page = Page(
         tops[-1] + heads[-1] + tall + 0.36,
         f"{what[:1].upper()}{what[1:]} ({n} runs per row)",
-        f"Study {scene.results.study['name']}, {scene.results.standing_text()}; {worlds}: {', '.join(pool.env_ids)}",
+        f"Study {data.results.study['name']}, {data.results.runs_text()}; {len(env_ids)} "
+        f"environment{'s' if len(env_ids) > 1 else ''}: {', '.join(env_ids)}",
         f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
-        f"Normalised: 0 is the random policy, 1 the threshold. {plan.note} {parts.untried_text(scene)}",
+        f"Normalised: 0 is the random policy, 1 the threshold. {layout.note} {parts.rows_without_runs_text(data)}",
     )
-    page.key(
-        LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False, of=of), columns=5
-    )
+    general = parts.general_key(data, layout.reference, seeds=False, threshold=False, of=of)
+    page.key(LEFT, -0.19, *general, columns=5)
     for place, panel in enumerate(panels):
         if panel is None:
             continue
         line, column = divmod(place, across)
         left, top = LEFT + column * (width + GAP), tops[line]
-        for down, text in enumerate(titles[place]):
-            page.text(
-                left,
-                HEADER + top + 0.12 + KEY_LINE * down,
-                text,
-                size=NORMAL,
-                weight="bold",
-                color=panel.color,
-            )
+        title, names = keys[place]
+        for down, text in enumerate(title):
+            height = HEADER + top + 0.12 + KEY_LINE * down
+            page.text(left, height, text, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
-        page.key(left, top + 0.045 + KEY_LINE * len(titles[place]), handles, names[place])
+        page.key(left, top + 0.045 + KEY_LINE * len(title), handles, names)
         axes = page.axes(left, top + heads[line], width, tall)
-        shown = [(member.drawn, member.look) for member in panel.members]
-        for drawn, look in [*([(plan.reference, BASELINE)] if plan.reference else []), *shown]:
-            for v in scene.places(drawn):
-                _draw_line(axes, curves, v, look, shade=0.16 if len(shown) < 3 else 0.1)
+        _draw_panel(page, axes, data, curves, layout, panel)
         first = not any(panels[line * across : place])
         last = place + across >= len(panels) or panels[place + across] is None
-        settle(axes, first, last)
+        set_axes(axes, first, last)
         axes.tick_params(axis="y", labelleft=first)
-        page.watch(axes, "", scene.places(plan.reference, *(drawn for drawn, _ in shown)))
     return page
 
 
-def _names(panel: Panel | None, width: float) -> list[str]:
-    """The names in a panel's key, on as many lines as they take."""
+def _draw_panel(
+    page: Page, axes: Axes, data: FigureData, curves: RowCurves, layout: Layout, panel: Panel
+) -> None:
+    """A panel's lines, the reference first."""
+    shown = [(member.drawn, member.look) for member in panel.members]
+    for drawn, look in [*([(layout.reference, BASELINE)] if layout.reference else []), *shown]:
+        for v in data.places(drawn):
+            _draw_line(axes, curves, v, look, shade=0.16 if len(shown) < 3 else 0.1)
+    page.name_axes(axes, "", data.places(layout.reference, *(drawn for drawn, _ in shown)))
+
+
+def _key(panel: Panel | None, width: float) -> tuple[list[str], list[str]]:
+    """A panel's title in lines, and the names in its key, each on as many lines as it takes."""
+    if panel is None:
+        return [], []
     letters = int((width - parts.KEY_HANDLE) / LETTER)
-    return ["\n".join(textwrap.wrap(member.name, letters)) for member in panel.members] if panel else []
+    names = ["\n".join(textwrap.wrap(member.name, letters)) for member in panel.members]
+    return textwrap.wrap(panel.title, int(width / BOLD_LETTER)), names
 
 
-def _draw_line(axes: Axes, curves: Curves, v: int, look: Look, shade: float) -> None:
+def _draw_line(axes: Axes, curves: RowCurves, v: int, look: Look, shade: float) -> None:
     parts.draw_band(axes, curves.at, curves.point[v], (curves.low[v], curves.high[v]), look, shade=shade)

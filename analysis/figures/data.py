@@ -1,4 +1,4 @@
-"""What the figures of one environment show: bands on a common grid, computed once and drawn several times."""
+"""The data that the figures of one environment show: bands on a common grid, computed once and drawn several times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.loading import Results, Row, Run, reference
-from analysis.metrics import WINDOW, Floats, Ints, curve, grid, held, running_variance
+from analysis.metrics import WINDOW, Floats, Ints, curve, grid, running_variance, value_at
 from analysis.statistics.intervals import curve_interval, generator
 
 QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
@@ -19,7 +19,7 @@ class Band:
     """A quantity over environment steps: one line per seed, their mean and its 95 % interval."""
 
     runs: Floats
-    """(n, G), in the order of the row's standing runs."""
+    """(n, G), in the order of the row's valid runs."""
     mean: Floats
     """(G,)"""
     low: Floats
@@ -27,7 +27,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RowBands:
     """A row of the study and its bands by quantity."""
 
     row: Row
@@ -36,20 +36,20 @@ class Drawn:
     @property
     def n(self) -> int:
         """Runs that stand."""
-        return len(self.row.standing)
+        return len(self.row.valid_runs)
 
     @property
     def diverged(self) -> tuple[tuple[int, int], ...]:
-        """(place among the standing runs, environment step) of each run that diverged."""
+        """(place among the valid runs, environment step) of each run that diverged."""
         return tuple(
             (place, run.diverged_at)
-            for place, run in enumerate(self.row.standing)
+            for place, run in enumerate(self.row.valid_runs)
             if run.diverged_at is not None
         )
 
 
 @dataclass(frozen=True)
-class Scene:
+class FigureData:
     """Everything the figures of one environment need."""
 
     results: Results
@@ -57,7 +57,7 @@ class Scene:
     threshold: float | None
     at: Ints
     """The common grid of environment steps, (G,)."""
-    drawn: tuple[Drawn, ...]
+    drawn: tuple[RowBands, ...]
 
     @property
     def budget(self) -> int:
@@ -71,30 +71,29 @@ class Scene:
 
     @property
     def is_swept(self) -> bool:
-        """Whether any row stands at a point of a sweep."""
+        """True if any row stands at a point of a sweep."""
         return any(drawn.row.swept for drawn in self.drawn)
 
-    def places(self, *shown: Drawn | None) -> list[int]:
-        """Where rows stand in the study's order."""
+    def places(self, *shown: RowBands | None) -> list[int]:
+        """The places of rows in the study's order."""
         return [place for place, drawn in enumerate(self.drawn) if any(drawn is one for one in shown)]
 
-    def reference(self, row: Row) -> Drawn | None:
-        """What a row is drawn against: the baseline, at the same point of a sweep; see ``results.reference``."""
-        of = reference((drawn.row for drawn in self.drawn), row, self.baseline)
+    def reference(self, row: Row) -> RowBands | None:
+        """The row that another one is drawn against: the baseline's, as the study says (``Row.against``)."""
+        of = reference((drawn.row for drawn in self.drawn), row)
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 
 
-def scene(results: Results, env_id: str) -> Scene:
+def figure_data(results: Results, env_id: str) -> FigureData:
     """Compute the bands of every row in an environment."""
-    environment = next(e for e in results.environments if e["env_id"] == env_id)
     rows = results.rows(env_id)
     at = grid(max(row.budget for row in rows))
-    return Scene(
+    return FigureData(
         results=results,
         env_id=env_id,
-        threshold=environment.get("reward_threshold"),
+        threshold=results.environment(env_id).get("reward_threshold"),
         at=at,
-        drawn=tuple(Drawn(row, _bands(row.standing, at)) for row in rows),
+        drawn=tuple(RowBands(row, _bands(row.valid_runs, at)) for row in rows),
     )
 
 
@@ -106,7 +105,7 @@ def _bands(runs: Sequence[Run], at: Ints) -> dict[str, Band]:
         full = running_variance(returns, WINDOW, "full")
         growing = running_variance(returns, WINDOW, "growing")
         trend = running_variance(returns, WINDOW, "trend")
-        lines["running_variance"][place] = held(ends, full, at, steps)
-        lines["running_variance_growing"][place] = held(ends, growing, at, steps)
-        lines["running_variance_trend"][place] = held(ends, trend, at, steps)
+        lines["running_variance"][place] = value_at(ends, full, at, steps)
+        lines["running_variance_growing"][place] = value_at(ends, growing, at, steps)
+        lines["running_variance_trend"][place] = value_at(ends, trend, at, steps)
     return {name: Band(line, *curve_interval(line, generator())) for name, line in lines.items()}

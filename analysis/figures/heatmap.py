@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from analysis.figures import parts
-from analysis.figures.data import Drawn, Scene
+from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT
 from analysis.metrics import WINDOW, Floats, final_return, running_variance, time_average
@@ -19,10 +19,12 @@ PLACE = 0.27
 """Inches down per line."""
 LETTER = 0.058
 
-Cells = Sequence[Sequence[Drawn | None]]
+Cells = Sequence[Sequence[RowBands | None]]
 
 
-def draw_heat_map(scene: Scene, what: str, down: Sequence[str], across: Sequence[str], cells: Cells) -> Page:
+def draw_heat_map(
+    data: FigureData, what: str, down: Sequence[str], across: Sequence[str], cells: Cells
+) -> Page:
     """Two maps, one above the other, with a number in each place."""
     names = [name.replace("\n", ", ") for name in down]
     head = 0.3 + 0.11 * max(name.count("\n") + 1 for name in across)
@@ -33,20 +35,20 @@ def draw_heat_map(scene: Scene, what: str, down: Sequence[str], across: Sequence
     holes = any(drawn is None for line in cells for drawn in line)
     page = Page(
         2 * step,
-        parts.title(scene, "all combinations"),
-        parts.counts_text(scene),
+        parts.title(data, "all combinations"),
+        parts.counts_text(data),
         " ".join(
             [
-                f"Panels: {what}. Final return: mean over seeds ({parts.n_text(scene.drawn)}) of the episodes "
+                f"Panels: {what}. Final return: mean over seeds ({parts.n_text(data.drawn)}) of the episodes "
                 "ending in the last tenth of the steps. Running variance: window "
                 f"{WINDOW}, full windows, ddof 0, averaged over environment steps and seeds, written as the "
-                f"square of a standard deviation. Budget: {scene.budget} environment steps per run.",
-                "White: no such row (without a target network the bootstrap has no effect)." if holes else "",
+                f"square of a standard deviation. Budget: {data.budget} environment steps per run.",
+                "White: no such row (it trains as another one, or was left out)." if holes else "",
                 "*: some of its runs diverged or do not stand." if marked else "",
             ]
         ),
     )
-    maps: tuple[tuple[str, str, Callable[[Drawn], float], Callable[[float], str]], ...] = (
+    maps: tuple[tuple[str, str, Callable[[RowBands], float], Callable[[float], str]], ...] = (
         ("final return", "viridis", _final, lambda value: f"{value:.0f}"),
         ("running variance", "rocket_r", _deviation, lambda value: f"{value:.0f}²"),
     )
@@ -94,11 +96,11 @@ def _draw_map(
                 axes.text(c + 0.5, r + 0.5, text, ha="center", va="center", color=ALERT, fontsize=small)
 
 
-def _known(drawn: Drawn | None, value: Callable[[Drawn], float]) -> float:
+def _known(drawn: RowBands | None, value: Callable[[RowBands], float]) -> float:
     return np.nan if drawn is None or not drawn.n else value(drawn)
 
 
-def _text(drawn: Drawn | None, value: Callable[[Drawn], float], text: Callable[[float], str]) -> str:
+def _text(drawn: RowBands | None, value: Callable[[RowBands], float], text: Callable[[float], str]) -> str:
     """A place's number, * where some of its runs diverged or don't stand, 'none' where none stands."""
     if drawn is None:
         return ""
@@ -108,13 +110,13 @@ def _text(drawn: Drawn | None, value: Callable[[Drawn], float], text: Callable[[
     return text(number) + ("*" if parts.missing_text(drawn) else "")
 
 
-def _final(drawn: Drawn) -> float:
-    return _mean([final_return(run.ends, run.returns, run.steps) for run in drawn.row.standing])
+def _final(drawn: RowBands) -> float:
+    return _mean([final_return(run.ends, run.returns, run.steps) for run in drawn.row.valid_runs])
 
 
-def _deviation(drawn: Drawn) -> float:
+def _deviation(drawn: RowBands) -> float:
     """The square root of the running variance averaged over steps and seeds."""
-    runs = drawn.row.standing
+    runs = drawn.row.valid_runs
     return float(np.sqrt(_mean([time_average(r.ends, running_variance(r.returns), r.steps) for r in runs])))
 
 

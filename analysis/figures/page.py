@@ -137,7 +137,7 @@ class Page:
             sharey=sharey,
         )
 
-    def watch(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
+    def name_axes(self, axes: Axes, quantity: str, places: Iterable[int]) -> None:
         """Name axes for the report's script: a quantity of its CSV, and the places of the rows in the study's order."""
         rows = ",".join(map(str, sorted(set(places))))
         axes.set_gid(f"panel:{self.figure.axes.index(axes) + 1}:{quantity}:{rows}")
@@ -176,7 +176,7 @@ class Page:
         return _PATH.sub(_shortened, data) if format_ == "svg" else data
 
     def _png(self) -> bytes:
-        """256 colours are enough for lines and bands, and take a third of the bytes."""
+        """256 colors are enough for lines and bands, and take a third of the bytes."""
         canvas: Any = FigureCanvasAgg(self.figure)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -186,7 +186,7 @@ class Page:
 
 
 def _with_few_colors(image: Image.Image) -> Image.Image:
-    """The image in 256 colours: the alert's shades and white as they are, the others by median cut."""
+    """The image in 256 colors: the alert's shades and white as they are, the others by median cut."""
     shades = [to_rgb(shaded(ALERT, -part / 8)) for part in range(8)] + [(1.0, 1.0, 1.0)]
     reserved = [round(255 * channel) for shade in shades for channel in shade]
     most = 256 - len(shades)

@@ -13,11 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from analysis.figures.data import Band, Drawn, Scene
+from analysis.figures.data import Band, FigureData, RowBands
 from analysis.figures.page import SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.metrics import WINDOW, Floats, Ints
 from analysis.statistics.intervals import LEVEL
+from analysis.tables.spelling import range_text, row_name
 
 PERCENT = f"{LEVEL * 100:g} %"
 THRESHOLD = "#6b6b6b"
@@ -68,7 +69,7 @@ def draw_seeds(axes: Axes, at: Ints, band: Band, color: str, *, among: int = 1) 
     )
 
 
-def mark_diverged(axes: Axes, at: Ints, drawn: Drawn) -> None:
+def mark_diverged(axes: Axes, at: Ints, drawn: RowBands) -> None:
     """A cross on each seed's line where it diverged."""
     for place, step in drawn.diverged:
         line = drawn.bands["curve"].runs[place]
@@ -136,7 +137,7 @@ def _root(values: Floats) -> Floats:
     return np.asarray(np.sqrt(np.clip(values, 0, None)))
 
 
-def return_limits(drawn: Iterable[Drawn], threshold: float | None, *, seeds: bool) -> tuple[float, float]:
+def return_limits(drawn: Iterable[RowBands], threshold: float | None, *, seeds: bool) -> tuple[float, float]:
     """Limits that hold every curve (every single seed with ``seeds``).
 
     They hold the threshold too, unless it is so far from all curves that these would fill less than a third.
@@ -151,7 +152,7 @@ def return_limits(drawn: Iterable[Drawn], threshold: float | None, *, seeds: boo
     return _padded(np.array([low, high, threshold]))
 
 
-def variance_top(drawn: Iterable[Drawn], quantities: Sequence[str] = ("running_variance",)) -> float:
+def variance_top(drawn: Iterable[RowBands], quantities: Sequence[str] = ("running_variance",)) -> float:
     """The upper limit that holds the means and intervals of the variances."""
     values = [np.zeros(1)]
     for one in drawn:
@@ -179,56 +180,55 @@ def line_handle(look: Look) -> Line2D:
 
 
 def general_key(
-    scene: Scene,
-    reference: Drawn | None,
+    data: FigureData,
+    reference: RowBands | None,
     *,
     seeds: bool = True,
     threshold: bool = True,
     of: str = "of the mean",
 ) -> tuple[list[Artist], list[str]]:
-    """What is alike in all panels: the baseline, the interval (of what), single seeds, threshold and crosses."""
+    """The key of what is alike in all panels: baseline, interval (of what), single seeds, threshold, crosses."""
     handles: list[Artist] = []
     names: list[str] = []
     if reference is not None:
         handles.append(line_handle(BASELINE))
         names.append(f"{reference.row.title} (baseline)")
-    if _has_intervals(scene):
+    if _has_intervals(data):
         handles.append(Patch(color=GRAY, alpha=0.35, linewidth=0))
         names.append(f"{PERCENT} interval {of}")
-    if seeds and _has_intervals(scene):
+    if seeds and _has_intervals(data):
         handles.append(Line2D([], [], color=GRAY, linewidth=0.5))
         names.append("single seeds")
-    if threshold and scene.threshold is not None:
+    if threshold and data.threshold is not None:
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
-        low, high = return_limits(scene.drawn, scene.threshold, seeds=seeds)
-        beyond = "" if low <= scene.threshold <= high else " (beyond the axis)"
-        names.append(f"solved: {scene.threshold:g}{beyond}")
-    if any(drawn.diverged for drawn in scene.drawn):
+        low, high = return_limits(data.drawn, data.threshold, seeds=seeds)
+        beyond = "" if low <= data.threshold <= high else " (beyond the axis)"
+        names.append(f"solved: {data.threshold:g}{beyond}")
+    if any(drawn.diverged for drawn in data.drawn):
         handles.append(Line2D([], [], color=ALERT, linewidth=0, marker="x", markersize=4))
         names.append("diverged")
     return handles, names
 
 
-def title(scene: Scene, what: str) -> str:
+def title(data: FigureData, what: str) -> str:
     """The figure's title, with n."""
-    return f"{scene.env_id}: {what} ({n_text(scene.drawn)})"
+    return f"{data.env_id}: {what} ({n_text(data.drawn)})"
 
 
-def n_text(drawn: Sequence[Drawn]) -> str:
+def n_text(drawn: Sequence[RowBands]) -> str:
     """'n = 10', or 'n = 3 to 10' of the rows of which any run was made."""
-    counts = sorted({one.n for one in drawn if one.row.is_tried}) or [0]
-    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    return f"n = {range_text([one.n for one in drawn if one.row.is_tried] or [0])}"
 
 
-def counts_text(scene: Scene) -> str:
+def counts_text(data: FigureData) -> str:
     """The study and how many of its runs in this environment are drawn."""
-    name = scene.results.study["name"]
-    return f"Study {name}, {scene.results.standing_text(scene.env_id)}"
+    name = data.results.study["name"]
+    return f"Study {name}, {data.results.runs_text(data.env_id)}"
 
 
-def untried_text(scene: Scene) -> str:
+def rows_without_runs_text(data: FigureData) -> str:
     """The rows of which no run was made, which have no panel; '' where there are none."""
-    names = [drawn.row.name for drawn in scene.drawn if not drawn.row.is_tried]
+    names = [row_name(drawn.row) for drawn in data.drawn if not drawn.row.is_tried]
     if not names:
         return ""
     some = "; ".join(names[:MOST_NAMED]) + (
@@ -237,15 +237,15 @@ def untried_text(scene: Scene) -> str:
     return f"No run was made yet of: {some}."
 
 
-def missing_text(drawn: Drawn) -> str:
+def missing_text(drawn: RowBands) -> str:
     """'' where all runs stand and none diverged, otherwise '8 of 10 runs, 1 diverged'."""
-    asked, diverged = len(drawn.row.runs), len(drawn.diverged)
-    texts = [f"{drawn.n} of {asked} runs"] if drawn.n < asked else []
+    listed, diverged = len(drawn.row.runs), len(drawn.diverged)
+    texts = [f"{drawn.n} of {listed} runs"] if drawn.n < listed else []
     texts += [f"{diverged} diverged"] if diverged else []
     return ", ".join(texts)
 
 
-def named(name: str, drawn: Drawn, width: float) -> str:
+def key_name(name: str, drawn: RowBands, width: float) -> str:
     """A line's name in a key of so many inches, with what is missing of it, on as many lines as it takes."""
     missing = missing_text(drawn)
     letters = int((width - KEY_HANDLE) / LETTER)
@@ -254,25 +254,25 @@ def named(name: str, drawn: Drawn, width: float) -> str:
     return "\n".join(line for text in texts for line in textwrap.wrap(text, letters))
 
 
-def _has_intervals(scene: Scene) -> bool:
-    return any(drawn.n > 1 for drawn in scene.drawn)
+def _has_intervals(data: FigureData) -> bool:
+    return any(drawn.n > 1 for drawn in data.drawn)
 
 
-def caption(scene: Scene, *sentences: str) -> str:
-    """What every figure says of its numbers, and more."""
-    n = n_text(scene.drawn)
+def caption(data: FigureData, *sentences: str) -> str:
+    """The caption: what every figure says of its numbers, and more."""
+    n = n_text(data.drawn)
     interval = f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n}; seeds are resampled)."
-    if not _has_intervals(scene):
+    if not _has_intervals(data):
         interval = f"{n}: a single seed has no interval."
     general = (
-        f"{interval} Return: mean of the last {WINDOW} finished training episodes, at {len(scene.at)} evenly "
-        f"spaced steps. Budget: {scene.budget} environment steps per run."
+        f"{interval} Return: mean of the last {WINDOW} finished training episodes, at {len(data.at)} evenly "
+        f"spaced steps. Budget: {data.budget} environment steps per run."
     )
     return " ".join([general, *sentences])
 
 
 def variance_sentence(form: str = "full windows") -> str:
-    """How the running variance is made and drawn."""
+    """A sentence on how the running variance is made and drawn."""
     return (
         f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), in squared return, on an axis "
         "spaced by its square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: "
@@ -280,7 +280,7 @@ def variance_sentence(form: str = "full windows") -> str:
     )
 
 
-def write_nothing(axes: Axes, shown: Sequence[Drawn]) -> None:
+def write_no_data(axes: Axes, shown: Sequence[RowBands]) -> None:
     """Say so in a panel in which there is no curve to see."""
     if any(np.isfinite(drawn.bands["curve"].mean).any() for drawn in shown):
         return
@@ -288,15 +288,15 @@ def write_nothing(axes: Axes, shown: Sequence[Drawn]) -> None:
     axes.text(0.97, 0.06, text, transform=axes.transAxes, ha="right", color=ALERT, fontsize=SMALL, zorder=6)
 
 
-def draw_row(axes: Axes, at: Ints, drawn: Drawn, look: Look) -> None:
+def draw_row(axes: Axes, at: Ints, drawn: RowBands, look: Look) -> None:
     """A row alone in its panel: its seeds, its mean, and where runs diverged."""
     draw_seeds(axes, at, drawn.bands["curve"], look.color)
     draw_mean(axes, at, drawn.bands["curve"], look, front=4)
     mark_diverged(axes, at, drawn)
-    write_nothing(axes, [drawn])
+    write_no_data(axes, [drawn])
 
 
-def draw_others(axes: Axes, at: Ints, others: Iterable[Drawn]) -> None:
+def draw_others(axes: Axes, at: Ints, others: Iterable[RowBands]) -> None:
     """The means of other rows, pale, for comparison."""
     for other in others:
         if other.n:

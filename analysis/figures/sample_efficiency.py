@@ -15,13 +15,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import exact, parts, style
-from analysis.figures.columns import KEY_LINE, LEFT, Recorded, number_text
-from analysis.figures.data import Drawn, Scene
+from analysis.figures.data import FigureData, RowBands
 from analysis.figures.layout import base_slots
 from analysis.figures.page import SMALL, WIDTH, Page
+from analysis.figures.recorded_panels import KEY_LINE, LEFT, Recorded, number_text
 from analysis.figures.style import Look
 from analysis.loading import Results
-from analysis.statistics.intervals import Waiting, waiting_time
+from analysis.statistics.intervals import WaitingTime, waiting_time
+from analysis.tables.spelling import range_text, row_name
 
 GOOD = 0.05
 """A greedy policy with at most this regret is good enough."""
@@ -30,11 +31,11 @@ APART = 0.035
 
 
 class Point(NamedTuple):
-    """How long a row takes in a world of one size."""
+    """The waiting time of a row in a world of one size."""
 
     env_id: str
     states: int
-    waiting: Waiting
+    waiting: WaitingTime
     last: float
     """When the last run got there, or was given up."""
 
@@ -50,25 +51,25 @@ class Line:
     points: tuple[Point, ...]
 
 
-def lines(worlds: Sequence[tuple[Scene, Mapping[str, Recorded]]]) -> list[Line]:
+def lines(worlds: Sequence[tuple[FigureData, Mapping[str, Recorded]]]) -> list[Line]:
     """A line per row and kind of function; none unless there are worlds of several sizes."""
-    sizes = {(scene.env_id, label): exact.states(scene, label) for scene, found in worlds for label in found}
+    sizes = {(data.env_id, label): exact.states(data, label) for data, found in worlds for label in found}
     if len(set(sizes.values())) < 2:
         return []
     points: dict[tuple[str, str], list[Point]] = {}
-    drawn: dict[str, tuple[Scene, Drawn]] = {}
-    for scene, found in worlds:
+    drawn: dict[str, tuple[FigureData, RowBands]] = {}
+    for data, found in worlds:
         for label, one in found.items():
             row = one.drawn.row
-            kind = "network" if row.settings.get("hidden") else "table"
-            drawn[label] = scene, one.drawn
-            point = Point(scene.env_id, sizes[scene.env_id, label], *steps_to_good(one))
+            kind = "table" if any(facts.get("tabular") for facts in row.facts.values()) else "network"
+            drawn[label] = data, one.drawn
+            point = Point(data.env_id, sizes[data.env_id, label], *steps_to_good(one))
             points.setdefault((label, kind), []).append(point)
     return [
         Line(
             label,
             kind,
-            f"{kind}: {drawn[label][1].row.name}",
+            f"{kind}: {row_name(drawn[label][1].row)}",
             _look(*drawn[label], kind),
             tuple(sorted(found, key=lambda point: point.states)),
         )
@@ -76,7 +77,7 @@ def lines(worlds: Sequence[tuple[Scene, Mapping[str, Recorded]]]) -> list[Line]:
     ]
 
 
-def steps_to_good(one: Recorded) -> tuple[Waiting, float]:
+def steps_to_good(one: Recorded) -> tuple[WaitingTime, float]:
     """The first comparison at which regret is at most ``GOOD``, censored at the last one; and the latest time."""
     good = one.bands["regret"].runs <= GOOD  # (n, G)
     reached = np.asarray(good.any(axis=1))
@@ -87,13 +88,12 @@ def steps_to_good(one: Recorded) -> tuple[Waiting, float]:
 
 def draw(results: Results, found: Sequence[Line]) -> Page:
     """Steps to a good policy against the number of states, both logarithmic."""
-    counts = sorted({point.waiting.of for line in found for point in line.points})
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    n = f"n = {range_text([point.waiting.of for line in found for point in line.points])}"
     head, tall = KEY_LINE * len(found) - 0.1, 2.4
     page = Page(
         head + tall + 0.4,
         f"Sample efficiency as the world grows ({n})",
-        f"Study {results.study['name']}, {results.standing_text()}",
+        f"Study {results.study['name']}, {results.runs_text()}",
         f"Environment steps until the greedy policy's regret, V* - V at the start, is at most {GOOD:g} for the first "
         f"time: median over seeds by Kaplan and Meier with its {parts.PERCENT} log-log interval ({n}). A table is a "
         "network without hidden layers on one-hot states. An interval without an upper end is drawn to the latest run. "
@@ -135,9 +135,9 @@ def as_csv(found: Iterable[Line]) -> str:
     return text.getvalue()
 
 
-def _look(scene: Scene, drawn: Drawn, kind: str) -> Look:
-    """The row's own colour; a table's line is dashed."""
-    look = style.look(drawn.row.slots, base_slots(scene, drawn.row))
+def _look(data: FigureData, drawn: RowBands, kind: str) -> Look:
+    """The row's own color; a table's line is dashed."""
+    look = style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row))
     return Look(look.color, style.DASHED if kind == "table" else style.SOLID)
 
 
@@ -184,7 +184,7 @@ def _marker(line: Line) -> str:
 
 
 def _missed(line: Line) -> str:
-    """What the key adds of runs that never got there."""
+    """The key's note on runs that never got there."""
     missed, of = sum(p.waiting.missed for p in line.points), sum(p.waiting.of for p in line.points)
     return f" (not reached by {missed} of {of} runs)" if missed else ""
 

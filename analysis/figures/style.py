@@ -1,7 +1,7 @@
-"""How a variant looks: colour tells the slot it replaces, dash and shade the member. The same everywhere.
+"""The looks of variants: color tells the slot it replaces, dash and shade the piece. The same everywhere.
 
-A look is a function of the pieces alone (and of which pieces are the baseline's), never of how many variants a
-study has, so a variant looks alike in every figure of every study. The colours are seaborn's ``colorblind`` palette.
+A look is a function of the pieces' facts (and of which pieces are the baseline's), never of how many variants a study
+has, so a variant looks alike in every figure of every study. The colors begin with seaborn's ``colorblind`` palette.
 """
 
 from __future__ import annotations
@@ -9,23 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import seaborn as sns
 from matplotlib.colors import to_hex, to_rgb
 
-SLOTS = ("replay", "target", "bootstrap", "head")
+from analysis.loading import Facts, Slots
+
 SEVERAL = "several slots"
-FAMILIES = {
+COLORS = {
     "replay": "#0173b2",
     "target": "#d55e00",
     "bootstrap": "#029e73",
     "head": "#b5479f",
+    "trunk": "#8900ff",
+    "exploration": "#00b1ff",
+    "returns": "#890062",
+    "loss": "#9db176",
+    "optimizer": "#c489c4",
+    "maintenance": "#b162eb",
     SEVERAL: "#8a5a2b",
 }
-"""Colour by the slot that differs from the baseline."""
-SOFT = "#de8f05"
-"""Within the target's family, soft copies."""
+"""Color by the slot that differs from the baseline; also with little or no red, green or blue they are told apart."""
+SECOND_HUES = {"target": "#de8f05"}
+"""Within a slot's color, that of pieces with the fact ``hue``; of other slots a shade of it."""
 BLACK = "#000000"
 GRAY = "#8c8c8c"
 PALE = "#c9c9c9"
@@ -41,13 +47,12 @@ DASHDOT: Dash = (5.0, 1.4, 1.2, 1.4)
 DOTTED: Dash = (1.2, 1.2)
 LONG: Dash = (8.0, 1.6)
 DASHES = (SOLID, DASHED, DASHDOT, DOTTED, LONG)
-
-Pieces = Mapping[str, Mapping[str, Any]]
+NAMED_DASHES = {"solid": SOLID, "dashed": DASHED, "dashdot": DASHDOT, "dotted": DOTTED, "long": LONG}
 
 
 @dataclass(frozen=True)
 class Look:
-    """The colour and dash of a line."""
+    """The color and dash of a line."""
 
     color: str
     dash: Dash = SOLID
@@ -57,65 +62,55 @@ class Look:
 BASELINE = Look(BLACK)
 
 
-def own_look(variants: Sequence[str], baseline: str) -> Look:
-    """Of the baseline's rows in a sweep: black, as everywhere; the settings' colour where there are no other rows."""
+def baseline_look(variants: Sequence[str], baseline: str) -> Look:
+    """Of the baseline's rows in a sweep: black, as everywhere; the settings' color where there are no other rows."""
     return Look(SETTINGS) if set(variants) <= {baseline} else BASELINE
 
 
-def changed(slots: Pieces, base: Pieces) -> tuple[str, ...]:
+def replaced_slots(slots: Slots, base: Slots) -> list[str]:
     """The slots in which a variant differs from the baseline."""
-    return tuple(slot for slot in SLOTS if slots.get(slot) != base.get(slot))
+    return [slot for slot, piece in slots.items() if piece != base.get(slot)]
 
 
-def family(slots: Pieces, base: Pieces) -> str:
+def replaced_slot(slots: Slots, base: Slots) -> str:
     """The slot a variant replaces, ``SEVERAL``, or '' for the baseline itself."""
-    found = changed(slots, base)
+    found = replaced_slots(slots, base)
     if len(found) > 1:
         return SEVERAL
     return found[0] if found else ""
 
 
-def look(slots: Pieces, base: Pieces) -> Look:
-    """How a variant looks beside a baseline."""
-    name = family(slots, base)
-    if not name:
+def look(slots: Slots, facts: Mapping[str, Facts], base: Slots) -> Look:
+    """The look of a variant beside a baseline."""
+    found = replaced_slots(slots, base)
+    if not found:
         return BASELINE
-    if name == SEVERAL:
-        mask = sum(1 << SLOTS.index(slot) for slot in changed(slots, base))  # 3 naive, 13 combined
-        return Look(shaded(FAMILIES[SEVERAL], 0.12 * (mask // 4) - 0.2), DASHES[(mask + 1) % 4])
-    return _member(name, slots[name])
+    if len(found) > 1:
+        places = [place for place, slot in enumerate(slots) if slot in found]
+        return Look(shaded(COLORS[SEVERAL], 0.18 * min(len(found), 5) - 0.56), DASHES[sum(places) % 4])
+    return _piece_look(found[0], facts[found[0]])
 
 
-def _member(slot: str, piece: Mapping[str, Any]) -> Look:
-    """The look of one piece within its slot's colour."""
-    color, kind = FAMILIES[slot], piece.get("kind")
-    if kind == "prioritized":
-        alpha = float(piece.get("alpha", 0.6))
-        return Look(shaded(color, (alpha - 0.6) * 0.6), DOTTED if alpha == 0 else DASHDOT)
-    if kind == "hard":
-        return _by_lag(color, float(piece.get("period", 100)))
-    if kind == "soft":
-        return _by_lag(SOFT, 2 / float(piece.get("tau", 0.005)) - 1)
-    if kind == "dueling":
-        return Look(shaded(color, 0.3), DASHED) if piece.get("hidden") else Look(color)
-    looks = {
-        "latest": Look(shaded(color, 0.3)),
-        "consecutive": Look(shaded(color, -0.2), DASHED),
-        "none": Look(shaded(color, 0.15)),
-        "double": Look(color),
-        "inverse-double": Look(shaded(color, -0.15), DASHED),
-    }
-    return looks.get(str(kind), Look(color, LONG))
+def _piece_look(slot: str, facts: Facts) -> Look:
+    """The look of one piece within its slot's color, from its facts."""
+    color = COLORS.get(slot, GRAY)
+    if facts.get("hue"):
+        color = SECOND_HUES.get(slot, shaded(color, -0.3))
+    if "shade" in facts or "dash" in facts:
+        return Look(shaded(color, facts.get("shade", 0.0)), NAMED_DASHES[facts.get("dash") or "solid"])
+    if "lag" in facts:
+        return _by_lag(color, 2 * facts["lag"] + 1)
+    return Look(color, SOLID if facts.get("neutral") else LONG)
 
 
-def _by_lag(color: str, lag: float) -> Look:
-    """Shade and dash from the target's mean lag in updates, so that neighbours on a log scale differ in one."""
-    power = math.log2(max(lag, 1.0))
+def _by_lag(color: str, period: float) -> Look:
+    """Shade and dash from the period of copies of this lag, so that neighbours on a log scale differ in one."""
+    power = math.log2(max(period, 1.0))
     return Look(shaded(color, min(power / 14, 1.0) - 0.5), DASHES[(round(power) + 2) % 4])
 
 
-def ordered(count: int, color: str) -> list[Look]:
-    """Looks of the values of a swept key in their order: shades of a variant's colour from light to dark.
+def sequential_looks(count: int, color: str) -> list[Look]:
+    """Looks of the values of a swept key in their order: shades of a variant's color from light to dark.
 
     The baseline's black has no shades that can be told apart; its values take seaborn's ``viridis`` instead.
     """
@@ -128,7 +123,7 @@ def ordered(count: int, color: str) -> list[Look]:
     return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colors)]
 
 
-def apart(looks: Sequence[Look]) -> list[Look]:
+def distinguished(looks: Sequence[Look]) -> list[Look]:
     """The same looks, but where two of one panel are equal the later one gets another dash."""
     found: list[Look] = []
     for one in looks:
@@ -138,7 +133,7 @@ def apart(looks: Sequence[Look]) -> list[Look]:
 
 
 def shaded(color: str, amount: float) -> str:
-    """A colour towards white (amount below 0) or towards black (above 0), at most all the way."""
+    """A color towards white (amount below 0) or towards black (above 0), at most all the way."""
     end = 1.0 if amount < 0 else 0.0
     part = min(abs(amount), 1.0)
     red, green, blue = ((1 - part) * channel + part * end for channel in to_rgb(color))

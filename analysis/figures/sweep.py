@@ -5,17 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, style
-from analysis.figures.data import Drawn, Scene
+from analysis.figures.data import FigureData, RowBands
 from analysis.figures.heatmap import draw_heat_map
-from analysis.figures.layout import base_slots, is_factorial, panel_slots, values_of
+from analysis.figures.layout import base_slots, is_factorial, values_of, varied_slots
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
-from analysis.figures.style import BASELINE, SLOTS, Look
-from analysis.findings.components import brief_text
-from analysis.loading import Row, key_text, swept_text
+from analysis.figures.style import BASELINE, Look
+from analysis.loading import Row
+from analysis.tables.spelling import brief_text, key_text, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -33,11 +34,11 @@ class Matrix:
     down: tuple[str, ...]
     across: tuple[tuple[str, ...], ...]
     """The names of each line's places; equal in all lines where ``aligned``."""
-    cells: tuple[tuple[Drawn | None, ...], ...]
+    cells: tuple[tuple[RowBands | None, ...], ...]
 
     @property
     def aligned(self) -> bool:
-        """Do all lines have the same places, so that they can be named once, above?"""
+        """True if all lines have the same places, so that they can be named once, above."""
         return len(set(self.across)) == 1
 
     @property
@@ -46,35 +47,35 @@ class Matrix:
         return max(map(len, self.cells))
 
 
-def applies(scene: Scene) -> bool:
-    """Is there anything swept to show?"""
-    return scene.is_swept or is_factorial(scene)
+def applies(data: FigureData) -> bool:
+    """True if there is anything swept to show."""
+    return data.is_swept or is_factorial(data)
 
 
-def draw(scene: Scene) -> Page:
+def draw(data: FigureData) -> Page:
     """The matrix of small panels, or the heat map where panels would be too many or too small."""
-    if not scene.is_swept:
-        crossed = _crossed(scene)
-        return draw_heat_map(scene, crossed.what, crossed.down, crossed.across[0], crossed.cells)
-    matrix = _swept(scene)
+    if not data.is_swept:
+        crossed = _crossed(data)
+        return draw_heat_map(data, crossed.what, crossed.down, crossed.across[0], crossed.cells)
+    matrix = _swept(data)
     if matrix.aligned and (len(matrix.down) * matrix.columns > MOST_PANELS or matrix.columns > MOST_ACROSS):
-        return draw_heat_map(scene, matrix.what, matrix.down, matrix.across[0], matrix.cells)
-    return _panels(scene, matrix)
+        return draw_heat_map(data, matrix.what, matrix.down, matrix.across[0], matrix.cells)
+    return _panels(data, matrix)
 
 
 # ---- arranging ----
 
 
-def _swept(scene: Scene) -> Matrix:
+def _swept(data: FigureData) -> Matrix:
     """Down: the variant and all swept values but the last; across: the values of the last key."""
-    several = len({drawn.row.variant for drawn in scene.drawn}) > 1
-    lines: dict[str, dict[str, Drawn]] = {}
-    for drawn in scene.drawn:
+    several = len({drawn.row.variant for drawn in data.drawn}) > 1
+    lines: dict[str, dict[str, RowBands]] = {}
+    for drawn in data.drawn:
         texts = [swept_text(key, value) for key, value in drawn.row.swept.items()] or ["not swept"]
         down = "\n".join(([drawn.row.title] if several else []) + texts[:-1])
         lines.setdefault(down, {})[texts[-1]] = drawn
     lines = {down: line for down, line in lines.items() if any(drawn.row.is_tried for drawn in line.values())}
-    keys = dict.fromkeys(key_text(key) for drawn in scene.drawn for key in drawn.row.swept)
+    keys = dict.fromkeys(key_text(key) for drawn in data.drawn for key in drawn.row.swept)
     return _wrapped(
         Matrix(
             what=f"sweep of {' x '.join(keys)}",
@@ -91,7 +92,7 @@ def _wrapped(matrix: Matrix, most: int = MOST_ACROSS - 2) -> Matrix:
         return matrix
     down: list[str] = []
     across: list[tuple[str, ...]] = []
-    cells: list[tuple[Drawn | None, ...]] = []
+    cells: list[tuple[RowBands | None, ...]] = []
     for name, places, line in zip(matrix.down, matrix.across, matrix.cells, strict=True):
         for start in range(0, len(line), most):
             down.append(name)
@@ -100,15 +101,14 @@ def _wrapped(matrix: Matrix, most: int = MOST_ACROSS - 2) -> Matrix:
     return Matrix(matrix.what, tuple(down), tuple(across), tuple(cells))
 
 
-def _crossed(scene: Scene) -> Matrix:
-    """A factorial. Down: the first varied slot with the last; across: the second varied slot with the third."""
-    first, second = panel_slots(scene)
-    rest = [slot for slot in SLOTS if slot not in (first, second)]
-    down_slots, across_slots = (first, rest[1]), (second, rest[0])
-    found: Mapping[tuple[str, str], Drawn] = {
-        (_pair(drawn, down_slots), _pair(drawn, across_slots)): drawn for drawn in scene.drawn
+def _crossed(data: FigureData) -> Matrix:
+    """A factorial. Down: the first varied slot with the fourth; across: the second with the third."""
+    first, second, *rest = varied_slots(data)
+    down_slots, across_slots = (first, *rest[1::2]), (second, *rest[::2])
+    found: Mapping[tuple[str, str], RowBands] = {
+        (_pieces(drawn, down_slots), _pieces(drawn, across_slots)): drawn for drawn in data.drawn
     }
-    down, across = _pairs(scene, down_slots), _pairs(scene, across_slots)
+    down, across = _combinations(data, down_slots), _combinations(data, across_slots)
     return Matrix(
         what=f"{' and '.join(down_slots)} (down) x {' and '.join(across_slots)} (across)",
         down=tuple(down),
@@ -117,22 +117,23 @@ def _crossed(scene: Scene) -> Matrix:
     )
 
 
-def _pairs(scene: Scene, slots: tuple[str, str]) -> list[str]:
-    """Every pair of pieces that occurs, the first slot slowest, in the study's order."""
-    present = {_pair(drawn, slots) for drawn in scene.drawn}
-    first, second = (values_of(scene, slot) for slot in slots)
-    names = [f"{brief_text(one)}\n{brief_text(other)}" for one in first for other in second]
+def _combinations(data: FigureData, slots: Sequence[str]) -> list[str]:
+    """Every combination of pieces that occurs, the first slot slowest, in the study's order."""
+    present = {_pieces(drawn, slots) for drawn in data.drawn}
+    names = [
+        "\n".join(map(brief_text, pieces)) for pieces in product(*(values_of(data, slot) for slot in slots))
+    ]
     return [name for name in names if name in present]
 
 
-def _pair(drawn: Drawn, slots: Sequence[str]) -> str:
+def _pieces(drawn: RowBands, slots: Sequence[str]) -> str:
     return "\n".join(brief_text(drawn.row.slots[slot]) for slot in slots)
 
 
 # ---- drawing ----
 
 
-def _panels(scene: Scene, matrix: Matrix) -> Page:
+def _panels(data: FigureData, matrix: Matrix) -> Page:
     """Learning curves, one panel per place; behind them the same variant's other points, and the baseline."""
     columns, rows = matrix.columns, len(matrix.down)
     tall = max(0.8, min(1.65, 10.5 / rows, 4.2 / columns))
@@ -142,20 +143,20 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
     head = 0.06 if matrix.aligned else 0.24
     foot = 0.13 if matrix.aligned else 0.3
     step = head + tall + foot
-    reference = next((found for found in map(scene.reference, _rows(scene)) if found is not None), None)
+    reference = next((found for found in map(data.reference, _rows(data)) if found is not None), None)
     page = Page(
         0.2 + rows * step + (0.2 if matrix.aligned else 0.05),
-        parts.title(scene, matrix.what),
-        parts.counts_text(scene),
+        parts.title(data, matrix.what),
+        parts.counts_text(data),
         parts.caption(
-            scene,
+            data,
             "Grey: the means of the same variant's other points.",
             "Black: the baseline at the same point." if reference else "",
-            parts.untried_text(scene),
+            parts.rows_without_runs_text(data),
         ),
     )
-    page.key(LEFT, -0.19, *parts.general_key(scene, reference), columns=5)
-    limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)
+    page.key(LEFT, -0.19, *parts.general_key(data, reference), columns=5)
+    limits = parts.return_limits(data.drawn, data.threshold, seeds=True)
     for r, line in enumerate(matrix.cells):
         top = (0.16 if matrix.aligned else 0.0) + r * step
         for c, drawn in enumerate(line):
@@ -165,11 +166,11 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
             if drawn is None:
                 continue
             axes = page.axes(left, top + head, width, tall)
-            _draw_place(scene, drawn, axes)
-            page.watch(axes, "curve", scene.places(drawn, scene.reference(drawn.row)))
+            _draw_place(data, drawn, axes)
+            page.name_axes(axes, "curve", data.places(drawn, data.reference(drawn.row)))
             last = r == rows - 1 or not matrix.aligned
             parts.set_returns(axes, limits, numbers=c == 0, ticks=3)
-            parts.set_steps(axes, scene.at, numbers=last, label=r == rows - 1, ticks=2)
+            parts.set_steps(axes, data.at, numbers=last, label=r == rows - 1, ticks=2)
             if c == 0:
                 axes.set_ylabel("return")
         for place, text in enumerate(sides[r]):
@@ -178,15 +179,15 @@ def _panels(scene: Scene, matrix: Matrix) -> Page:
     return page
 
 
-def _draw_place(scene: Scene, drawn: Drawn, axes: Axes) -> None:
+def _draw_place(data: FigureData, drawn: RowBands, axes: Axes) -> None:
     """One place of the matrix."""
-    parts.draw_threshold(axes, scene.threshold)
-    others = (d for d in scene.drawn if d is not drawn and d.row.variant == drawn.row.variant)
-    parts.draw_others(axes, scene.at, others)
-    beside = scene.reference(drawn.row)
+    parts.draw_threshold(axes, data.threshold)
+    others = (d for d in data.drawn if d is not drawn and d.row.variant == drawn.row.variant)
+    parts.draw_others(axes, data.at, others)
+    beside = data.reference(drawn.row)
     if beside is not None:
-        axes.plot(scene.at, beside.bands["curve"].mean, color=BASELINE.color, linewidth=0.8, zorder=2)
-    parts.draw_row(axes, scene.at, drawn, _look(scene, drawn))
+        axes.plot(data.at, beside.bands["curve"].mean, color=BASELINE.color, linewidth=0.8, zorder=2)
+    parts.draw_row(axes, data.at, drawn, _look(data, drawn))
     missing = parts.missing_text(drawn)
     if missing:
         axes.text(
@@ -201,13 +202,13 @@ def _side(name: str, tall: float) -> list[str]:
     ]
 
 
-def _rows(scene: Scene) -> list[Row]:
-    return [drawn.row for drawn in scene.drawn]
+def _rows(data: FigureData) -> list[Row]:
+    return [drawn.row for drawn in data.drawn]
 
 
-def _look(scene: Scene, drawn: Drawn) -> Look:
-    """The colour of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
-    if drawn.row.variant == scene.baseline:
-        return style.own_look([one.row.variant for one in scene.drawn], scene.baseline)
-    name = style.family(drawn.row.slots, base_slots(scene, drawn.row))
-    return Look(style.FAMILIES.get(name, style.SETTINGS))
+def _look(data: FigureData, drawn: RowBands) -> Look:
+    """The color of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
+    if drawn.row.variant == data.baseline:
+        return style.baseline_look([one.row.variant for one in data.drawn], data.baseline)
+    name = style.replaced_slot(drawn.row.slots, base_slots(data, drawn.row))
+    return Look(style.COLORS.get(name, style.SETTINGS))

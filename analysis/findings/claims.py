@@ -6,19 +6,17 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from analysis.findings.components import SLOTS, Slots, behaving, elsewhere
-from analysis.findings.scores import Board
-from analysis.loading import Row
-from analysis.metrics import METRICS, Floats
-from analysis.report.sentences import magnitude, signed
+from analysis.findings.scores import EnvironmentScores
+from analysis.loading import Pieces, Row
+from analysis.metrics import METRICS
 from analysis.statistics.paired import Comparison, compare, holm, verdict
-from analysis.tables.summary import interval_text, lowered
 
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
+NOT_TESTED: Outcome = "not tested by these runs"
 Kinds = Mapping[str, Sequence[str]]
 """By slot, the kinds of piece that count."""
 
@@ -35,20 +33,17 @@ class Step:
     more: str = ""
 
     def __post_init__(self) -> None:
-        slots = {
-            *self.where,
-            *self.rows,
-            *self.against,
-            *([self.more.partition(".")[0]] if self.more else []),
-        }
-        if not slots <= set(SLOTS):
-            raise ValueError(f"no such slot: {', '.join(sorted(slots - set(SLOTS)))}")
         if set(self.rows) != set(self.against) or bool(self.rows) == bool(self.more):
             raise ValueError("a step has either 'more', or 'rows' and 'against' that name the same slots")
         if self.expected not in ("higher", "lower"):
             raise ValueError(f"expected is 'higher' or 'lower', not {self.expected!r}")
-        if self.metric not in METRICS or METRICS[self.metric].of is None:
+        if self.metric not in METRICS or METRICS[self.metric].score is None:
             raise ValueError(f"{self.metric!r} is no metric of a run")
+
+    @property
+    def slots(self) -> set[str]:
+        """The slots in which the rows may differ."""
+        return {self.more.partition(".")[0]} if self.more else set(self.rows)
 
 
 @dataclass(frozen=True)
@@ -62,17 +57,34 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedStep:
+    """A step in one environment."""
+
+    step: Step
+    outcome: Outcome
+    comparison: Comparison | None
+    """None where nothing could be compared."""
+    pairs: Sequence[tuple[str, str]]
+    """The labels of the rows that fit; there may be some without a score."""
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
     """A claim in one environment."""
 
     claim: Claim
     env_id: str
-    outcome: Outcome
-    reasons: tuple[str, ...]
-    """One sentence per step."""
+    steps: tuple[JudgedStep, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Supported if every step is; contradicted if any step is."""
+        outcomes = [one.outcome for one in self.steps]
+        order: tuple[Outcome, ...] = ("contradicted", NOT_TESTED, "undecided")
+        return next((outcome for outcome in order if outcome in outcomes), "supported")
 
 
-def read(text: str | None = None) -> list[Claim]:
+def read_claims(text: str | None = None) -> list[Claim]:
     """The claims of claims.toml, or of a text of that form."""
     if text is None:
         text = files("analysis.findings").joinpath("claims.toml").read_text(encoding="utf-8")
@@ -82,125 +94,74 @@ def read(text: str | None = None) -> list[Claim]:
     ]
 
 
-def judge_all(board: Board, claims: Sequence[Claim]) -> list[Judged]:
-    """Every claim in one environment."""
-    return [judge(board, claim) for claim in claims]
+def judge(scores: EnvironmentScores, claim: Claim) -> JudgedClaim:
+    """The claim on the runs of an environment; Holm's correction runs over its steps."""
+    rows = [summary.row for summary in scores.summaries]
+    fitting = [list(comparable_pairs(rows, step)) for step in claim.steps]
+    found = [_compare(scores, step, pairs) for step, pairs in zip(claim.steps, fitting, strict=True)]
+    adjusted = iter(holm([comparison.p for comparison, _ in found if comparison is not None]))
+    steps = []
+    for step, pairs, (comparison, compared) in zip(claim.steps, fitting, found, strict=True):
+        outcome = NOT_TESTED if comparison is None else _outcome(scores, step, comparison, next(adjusted))
+        shown = pairs if comparison is None else compared
+        labels = [(scores.labels[a], scores.labels[b]) for a, b in shown]
+        steps.append(JudgedStep(step, outcome, comparison, labels))
+    return JudgedClaim(claim, scores.env_id, tuple(steps))
 
 
-def judge(board: Board, claim: Claim) -> Judged:
-    """Supported if every step is; contradicted if any step is; Holm's correction runs over the steps."""
-    tested = [_scores(board, step) for step in claim.steps]
-    found = [
-        None
-        if scores is None
-        else compare(scores[0][None], scores[1][None], answers=METRICS[step.metric].summary == "share")[0]
-        for step, scores in zip(claim.steps, tested, strict=True)
-    ]
-    adjusted = iter(holm([one.p for one in found if one is not None]))
-    outcomes, reasons = [], []
-    for step, scores, one in zip(claim.steps, tested, found, strict=True):
-        if scores is None or one is None:
-            outcomes.append("not tested by these runs")
-            reasons.append(_untested(board, step))
-            continue
-        outcomes.append(_outcome(board, step, one, next(adjusted)))
-        reasons.append(_reason(step, one, outcomes[-1], scores[2]))
-    return Judged(claim, board.env_id, _together(outcomes), tuple(reasons))
-
-
-def _together(outcomes: Sequence[str]) -> Outcome:
-    order: tuple[Outcome, ...] = ("contradicted", "not tested by these runs", "undecided")
-    return next((outcome for outcome in order if outcome in outcomes), "supported")
-
-
-def _outcome(board: Board, step: Step, one: Comparison, p: float) -> Outcome:
+def _outcome(scores: EnvironmentScores, step: Step, one: Comparison, p: float) -> Outcome:
     """A difference that the comparisons would call one counts, whichever way; everything else is undecided."""
-    if verdict(one.difference, p, board.scale(METRICS[step.metric])) != "differs":
+    if verdict(one.difference, p, scores.scale(METRICS[step.metric])) != "differs":
         return "undecided"
     return "supported" if (one.difference.point > 0) == (step.expected == "higher") else "contradicted"
 
 
-def _scores(board: Board, step: Step) -> tuple[Floats, Floats, list[tuple[str, str]]] | None:
-    """Means over the pairs of rows at each seed, (S,), twice, and the pairs' labels; None where there is no pair.
+def _compare(
+    scores: EnvironmentScores, step: Step, pairs: Sequence[tuple[int, int]]
+) -> tuple[Comparison | None, Sequence[tuple[int, int]]]:
+    """Means over the pairs of rows at each seed against each other, and the pairs; None where there is none.
 
     A seed counts if all pairs have it, so that the same pairs are averaged at each; pairs that have no run in common
     are left out before.
     """
-    scores = board.scores(step.metric)
-    places = [
-        (a, b)
-        for a, b in pairs([line.row for line in board.lines], step)
-        if np.isfinite(scores[a] - scores[b]).any()
-    ]
+    values = scores.of(step.metric)
+    places = [(a, b) for a, b in pairs if np.isfinite(values[a] - values[b]).any()]
     if not places:
-        return None
-    x, y = scores[[a for a, _ in places]], scores[[b for _, b in places]]
+        return None, places
+    x, y = (values[list(side)] for side in zip(*places, strict=True))
     whole = np.isfinite(x - y).all(axis=0)
     if not whole.any():
-        return None
-    labels = [(board.labels[a], board.labels[b]) for a, b in places]
-    return np.where(whole, x.mean(axis=0), np.nan), np.where(whole, y.mean(axis=0), np.nan), labels
+        return None, places
+    x, y = (np.where(whole, side.mean(axis=0), np.nan)[None] for side in (x, y))
+    return compare(x, y, answers=METRICS[step.metric].summary == "share")[0], places
 
 
-def pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:
+def comparable_pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:
     """Places of the rows that a step compares: equal but for the slots, or the number, that it names."""
-    slots = [behaving(row.slots) for row in rows]
-    named = {step.more.partition(".")[0]} if step.more else set(step.rows)
-    for a, one in enumerate(slots):
-        for b, other in enumerate(slots):
-            shared = all(one[slot] == other[slot] for slot in SLOTS if slot not in named)
-            if not shared or elsewhere(rows[a]) != elsewhere(rows[b]) or not _fits(one, step.where):
+    for a, x in enumerate(rows):
+        for b, y in enumerate(rows):
+            one, other = x.acting, y.acting
+            if any(one.slots[slot] != other.slots[slot] for slot in one.slots if slot not in step.slots):
                 continue
-            if (
-                _more(one, other, step.more)
-                if step.more
-                else _fits(one, step.rows) and _fits(other, step.against)
-            ):
+            if x.swept_settings != y.swept_settings or not _fits(one, step.where):
+                continue
+            fits = _fits(one, step.rows) and _fits(other, step.against)
+            if _more(one, other, step.more) if step.more else fits:
                 yield a, b
 
 
-def _fits(slots: Slots, kinds: Kinds) -> bool:
-    return all(_kind(slots[slot]) in some for slot, some in kinds.items())
+def _fits(pieces: Pieces, kinds: Kinds) -> bool:
+    """True if pieces are of the kinds that count. Of a control, a trick that is switched off, no finding speaks."""
+    return all(
+        pieces.slots[slot]["kind"] in some and not pieces.facts[slot].get("control")
+        for slot, some in kinds.items()
+    )
 
 
-def _kind(piece: Mapping[str, Any]) -> str:
-    """Which kind a piece counts as. With alpha 0 nothing is prioritised: a control, of which no finding speaks."""
-    return "flat" if piece["kind"] == "prioritized" and piece.get("alpha") == 0 else str(piece["kind"])
-
-
-def _more(one: Slots, other: Slots, name: str) -> bool:
-    """Whether two pieces differ in one number alone, the first having more of it."""
+def _more(one: Pieces, other: Pieces, name: str) -> bool:
+    """True if two pieces differ in one number alone, the first having more of it."""
     slot, _, number = name.partition(".")
-    x, y = dict(one[slot]), dict(other[slot])
+    x, y = dict(one.slots[slot]), dict(other.slots[slot])
     if number not in x or number not in y:
         return False
     return bool(x.pop(number) > y.pop(number)) and x == y
-
-
-# ---- as text -------------------------------------------------------------------------------------------------------
-
-
-def _reason(step: Step, one: Comparison, outcome: str, labels: Sequence[tuple[str, str]]) -> str:
-    """'Overestimation: lower by 12.3 [10.1, 14.2] (value), n = 10; double - dqn.'"""
-    metric, ends = METRICS[step.metric], one.difference
-    of = ", ".join(f"{a} - {b}" for a, b in labels[:4])
-    if len(labels) > 4:
-        of += f" and {len(labels) - 4} more pairs"
-    n = f"({metric.unit}), n = {one.n}"
-    if outcome == "undecided":
-        return f"{metric.title}: {step.expected} expected, {signed(metric, ends)} {n}: undecided; {of}."
-    way = "higher" if ends.point > 0 else "lower"
-    return f"{metric.title}: {way} by {interval_text(metric.name, magnitude(ends))} {n}; {of}."
-
-
-def _untested(board: Board, step: Step) -> str:
-    what = lowered(METRICS[step.metric].title)
-    if any(pairs([line.row for line in board.lines], step)):
-        return f"No {what} is known of runs that could be compared."
-    changed = f"more {step.more}" if step.more else f"{_kinds(step.rows)} against {_kinds(step.against)}"
-    where = f" with {_kinds(step.where)}" if step.where else ""
-    return f"No two rows differ in this alone: {changed}{where}."
-
-
-def _kinds(kinds: Kinds) -> str:
-    return ", ".join(f"{slot} {' or '.join(some)}" for slot, some in kinds.items())

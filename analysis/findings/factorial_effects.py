@@ -1,4 +1,4 @@
-"""Which trick does what in a full factorial: tables/effects."""
+"""Effects of tricks in a full factorial: which one does what."""
 
 from __future__ import annotations
 
@@ -9,32 +9,19 @@ from typing import Any
 import numpy as np
 
 from analysis.findings.against_baseline import HEADLINES
-from analysis.findings.components import SLOTS
-from analysis.findings.scores import Board
-from analysis.findings.summary import Line
+from analysis.findings.scores import EnvironmentScores
+from analysis.loading import Facts
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
 from analysis.statistics.intervals import Interval, generator
-from analysis.statistics.paired import SIGNIFICANT, Verdict, holm, verdict
-from analysis.tables.summary import interval_text, number_text
-from analysis.tables.table import Sheet, csv_text, document, latex
+from analysis.statistics.paired import Verdict, holm, verdict
 
-OFF = {"replay": ("consecutive", "latest"), "target": ("none",), "bootstrap": ("max",), "head": ("linear",)}
-"""The pieces that stand for a slot without its trick; of replay the first that the study has."""
-ORDER = (
-    "latest", "consecutive", "uniform", "prioritized", "none", "hard", "soft", "max", "double", "inverse-double",
-    "linear", "dueling",
-)  # fmt: skip
-"""Kinds from plain to elaborate, so that differences read as what a trick adds."""
-
-
-ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "soft_divergence")
 TESTED = ("main", "interaction")
 """Kinds of effect that carry a test. Shapley values and their companions share out what these tell."""
 
 
 @dataclass(frozen=True)
-class Sized:
+class EstimatedEffect:
     """An effect on one metric in one environment."""
 
     env_id: str
@@ -43,7 +30,7 @@ class Sized:
     metric: str
     effect: Effect
     n: int
-    """The fewest standing runs of the cells that it rests on."""
+    """The fewest valid runs of the cells that it rests on."""
     number: Interval
     p: float
     """Of the sign-flip test; NaN for kinds that carry none."""
@@ -59,7 +46,7 @@ class Sized:
 
     @property
     def differs(self) -> bool:
-        """Whether the effect may be said to have its sign."""
+        """True if the effect may be said to have its sign."""
         return self.verdict == "differs"
 
     def record(self) -> dict[str, Any]:
@@ -95,120 +82,117 @@ class Design:
     at: str
     factors: tuple[Factor, ...]
     places: Mapping[Cell, int]
-    """Each cell's line of the board."""
+    """Each cell's place among the rows."""
     aliases: Mapping[Cell, Cell]
 
 
-def designs(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Design]:
+def designs(scores: EnvironmentScores, aliases: Sequence[Mapping[str, Any]]) -> list[Design]:
     """The factorials of a study, one per point of its sweep. Rows that are no cell stay outside."""
+    rows = [summary.row for summary in scores.summaries]
+    slots = [slot for slot in (rows[0].slots if rows else ()) if any(slot in row.cell for row in rows)]
+    levels = {(slot, level): row.facts[slot] for row in rows for slot, level in row.cell.items()}
     cells: dict[str, dict[Cell, int]] = {}
-    kinds: dict[str, str] = {}
-    for place, line in enumerate(board.lines):
-        cell, _, at = line.row.label.partition("@")
-        levels = _levels(cell, line)
-        if levels:
-            cells.setdefault(at, {})[levels] = place
-            kinds |= {level: line.row.slots[slot]["kind"] for slot, level in zip(SLOTS, levels, strict=True)}
-    same = [tuple(alias[end].partition("@") for end in ("label", "of")) for alias in aliases]
+    by_label: dict[str, Cell] = {}
+    for place, row in enumerate(rows):
+        if row.cell:
+            by_label[row.label] = tuple(row.cell[slot] for slot in slots)
+            cells.setdefault(_point(row.label), {})[by_label[row.label]] = place
     found = []
     for at, places in cells.items():
         also = {
-            tuple(label.split("+")): tuple(of.split("+"))
-            for (label, _, where), (of, _, _) in same
-            if where == at and tuple(of.split("+")) in places
+            tuple(alias["cell"][slot] for slot in slots): by_label[alias["of"]]
+            for alias in aliases
+            if alias.get("cell") and _point(alias["label"]) == at and alias["of"] in by_label
         }
-        design = _design(at, places, also, kinds)
+        design = _design(
+            at, places, also, [_factor(slot, (*places, *also), i, levels) for i, slot in enumerate(slots)]
+        )
         if sum(len(factor.levels) > 1 for factor in design.factors) > 1:
             found.append(design)
     return found
 
 
-def _levels(cell: str, line: Line) -> Cell | None:
-    """The levels of a cell of a factorial, which its label spells out; None for a variant with a name of its own."""
-    levels = tuple(cell.split("+"))
-    kinds = [line.row.slots[slot]["kind"] for slot in SLOTS]
-    told = len(levels) == len(kinds) and all(map(str.startswith, levels, kinds))
-    return levels if told else None
+def _point(label: str) -> str:
+    """The point of a sweep in a row's label; '' where there is none."""
+    return label.partition("@")[2]
+
+
+def _factor(slot: str, cells: Sequence[Cell], place: int, facts: Mapping[tuple[str, str], Facts]) -> Factor:
+    """A slot with its levels from plain to elaborate, so that differences read as what a trick adds.
+
+    Of several levels that stand for the slot without its trick, the most elaborate does.
+    """
+    found = {cell[place] for cell in cells}
+    levels = sorted(found, key=lambda level: (facts.get((slot, level), {}).get("order", 0), level))
+    off = [level for level in levels if facts.get((slot, level), {}).get("off")]
+    return Factor(slot, tuple(levels), off[-1] if off else None)
 
 
 def _design(
-    at: str, places: Mapping[Cell, int], also: Mapping[Cell, Cell], kinds: Mapping[str, str]
+    at: str, places: Mapping[Cell, int], also: Mapping[Cell, Cell], factors: Sequence[Factor]
 ) -> Design:
-    everything = [*places, *also]
-    factors = []
-    for slot, name in enumerate(SLOTS):
-        levels = sorted({cell[slot] for cell in everything}, key=lambda level: _rank(level, kinds))
-        off = next((level for kind in OFF[name] for level in levels if _kind(level, kinds) == kind), None)
-        factors.append(Factor(name, tuple(levels), off))
-    # of cells that are one run, the one with the fewest tricks gives it its name: none+max, not none+double
+    """Of cells that are one run, the one with the fewest tricks gives it its name: none+max, not none+double."""
     names = {cell: cell for cell in places}
     for alias, of in also.items():
         names[of] = min(names[of], alias, key=lambda cell: _tricks(cell, factors))
+    every = {**{cell: names[cell] for cell in places}, **{alias: names[of] for alias, of in also.items()}}
     return Design(
         at,
         tuple(factors),
         {names[cell]: place for cell, place in places.items()},
-        {cell: names[also.get(cell, cell)] for cell in everything if cell != names[also.get(cell, cell)]},
+        {cell: name for cell, name in every.items() if cell != name},
     )
-
-
-def _kind(level: str, kinds: Mapping[str, str]) -> str:
-    return kinds.get(level) or level.partition("(")[0]
-
-
-def _rank(level: str, kinds: Mapping[str, str]) -> tuple[int, str]:
-    kind = _kind(level, kinds)
-    return (ORDER.index(kind) if kind in ORDER else len(ORDER)), level
 
 
 def _tricks(cell: Cell, factors: Sequence[Factor]) -> int:
     return sum(level != factor.off for level, factor in zip(cell, factors, strict=True))
 
 
-def size_all(board: Board, aliases: Sequence[Mapping[str, str]]) -> list[Sized]:
+def estimate_all(scores: EnvironmentScores, aliases: Sequence[Mapping[str, Any]]) -> list[EstimatedEffect]:
     """Every effect on every headline metric that the runs have."""
-    found: list[Sized] = []
-    for design in designs(board, aliases):
+    found: list[EstimatedEffect] = []
+    for design in designs(scores, aliases):
         cells = list(design.places)
         wanted = effects(design.factors, set(cells), design.aliases)
-        lines = [design.places[cell] for cell in cells]
+        places = [design.places[cell] for cell in cells]
         for name in HEADLINES:
-            scores = board.scores(name)[lines]
-            if any(board.lines[line].has(name) for line in lines) and not _says_nothing(
-                METRICS[name], scores
+            values = scores.of(name)[places]
+            if any(scores.summaries[place].has(name) for place in places) and not _are_all_equal(
+                METRICS[name], values
             ):
-                found += _size(board, design.at, METRICS[name], wanted, cells, scores, lines)
+                found += _size(scores, design.at, METRICS[name], wanted, cells, values, places)
     return found
 
 
-def _says_nothing(metric: Metric, scores: Floats) -> bool:
-    """Whether every run of every cell scores the same; answers (yes or no) are never known to."""
-    return metric.summary != "share" and bool(np.nanmax(scores) == np.nanmin(scores))
+def _are_all_equal(metric: Metric, values: Floats) -> bool:
+    """True if every run of every cell scores the same; answers (yes or no) are never known to."""
+    return metric.summary != "share" and bool(np.nanmax(values) == np.nanmin(values))
 
 
 def _size(
-    board: Board,
+    scores: EnvironmentScores,
     at: str,
     metric: Metric,
     wanted: Sequence[Effect],
     cells: Sequence[Cell],
-    scores: Floats,
+    values: Floats,
     lines: Sequence[int],
-) -> Iterator[Sized]:
+) -> Iterator[EstimatedEffect]:
     """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
-    known = dict(zip(cells, np.isfinite(scores).sum(axis=1).tolist(), strict=True))
-    numbers = estimate(wanted, cells, scores, generator())
+    known = dict(zip(cells, np.isfinite(values).sum(axis=1).tolist(), strict=True))
+    numbers = estimate(wanted, cells, values, generator())
     plain = [np.nan] * len(wanted)
     adjusted, family = list(plain), [0] * len(wanted)
     for kind in TESTED:
         places = [place for place, effect in enumerate(wanted) if effect.kind == kind]
-        tested = p_values([wanted[place] for place in places], cells, scores)
+        tested = p_values([wanted[place] for place in places], cells, values)
         for place, p, p_holm in zip(places, tested, holm(tested), strict=True):
             plain[place], adjusted[place] = p, p_holm
             family[place] = int(np.isfinite(tested).sum())
-    failed = dict(zip(cells, board.failed[lines].sum(axis=1).tolist(), strict=True))
+    failed = dict(zip(cells, scores.failed[lines].sum(axis=1).tolist(), strict=True))
     worst, best = (
-        dict(zip(cells, _means(board.imputed(metric.name, end)[lines]), strict=True)) for end in (True, False)
+        dict(zip(cells, _means(scores.imputed(metric.name, end)[lines]), strict=True))
+        for end in (True, False)
     )
     for place, (effect, number) in enumerate(zip(wanted, numbers, strict=True)):
         if metric.summary == "share" and number.low == number.high:
@@ -216,8 +200,8 @@ def _size(
                 number.point, np.nan, np.nan
             )  # equal answers resampled say nothing of their share
         p_holm = adjusted[place]
-        yield Sized(
-            env_id=board.env_id,
+        yield EstimatedEffect(
+            env_id=scores.env_id,
             at=at,
             metric=metric.name,
             effect=effect,
@@ -226,119 +210,18 @@ def _size(
             p=plain[place],
             p_holm=p_holm,
             family=family[place],
-            verdict=verdict(number, p_holm, board.scale(metric)),
+            verdict=verdict(number, p_holm, scores.scale(metric)),
             failed=sum(failed[cell] for cell in effect.weights),
             at_worst=_imputed(effect, worst, best),
             at_best=_imputed(effect, best, worst),
         )
 
 
-def _means(scores: Floats) -> list[float]:
+def _means(values: Floats) -> list[float]:
     """The mean of each cell's runs that have a score; NaN where none has."""
-    return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in scores]
+    return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in values]
 
 
 def _imputed(effect: Effect, added: Mapping[Cell, float], taken: Mapping[Cell, float]) -> float:
     """An effect of the means of cells, from one side where a cell adds to it and from another where it takes away."""
     return sum(weight * (added if weight > 0 else taken)[cell] for cell, weight in effect.weights.items())
-
-
-# ---- as text -------------------------------------------------------------------------------------------------------
-
-KINDS = {"main": "main effects", "interaction": "two-way interactions", "shapley": "Shapley values"}
-
-
-def as_csv(found: Sequence[Sized]) -> str:
-    """Every effect on every metric."""
-    return csv_text([one.record() for one in found])
-
-
-def as_markdown(name: str, found: Sequence[Sized], missing: Sequence[str]) -> str:
-    """Main effects, interactions and Shapley games."""
-    return document(f"{name}: which trick does what", sheets(found), [*notes(), *missing])
-
-
-def sheets(found: Sequence[Sized]) -> list[Sheet]:
-    """Main effects and interactions, a line per effect and a column per metric; a sheet for each Shapley game."""
-    made = []
-    for env_id, at in dict.fromkeys((one.env_id, one.at) for one in found):
-        here = [one for one in found if (one.env_id, one.at) == (env_id, at)]
-        where = f"{env_id}, {at}" if at else env_id
-        for kind, title in KINDS.items():
-            for game in dict.fromkeys(one.effect.game for one in here if one.effect.kind == kind):
-                if game:
-                    made.append(_game(f"{where}: {title}, game of {game}", here, game))
-                else:
-                    made.append(_sheet(f"{where}: {title}", [one for one in here if one.effect.kind == kind]))
-    return made
-
-
-def as_latex(name: str, found: Sequence[Sized], facts: str) -> str:
-    """Main effects, interactions and games on the metrics that fit on a page."""
-    shown = [one for one in found if one.metric in ON_PAPER]
-    return latex(f"Study {name}: which trick does what. {facts} {' '.join(notes())}", sheets(shown))
-
-
-def _sheet(title: str, found: Sequence[Sized]) -> Sheet:
-    metrics = list(dict.fromkeys(one.metric for one in found))
-    cells = {(one.effect.name, one.metric): one for one in found}
-    names = dict.fromkeys(one.effect.name for one in found)
-    head = ["effect", "n", "contrasts", *(METRICS[metric].title for metric in metrics)]
-    body = [
-        [
-            name,
-            _range([cells[name, metric].n for metric in metrics]),
-            str(cells[name, metrics[0]].effect.contrasts),
-            *(_cell(cells[name, metric]) for metric in metrics),
-        ]
-        for name in names
-    ]
-    return Sheet(title, head, body, {"effect"})
-
-
-def _game(title: str, found: Sequence[Sized], game: str) -> Sheet:
-    """A line per player and metric: its Shapley value between what it adds alone and what is lost without it."""
-    cells = {(one.effect.name, one.metric, one.effect.kind): one for one in found if one.effect.game == game}
-    kinds = ("add-one", "shapley", "leave-one-out")
-    body = [
-        [name, METRICS[metric].title, str(cells[name, metric, "shapley"].n)]
-        + [_cell(cells[name, metric, kind]) for kind in kinds]
-        for metric in dict.fromkeys(metric for _, metric, _ in cells)
-        for name in dict.fromkeys(name for name, _, _ in cells)
-    ]
-    return Sheet(title, ["trick", "metric", "n", "alone", "Shapley", "last"], body, {"trick", "metric"})
-
-
-def _range(counts: Sequence[int]) -> str:
-    least, most = min(counts), max(counts)
-    return str(least) if least == most else f"{least}-{most}"
-
-
-def _cell(one: Sized) -> str:
-    if np.isnan(one.number.point):
-        return "n/a"
-    text = interval_text(one.metric, one.number) + (" *" if one.differs else "")
-    if not one.failed or np.isnan(one.at_worst):
-        return text
-    ends = (number_text(one.metric, end) for end in (one.at_worst, one.at_best))
-    return f"{text} ({' to '.join(ends)})"
-
-
-def notes() -> list[str]:
-    """How to read the table."""
-    return [
-        "Brackets: 95 % percentile bootstrap intervals; seeds are resampled as blocks, the same for all cells. A share "
-        "of runs that does not vary over seeds has none.",
-        f"*: the interval excludes 0 and Holm p < {SIGNIFICANT:g}: sign-flip test of the effect at each seed, "
-        "corrected over all main effects (all interactions) on that metric in that environment; p values are in the "
-        "CSV. Shapley values, alone and last carry no test: they share out among tricks what the effects tell.",
-        "Round brackets: if failed runs had scored the worst to the best of any run here.",
-        "main: mean of the difference between two levels over all settings of the other slots at which both were run; "
-        "contrasts says over how many. Without a target network the bootstrap has no effect: Double's effect is "
-        "estimated over cells with a target network, the target's against none at the plain bootstrap.",
-        "interaction: the difference of differences, [y(b, d) - y(a, d)] - [y(b, c) - y(a, c)]; positive: each change "
-        "is worth more with the other.",
-        "Shapley: each trick's mean contribution over all orders of adding them; a game's values sum to all tricks "
-        "minus none. alone: added to none; last: added to all the others. Double without a target network is the run "
-        "without Double, so alone it adds exactly 0.",
-    ]

@@ -1,4 +1,4 @@
-"""The scores of one environment as a board: a line per row of the study, a column per seed."""
+"""The scores of one environment: a line per row of the study, a column per seed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablations import store
-from analysis.findings.pooled import scale_of
-from analysis.findings.summary import Line
+from analysis.findings.normalized import scale_of
+from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.metrics import METRICS, Floats, Metric
 
 
 @dataclass(frozen=True)
-class Board:
+class EnvironmentScores:
     """Everything that statistics ask of one environment."""
 
     environment: Mapping[str, Any]
     seeds: tuple[int, ...]
-    lines: tuple[Line, ...]
+    summaries: tuple[RowSummary, ...]
 
     @property
     def env_id(self) -> str:
@@ -33,7 +33,7 @@ class Board:
     @cached_property
     def labels(self) -> list[str]:
         """The rows' labels, in the study's order."""
-        return [line.row.label for line in self.lines]
+        return [line.row.label for line in self.summaries]
 
     @property
     def threshold(self) -> float | None:
@@ -48,24 +48,24 @@ class Board:
 
     @property
     def is_normalized(self) -> bool:
-        """Whether returns can be put between random and threshold."""
+        """True if returns can be put between random and threshold."""
         return scale_of(self.environment) is not None
 
-    def scores(self, name: str) -> Floats:
+    def of(self, name: str) -> Floats:
         """One metric of every run, (rows, seeds); NaN where a run doesn't stand or has no such score.
 
         A waiting time that was not seen to end counts as the time for which it was waited: the budget.
         """
         metric = METRICS[name]
-        board = np.full((len(self.lines), len(self.seeds)), np.nan)
+        scores = np.full((len(self.summaries), len(self.seeds)), np.nan)
         column = {seed: place for place, seed in enumerate(self.seeds)}
-        for place, line in enumerate(self.lines):
-            for run, track, found in zip(line.row.standing, line.tracks, line.of_runs, strict=True):
+        for place, line in enumerate(self.summaries):
+            for run, run_data, found in zip(line.row.valid_runs, line.run_data, line.run_scores, strict=True):
                 score = found[name]
-                if np.isnan(score) and metric.stopped is not None:
-                    score = metric.stopped(track)
-                board[place, column[run.seed]] = score
-        return board
+                if np.isnan(score) and metric.censored_at is not None:
+                    score = metric.censored_at(run_data)
+                scores[place, column[run.seed]] = score
+        return scores
 
     @cached_property
     def failed(self) -> NDArray[np.bool_]:
@@ -76,9 +76,9 @@ class Board:
                     any(r.seed == seed and r.state in store.ATTEMPTS for r in line.row.runs)
                     for seed in self.seeds
                 ]
-                for line in self.lines
+                for line in self.summaries
             ]
-        ).reshape(len(self.lines), len(self.seeds))
+        ).reshape(len(self.summaries), len(self.seeds))
 
     def imputed(self, name: str, worst: bool) -> Floats:
         """The scores with every failed run at the worst, or the best, score of any run in this environment.
@@ -86,36 +86,36 @@ class Board:
         Answers (yes or no) can be either, whatever the others said. Of a metric without a better side the worst is the
         least and the best the largest, so that the two still say how far the failed runs could move a number.
         """
-        scores, metric = self.scores(name), METRICS[name]
-        if not np.isfinite(scores).any():
-            return scores
-        least, largest = (0.0, 1.0) if metric.summary == "share" else (np.nanmin(scores), np.nanmax(scores))
+        values, metric = self.of(name), METRICS[name]
+        if not np.isfinite(values).any():
+            return values
+        least, largest = (0.0, 1.0) if metric.summary == "share" else (np.nanmin(values), np.nanmax(values))
         low = worst == (metric.bigger_is_better is not False)
-        return np.where(self.failed, least if low else largest, scores)
+        return np.where(self.failed, least if low else largest, values)
 
     def scale(self, metric: Metric) -> float:
-        """What 5 % is taken of: the normalised scale in the metric's unit; NaN where there is none."""
+        """The scale that 5 % is taken of: the normalised one in the metric's unit; NaN where there is none."""
         if metric.scale == "return" and self.is_normalized:
             assert self.threshold is not None
             assert self.random is not None
             return self.threshold - self.random
         if metric.scale == "steps":
-            return float(max(line.row.budget for line in self.lines))
+            return float(max(line.row.budget for line in self.summaries))
         bounds = self.environment.get("value_bounds")
         if metric.scale == "value" and bounds:
             return float(bounds[1] - bounds[0])
         return 1.0 if metric.scale == "share" else np.nan
 
     def has(self, name: str) -> bool:
-        """Whether any run has such a score."""
-        return any(line.has(name) for line in self.lines)
+        """True if any run has such a score."""
+        return any(line.has(name) for line in self.summaries)
 
 
-def boards(results: Results, lines: list[Line]) -> list[Board]:
-    """One board per environment in which a run stands."""
+def environment_scores(results: Results, lines: list[RowSummary]) -> list[EnvironmentScores]:
+    """One per environment in which a run is valid."""
     found = []
     for environment in results.environments:
         here = tuple(line for line in lines if line.row.env_id == environment["env_id"])
         if any(line.n for line in here):
-            found.append(Board(environment, tuple(results.study["seeds"]), here))
+            found.append(EnvironmentScores(environment, tuple(results.study["seeds"]), here))
     return found

@@ -8,27 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from ablations import store
+from analysis.findings.measured import measured
 from analysis.loading import Results, Row
-from analysis.metrics import METRICS, Floats, Metric, Track, scores
+from analysis.metrics import METRICS, Floats, Metric, RunData, score_run
 from analysis.metrics.registry import LEARNING, VARIANCE
 from analysis.statistics.blocks import block_interval
 from analysis.statistics.intervals import (
     CURVE_RESAMPLES,
     NOTHING,
     Interval,
-    Waiting,
+    WaitingTime,
     generator,
     mean_interval,
     proportion_interval,
     waiting_time,
 )
 
-MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.of is not None]
+MEASURED = [metric.name for metric in (*LEARNING, *VARIANCE) if metric.score is not None]
 """What the summary holds; the other metrics are in the stability table."""
-WAITS = ("steps_to_threshold", "episodes_to_threshold")
 
-FIRST = (
+COLUMNS = (
     "env_id",
     "variant",
     "n",
@@ -46,36 +45,36 @@ FIRST = (
 
 
 @dataclass(frozen=True)
-class Line:
+class RowSummary:
     """A row of the study in one environment: what stands, and its numbers."""
 
     row: Row
     threshold: float | None
-    tracks: tuple[Track, ...]
-    """One per standing run, in the order of the seeds."""
-    of_runs: tuple[Mapping[str, float], ...]
+    run_data: tuple[RunData, ...]
+    """One per valid run, in the order of the seeds."""
+    run_scores: tuple[Mapping[str, float], ...]
     """The scores of each by metric."""
     numbers: dict[str, Interval]
     """By metric: mean over runs, share of runs, median by Kaplan and Meier, or a number of all runs together."""
-    waits_text: dict[str, str]
+    not_reached_text: dict[str, str]
     """For steps and episodes to threshold: 'not reached by 7 of 10', '' where every run got there."""
 
     @property
     def n(self) -> int:
         """Runs that stand."""
-        return len(self.of_runs)
+        return len(self.run_scores)
 
     @property
     def n_final(self) -> int:
         """Runs that finished an episode in their last tenth, so that they have a final return."""
-        return sum(bool(np.isfinite(run["final_return"])) for run in self.of_runs)
+        return sum(bool(np.isfinite(run["final_return"])) for run in self.run_scores)
 
     def has(self, name: str) -> bool:
-        """Whether any run has such a score; of a waiting time: came to its end."""
-        return any(np.isfinite(run[name]) for run in self.of_runs)
+        """True if any run has such a score; of a waiting time: came to its end."""
+        return any(np.isfinite(run[name]) for run in self.run_scores)
 
     def record(self) -> dict[str, Any]:
-        """The line as a record of the table: the columns of ``FIRST``, their intervals, and more."""
+        """The line as a record of the table: the columns of ``COLUMNS``, their intervals, and more."""
         counts = self.row.counts
         record: dict[str, Any] = {
             "env_id": self.row.env_id,
@@ -83,10 +82,10 @@ class Line:
             "n": self.n,
             "ok": counts["ok"],
             "diverged": counts["diverged"],
-            "failed": sum(counts[state] for state in store.ATTEMPTS),
+            "failed": self.row.failed,
         }
-        record |= {name: self.numbers[name].point for name in FIRST if name in METRICS}
-        names = [name for name in FIRST if name in METRICS]
+        record |= {name: self.numbers[name].point for name in COLUMNS if name in METRICS}
+        names = [name for name in COLUMNS if name in METRICS]
         names += [name for name in MEASURED if name not in names]
         for name in names:
             number = self.numbers[name]
@@ -96,14 +95,14 @@ class Line:
             "missing": counts["missing"],
             "damaged": counts["damaged"],
             "final_return_n": self.n_final,
-            "steps_to_threshold_note": self.waits_text["steps_to_threshold"],
+            "steps_to_threshold_note": self.not_reached_text["steps_to_threshold"],
             "reward_threshold": np.nan if self.threshold is None else self.threshold,
             "total_timesteps": self.row.budget,
         }
         return record
 
 
-def summarize(results: Results) -> list[Line]:
+def summarize(results: Results) -> list[RowSummary]:
     """Every row of the study in every environment, in the study's order; rows of which nothing stands too."""
     return [
         summarize_row(row, environment)
@@ -112,25 +111,27 @@ def summarize(results: Results) -> list[Line]:
     ]
 
 
-def summarize_row(row: Row, environment: Mapping[str, Any]) -> Line:
+def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
-    tracks = tuple(run.track(environment) for run in row.standing)
-    of_runs = tuple(scores(track) for track in tracks)
-    numbers, waits_text = {}, {}
+    run_data = tuple(measured(run, environment) for run in row.valid_runs)
+    run_scores = tuple(score_run(data) for data in run_data)
+    numbers, not_reached_text = {}, {}
     for name, metric in METRICS.items():
         if metric.parts is not None:
-            numbers[name] = _together(metric, tracks)
-        elif metric.of is not None and metric.summary == "wait":
-            waiting = _wait(metric, tracks, column(of_runs, name))
-            numbers[name], waits_text[name] = waiting.median, waiting.text
-        elif metric.of is not None:
-            numbers[name] = _over_runs(metric, column(of_runs, name))
-    return Line(row, environment.get("reward_threshold"), tracks, of_runs, numbers, waits_text)
+            numbers[name] = _across_runs(metric, run_data)
+        elif metric.score is not None and metric.summary == "wait":
+            waiting = _wait(metric, run_data, column(run_scores, name))
+            numbers[name], not_reached_text[name] = waiting.median, waiting.text
+        elif metric.score is not None:
+            numbers[name] = _over_runs(metric, column(run_scores, name))
+    return RowSummary(
+        row, environment.get("reward_threshold"), run_data, run_scores, numbers, not_reached_text
+    )
 
 
-def column(of_runs: Sequence[Mapping[str, float]], name: str) -> Floats:
+def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:
     """One score of every run, (n,)."""
-    return np.array([run[name] for run in of_runs], dtype=np.float64)
+    return np.array([run[name] for run in run_scores], dtype=np.float64)
 
 
 def _over_runs(metric: Metric, values: Floats) -> Interval:
@@ -141,24 +142,24 @@ def _over_runs(metric: Metric, values: Floats) -> Interval:
     return proportion_interval(int(answers.sum()), len(answers))
 
 
-def _wait(metric: Metric, tracks: Sequence[Track], times: Floats) -> Waiting:
+def _wait(metric: Metric, run_data: Sequence[RunData], times: Floats) -> WaitingTime:
     """A waiting time, censored where a run stopped before its end; runs that did not wait are left out."""
-    assert metric.stopped is not None, f"{metric.name} does not say when looking stopped"
-    stopped = np.array([metric.stopped(track) for track in tracks], dtype=np.float64)
+    assert metric.censored_at is not None, f"{metric.name} does not say when looking stopped"
+    stopped = np.array([metric.censored_at(data) for data in run_data], dtype=np.float64)
     waited = np.isfinite(stopped)
     times, stopped = times[waited], stopped[waited]
     reached = np.isfinite(times)
     return waiting_time(np.where(reached, times, stopped), reached)
 
 
-def _together(metric: Metric, tracks: Sequence[Track]) -> Interval:
+def _across_runs(metric: Metric, run_data: Sequence[RunData]) -> Interval:
     """A number of several runs together, with whole runs resampled."""
     assert metric.parts is not None
-    assert metric.together is not None
-    if not tracks:
+    assert metric.across_runs is not None
+    if not run_data:
         return NOTHING
-    parts, together = metric.parts(tracks), metric.together
+    parts, across_runs = metric.parts(run_data), metric.across_runs
     low, high = block_interval(
-        lambda places: together(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
+        lambda places: across_runs(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
     )
-    return Interval(float(together(parts)), float(low), float(high))
+    return Interval(float(across_runs(parts)), float(low), float(high))

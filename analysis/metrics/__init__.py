@@ -4,7 +4,8 @@
 """
 
 from analysis.metrics.learning import auc, final_return, first_solved, solved_over_100
-from analysis.metrics.registry import METRICS, Metric, scores
+from analysis.metrics.registry import METRICS, Metric, score_run
+from analysis.metrics.run_data import RunData
 from analysis.metrics.series import (
     WINDOW,
     Floats,
@@ -12,12 +13,11 @@ from analysis.metrics.series import (
     Ints,
     curve,
     grid,
-    held,
     running_mean,
     running_variance,
     time_average,
+    value_at,
 )
-from analysis.metrics.track import Track
 
 __all__ = [
     "METRICS",
@@ -26,16 +26,16 @@ __all__ = [
     "Form",
     "Ints",
     "Metric",
-    "Track",
+    "RunData",
     "auc",
     "curve",
     "final_return",
     "first_solved",
     "grid",
-    "held",
     "running_mean",
     "running_variance",
-    "scores",
+    "score_run",
     "solved_over_100",
     "time_average",
+    "value_at",
 ]

@@ -14,7 +14,7 @@ class Collapse:
     """When a solved run fell, and when it was back at the threshold; None: not by its end."""
 
     at: int
-    back: int | None
+    recovered_at: int | None
 
 
 def collapses(ends: Ints, returns: Floats, threshold: float, random: float) -> list[Collapse]:
@@ -48,4 +48,6 @@ def first_recovery(found: list[Collapse], steps: int) -> tuple[float, float]:
     if not found:
         return np.nan, np.nan
     first = found[0]
-    return (np.nan if first.back is None else float(first.back - first.at)), float(steps - first.at)
+    return (np.nan if first.recovered_at is None else float(first.recovered_at - first.at)), float(
+        steps - first.at
+    )

@@ -1,4 +1,4 @@
-"""How well a run learns: final return, area under the curve, when it solves its environment."""
+"""Learning: final return, area under the curve, when it solves its environment."""
 
 from __future__ import annotations
 

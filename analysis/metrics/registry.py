@@ -1,7 +1,7 @@
 """Every metric by name: its unit, its direction and the function that gives it. A new one is a function and a line.
 
-A score is one number per run (``of``); a row of the study then has its mean, its share or its median. What is a number
-of several runs together (``parts``, ``together``) has no score of a single one.
+A score is one number per run (``score``); a row of the study then has its mean, its share or its median. What is a
+number of several runs together (``parts``, ``across_runs``) has no score of a single one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from analysis.metrics.reliability import (
     risk_across_runs,
     short_term_risk,
 )
+from analysis.metrics.run_data import RunData
 from analysis.metrics.series import WINDOW, Floats, Form, running_variance, time_average
-from analysis.metrics.track import Track
 from analysis.metrics.values import finite_mean, largest, overestimation, overestimation_tail
 
 Summary = Literal["mean", "share", "wait"]
@@ -41,22 +41,22 @@ RETURN, VALUE, STEPS, SHARE = "return per episode", "value", "environment steps"
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number means, and how it comes about."""
+    """The meaning of a number, and how it comes about."""
 
     name: str
     title: str
     unit: str
     bigger_is_better: bool | None
     """None: neither."""
-    of: Callable[[Track], float] | None = None
+    score: Callable[[RunData], float] | None = None
     """The score of one run; NaN: not defined for it."""
     summary: Summary = "mean"
     """A row's number: mean over runs, share of runs, or median of right-censored waiting times."""
-    stopped: Callable[[Track], float] | None = None
+    censored_at: Callable[[RunData], float] | None = None
     """Of a waiting time: when looking stopped; NaN where nothing was waited for."""
-    parts: Callable[[Sequence[Track]], Floats] | None = None
+    parts: Callable[[Sequence[RunData]], Floats] | None = None
     """What several runs bring to a number of theirs together, (n, P): one line per run that has it."""
-    together: Callable[[Floats], Floats] | None = None
+    across_runs: Callable[[Floats], Floats] | None = None
     """That number: (..., n, P) -> (...)."""
     scale: Scale | None = None
     """What 5 % is taken of when an effect is called small; None: it never is."""
@@ -88,13 +88,13 @@ LEARNING = (
         "steps_to_threshold", "Steps to threshold", STEPS, False,
         lambda run: np.nan if run.threshold is None else threshold_step(run.ends, run.returns, run.threshold),
         summary="wait", scale="steps",
-        stopped=lambda run: np.nan if run.threshold is None else float(run.steps),
+        censored_at=lambda run: np.nan if run.threshold is None else float(run.steps),
     ),
     Metric(
         "episodes_to_threshold", "Episodes to threshold", "episodes", False,
         lambda run: np.nan if run.threshold is None else threshold_episode(run.returns, run.threshold),
         summary="wait",
-        stopped=lambda run: np.nan if run.threshold is None else float(len(run.returns)),
+        censored_at=lambda run: np.nan if run.threshold is None else float(len(run.returns)),
     ),
 )  # fmt: skip
 
@@ -102,7 +102,7 @@ LEARNING = (
 # ---- running variance ----------------------------------------------------------------------------------------------
 
 
-def _variance(form: Form) -> Callable[[Track], float]:
+def _variance(form: Form) -> Callable[[RunData], float]:
     """The running variance averaged over environment steps."""
     return lambda run: time_average(run.ends, running_variance(run.returns, WINDOW, form), run.steps)
 
@@ -126,41 +126,41 @@ def _known(curve: Floats) -> Floats:
     return curve[np.isfinite(curve)]
 
 
-def _evaluated(run: Track) -> Floats:
+def _evaluated(run: RunData) -> Floats:
     return _known(run.evaluated[1])
 
 
-def _trained(run: Track) -> Floats:
+def _trained(run: RunData) -> Floats:
     return _known(run.training_curve)
 
 
-def _end(run: Track) -> float:
+def _end(run: RunData) -> float:
     """Mean of the evaluations in the last tenth of the run's steps."""
     at, returns = run.evaluated
     return finite_mean(returns[at * FINAL_PARTS > run.steps * (FINAL_PARTS - 1)])
 
 
-def _evaluations(runs: Sequence[Track]) -> Floats:
+def _evaluations(runs: Sequence[RunData]) -> Floats:
     """The filtered evaluation curves of the runs that were evaluated, (n, P)."""
     curves = [run.evaluated for run in runs if len(run.evaluated[0])]
     points = np.unique(np.concatenate([at for at, _ in curves])) if curves else np.empty(0)
-    together = np.full((len(curves), len(points)), np.nan)
-    for line, (at, returns) in zip(together, curves, strict=True):
+    aligned = np.full((len(curves), len(points)), np.nan)
+    for line, (at, returns) in zip(aligned, curves, strict=True):
         line[np.searchsorted(points, at)] = returns
-    return filtered(together)
+    return filtered(aligned)
 
 
-def _trainings(runs: Sequence[Track]) -> Floats:
+def _trainings(runs: Sequence[RunData]) -> Floats:
     """The filtered training curves, (n, P)."""
     return filtered(np.array([run.training_curve for run in runs]).reshape(len(runs), -1))
 
 
-def _each(score: Callable[[Track], float]) -> Callable[[Sequence[Track]], Floats]:
+def _each(score: Callable[[RunData], float]) -> Callable[[Sequence[RunData]], Floats]:
     """A score of every run that has it, (n, 1)."""
     return lambda runs: _known(np.array([score(run) for run in runs], dtype=np.float64))[:, None]
 
 
-def _reliability(prefix: str, of: str, curve: Callable[[Track], Floats], interval: str) -> list[Metric]:
+def _reliability(prefix: str, of: str, curve: Callable[[RunData], Floats], interval: str) -> list[Metric]:
     """The measures within a run, of the greedy evaluations or of the training curve."""
     return [
         Metric(
@@ -187,20 +187,20 @@ RELIABILITY = (
     *_reliability("", "evaluations", _evaluated, "evaluation"),
     Metric(
         "dispersion_across_runs", "Dispersion across runs (evaluations)", RETURN, False,
-        parts=_evaluations, together=dispersion_across_runs,
+        parts=_evaluations, across_runs=dispersion_across_runs,
     ),
     Metric(
         "risk_across_runs", "Risk across runs (evaluations)", RETURN, True,
-        parts=_each(_end), together=risk_across_runs,
+        parts=_each(_end), across_runs=risk_across_runs,
     ),
     *_reliability("training_", "training", _trained, "fiftieth of the run"),
     Metric(
         "training_dispersion_across_runs", "Dispersion across runs (training)", RETURN, False,
-        parts=_trainings, together=dispersion_across_runs,
+        parts=_trainings, across_runs=dispersion_across_runs,
     ),
     Metric(
         "training_risk_across_runs", "Risk across runs (training)", RETURN, True,
-        parts=_each(lambda run: final_return(run.ends, run.returns, run.steps)), together=risk_across_runs,
+        parts=_each(lambda run: final_return(run.ends, run.returns, run.steps)), across_runs=risk_across_runs,
     ),
 )  # fmt: skip
 
@@ -214,21 +214,21 @@ DIVERGENCE = (
     ),
     Metric(
         "recoveries", "Recoveries", "recoveries per solved run", None,
-        lambda run: np.nan if run.collapses is None else float(sum(c.back is not None for c in run.collapses)),
+        lambda run: np.nan if run.collapses is None else float(sum(c.recovered_at is not None for c in run.collapses)),
     ),
     Metric(
         "steps_to_recovery", "Steps to recovery", STEPS, False,
-        lambda run: run.recovery[0], summary="wait", stopped=lambda run: run.recovery[1],
+        lambda run: run.recovery[0], summary="wait", censored_at=lambda run: run.recovery[1],
     ),
     Metric(
         "soft_divergence", "Soft divergence", SHARE, False,
-        lambda run: float(np.isfinite(run.crossing)) if run.watched else np.nan,
+        lambda run: float(np.isfinite(run.crossing)) if run.can_soft_diverge else np.nan,
         summary="share", scale="share",
     ),
     Metric(
         "steps_to_soft_divergence", "Steps to soft divergence", STEPS, True,
         lambda run: run.crossing, summary="wait",
-        stopped=lambda run: float(run.steps) if run.watched else np.nan,
+        censored_at=lambda run: float(run.steps) if run.can_soft_diverge else np.nan,
     ),
     Metric(
         "unbounded_divergence", "Unbounded divergence", SHARE, False,
@@ -240,12 +240,12 @@ DIVERGENCE = (
 # ---- values and what the networks look like from inside ------------------------------------------------------------
 
 
-def _probe(name: str) -> Callable[[Track], float]:
+def _probe(name: str) -> Callable[[RunData], float]:
     """A diagnostic averaged over the probes of a run; they are equally spaced, so this is its time average."""
     return lambda run: finite_mean(run.probe(name))
 
 
-def _exact(name: str) -> Callable[[Track], float]:
+def _exact(name: str) -> Callable[[RunData], float]:
     """A distance from exact values averaged over a run."""
     return lambda run: finite_mean(run.against_exact(name))
 
@@ -287,6 +287,6 @@ METRICS = {metric.name: metric for metric in (*LEARNING, *VARIANCE, *RELIABILITY
 """Every metric by name, in the order of tables."""
 
 
-def scores(run: Track) -> Mapping[str, float]:
+def score_run(run: RunData) -> Mapping[str, float]:
     """Every score of one run by the metric's name; NaN: not defined for it."""
-    return {name: metric.of(run) for name, metric in METRICS.items() if metric.of is not None}
+    return {name: metric.score(run) for name, metric in METRICS.items() if metric.score is not None}

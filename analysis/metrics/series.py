@@ -73,7 +73,7 @@ def grid(steps: int, points: int = 200) -> Ints:
     return np.unique(np.linspace(steps / points, steps, points).round().astype(np.int64).clip(min(1, steps)))
 
 
-def held(ends: Ints, values: Floats, at: Ints, steps: int) -> Floats:
+def value_at(ends: Ints, values: Floats, at: Ints, steps: int) -> Floats:
     """The value of the last episode finished at or before each grid step: (E,), (G,) -> (G,).
 
     No look-ahead. NaN before the first episode; held to the run's last environment step (not its last
@@ -88,7 +88,7 @@ def held(ends: Ints, values: Floats, at: Ints, steps: int) -> Floats:
 
 def curve(ends: Ints, returns: Floats, at: Ints, steps: int, window: int = WINDOW) -> Floats:
     """The learning curve at grid steps: mean of the last ``window`` episodes finished at or before each."""
-    return held(ends, running_mean(returns, window), at, steps)
+    return value_at(ends, running_mean(returns, window), at, steps)
 
 
 def time_average(ends: Ints, values: Floats, steps: int) -> float:

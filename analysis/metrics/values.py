@@ -1,4 +1,4 @@
-"""What action values tell: soft and unbounded divergence, overestimation, and probe diagnostics over a run."""
+"""Metrics of action values: soft and unbounded divergence, overestimation, and probe diagnostics over a run."""
 
 from __future__ import annotations
 

@@ -10,15 +10,19 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from analysis.findings import against_baseline, claims, components, gather
-from analysis.findings.summary import FIRST
+from analysis.findings.claims import NOT_TESTED, judge, read_claims
+from analysis.findings.evidence import collect
+from analysis.findings.summary import COLUMNS
 from analysis.loading import Results
-from analysis.report import sentences
-from analysis.report.drawings import Drawings
-from analysis.report.origin import command, origin
+from analysis.report import claims, sentences
+from analysis.report.page_figures import PageFigures
+from analysis.report.provenance import command, provenance
 from analysis.report.sections import sections
 from analysis.report.svg import letters
-from analysis.tables import summary
+from analysis.tables import comparisons, summary
+from analysis.tables.components import component_notes, component_table, settings_table
+from analysis.tables.missing import invalid_runs, missing_evidence
+from analysis.tables.spelling import row_name
 
 MANY = 12
 """Sentences, or rows, beyond which a list begins folded."""
@@ -30,11 +34,10 @@ MARK = 'name="made-from" content="'
 
 def render(results: Results, inputs: str) -> bytes:
     """The page. The figures must have been drawn: their SVG is taken from the folder."""
-    found = gather.gather(results)
-    study, names = results.study, {row.label: row.name for row in found.rows}
-    drawings = Drawings(results, found.lines)
-    environments = drawings.environments()
-    together = drawings.together()
+    found = collect(results)
+    study, names = results.study, {row.label: row_name(row) for row in found.rows}
+    figures = PageFigures(results, found.summaries)
+    environments, overall = figures.environments(), figures.overall()
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis.report"),
         autoescape=True,
@@ -43,8 +46,10 @@ def render(results: Results, inputs: str) -> bytes:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.globals["reasons"] = claims.reasons
     script = environment.get_template("report.js.j2").render()
-    judged = [(claim, [claims.judge(board, claim) for board in found.boards]) for claim in claims.read()]
+    judged = [(claim, [judge(scores, claim) for scores in found.scores]) for claim in read_claims()]
+    compared = found.comparisons or [one.compared for one in found.soft_minus_hard]
     page = environment.get_template("report.html.j2").render(
         inputs=inputs,
         script=Markup(script),
@@ -52,25 +57,24 @@ def render(results: Results, inputs: str) -> bytes:
         many=MANY,
         few=FEW,
         study=study,
-        standing=results.standing_text(),
-        components=components.matrix(study),
-        component_columns=components.COLUMNS,
-        aliases=study.get("aliases", []),
-        answers=sentences.answers(found.compared, names),
-        effect_sentences=sentences.effect_sentences(found.sized),
-        lacks=[*found.lacks, *against_baseline.too_few(found.compared or found.lagged)],
-        tested=[pair for pair in judged if any("not tested" not in one.outcome for one in pair[1])],
-        untested=[pair for pair in judged if all("not tested" in one.outcome for one in pair[1])],
+        runs_text=results.runs_text(),
+        components=component_table(study),
+        component_notes=component_notes(study),
+        answers=sentences.answers(found.comparisons, names),
+        effect_sentences=sentences.effect_sentences(found.effects),
+        missing=[*missing_evidence(found), *comparisons.too_few_seeds(compared)],
+        tested=[pair for pair in judged if any(one.outcome != NOT_TESTED for one in pair[1])],
+        untested=[pair for pair in judged if all(one.outcome == NOT_TESTED for one in pair[1])],
         environments=environments,
-        columns=FIRST,
-        notes=summary.notes(found.lines, results),
-        sections=sections(found, names, together),
-        values=drawings.values,
-        letters=letters(drawings.glyphs),
-        absent=summary.absent(results, most=200),
-        settings=components.settings_table(study),
+        columns=COLUMNS,
+        notes=summary.notes(found.summaries, results),
+        sections=sections(found, names, overall),
+        values=figures.values,
+        letters=letters(figures.glyphs),
+        invalid_runs=invalid_runs(results, most=200),
+        settings=settings_table(study),
         command=command(study),
-        origin=origin(results),
+        provenance=provenance(results),
     )
     return page.encode("utf-8")
 

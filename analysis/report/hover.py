@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.loading import Row
+from analysis.tables.spelling import row_name
 
 POINTS = 100
 """At most so many places along the axis are told; the CSV has them all."""
@@ -17,7 +18,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a figure's CSV holds."""
+    """The columns of a figure's CSV."""
 
     axis: str
     """What the horizontal axis is, for people."""
@@ -46,7 +47,7 @@ def values(path: Path, numbers: Numbers, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "axis": numbers.axis,
         "at": [_number(one[numbers.x]) for one in longest[first::stride]],
-        "rows": [row.name for row in rows],
+        "rows": [row_name(row) for row in rows],
         "titles": dict(numbers.titles),
         "values": {
             quantity: [

@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.findings import (
-    against_baseline,
+from analysis.findings.evidence import Evidence
+from analysis.report import sentences
+from analysis.report.page_figures import Figure
+from analysis.tables import (
     aggregates,
+    comparisons,
     factorial_effects,
     hard_vs_soft,
     select_evaluate,
     stability,
     tuned,
 )
-from analysis.findings.gather import Evidence
-from analysis.loading import key_text
-from analysis.report import sentences
-from analysis.report.drawings import Figure
-from analysis.tables.summary import number_text
-from analysis.tables.table import Sheet
+from analysis.tables.spelling import key_text, number_text
+from analysis.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Section:
 
     id: str
     title: str
-    sheets: Sequence[Sheet] = ()
+    tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     answers: Sequence[sentences.Answer] = ()
     figures: Sequence[Figure] = ()
@@ -38,73 +37,88 @@ class Section:
 
 def sections(found: Evidence, names: Mapping[str, str], figures: Mapping[str, Figure]) -> list[Section]:
     """The sections that the stored runs can fill, in the order of the page."""
-    efficiency = [figure for name, figure in figures.items() if name == "sample-efficiency"]
     made = [
-        Section(
-            "growth",
-            "Table against network",
-            [sheet for figure in efficiency if (sheet := growth(found.results.folder, figure))],
-            figures=efficiency,
-        ),
-        Section(
-            "aggregates",
-            "Aggregates of normalised scores",
-            aggregates.sheets(found.pooled),
-            [*aggregates.notes(found.pooled), *aggregates.left_out(found.boards)],
-            figures=[figure for figure in figures.values() if figure not in efficiency],
-        ),
-        Section(
-            "comparisons",
-            "Each row against the baseline",
-            against_baseline.sheets(found.compared),
-            [*against_baseline.notes(), *against_baseline.left_out(found.compared)],
-        ),
-        Section(
-            "who-selects",
-            "Who selects and who evaluates",
-            select_evaluate.sheets(found.corners),
-            select_evaluate.notes(),
-        ),
-        Section(
-            "lags",
-            "Hard against soft target at the same lag",
-            hard_vs_soft.sheets(found.lagged, found.rows),
-            [*hard_vs_soft.notes(), *against_baseline.left_out(found.lagged)],
-            sentences.answers(found.lagged, names, "the hard target of the same lag"),
-        ),
-        Section(
-            "best",
-            f"Each variant at its best {best_of(found)}",
-            tuned.sheets(found.chosen),
-            tuned.notes(found.chosen),
-        ),
+        *_over_environments(found, figures),
+        *_compared(found, names),
         Section(
             "stability",
             "Stability",
-            stability.sheets(found.boards, lambda title: title != stability.DIAGNOSTICS),
-            stability.notes(found.boards) if found.boards else [],
+            stability.tables(found.scores, lambda title: title != stability.DIAGNOSTICS),
+            stability.notes(found.scores) if found.scores else [],
         ),
         Section(
             "effects",
             "Which trick does what",
-            factorial_effects.sheets(found.sized),
+            factorial_effects.tables(found.effects),
             factorial_effects.notes(),
         ),
         Section(
             "diagnostics",
             "Diagnostics",
-            stability.sheets(found.boards, lambda title: title == stability.DIAGNOSTICS),
+            stability.tables(found.scores, lambda title: title == stability.DIAGNOSTICS),
         ),
     ]
-    return [section for section in made if section.sheets or section.figures]
+    return [section for section in made if section.tables or section.figures]
 
 
-def best_of(found: Evidence) -> str:
-    """What was swept, for the heading: 'learning rate'."""
+def _over_environments(found: Evidence, figures: Mapping[str, Figure]) -> list[Section]:
+    """Worlds that grow, and what is taken over all environments."""
+    growing = [figure for name, figure in figures.items() if name == "sample-efficiency"]
+    return [
+        Section(
+            "table-against-network",
+            "Table against network",
+            [table for figure in growing if (table := world_size_table(found.results.folder, figure))],
+            figures=growing,
+        ),
+        Section(
+            "aggregates",
+            "Aggregates of normalised scores",
+            aggregates.tables(found.aggregates),
+            [*aggregates.notes(found.aggregates), *aggregates.left_out_environments(found.scores)],
+            figures=[figure for figure in figures.values() if figure not in growing],
+        ),
+    ]
+
+
+def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
+    """Comparisons of rows with each other."""
+    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
+    return [
+        Section(
+            "comparisons",
+            "Each row against the baseline",
+            comparisons.tables(found.comparisons),
+            [*comparisons.notes(), *comparisons.left_out_metrics(found.comparisons)],
+        ),
+        Section(
+            "who-selects",
+            "Who selects and who evaluates",
+            select_evaluate.tables(found.quadrants),
+            select_evaluate.notes(),
+        ),
+        Section(
+            "hard-against-soft",
+            "Hard against soft target at the same lag",
+            hard_vs_soft.tables(found.soft_minus_hard),
+            [*hard_vs_soft.notes(), *comparisons.left_out_metrics(soft_minus_hard)],
+            sentences.answers(soft_minus_hard, names, "the hard target of the same lag"),
+        ),
+        Section(
+            "selection",
+            f"Each variant at its best {swept_keys_text(found)}",
+            tuned.tables(found.tuned),
+            tuned.notes(found.tuned),
+        ),
+    ]
+
+
+def swept_keys_text(found: Evidence) -> str:
+    """The swept keys, for the heading: 'learning rate'."""
     return ", ".join(dict.fromkeys(key_text(key) for row in found.rows for key in row.swept))
 
 
-def growth(folder: Path, figure: Figure) -> Sheet | None:
+def world_size_table(folder: Path, figure: Figure) -> Table | None:
     """The numbers of the figure of sample efficiency, from its CSV."""
     with open(folder / "figures" / f"{figure.id}.csv", encoding="utf-8", newline="") as file:
         records = list(csv.DictReader(file))
@@ -115,7 +129,7 @@ def growth(folder: Path, figure: Figure) -> Sheet | None:
         [*(one[key] for key in ("function", "variant", "env_id", "states", "n")), _waited(one)]
         for one in records
     ]
-    return Sheet(
+    return Table(
         "Steps to a good policy, by size of the world", head, body, {"function", "variant", "environment"}
     )
 

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.findings.against_baseline import Compared
-from analysis.findings.factorial_effects import Sized
-from analysis.metrics import METRICS, Metric
-from analysis.statistics.intervals import Interval
-from analysis.statistics.power import MOST, Seeds
-from analysis.tables.summary import interval_text, lowered, number_text
+from analysis.findings.against_baseline import RowComparison
+from analysis.findings.factorial_effects import EstimatedEffect
+from analysis.metrics import METRICS
+from analysis.statistics.power import MOST, SeedsNeeded
+from analysis.tables.spelling import (
+    interval_text,
+    lowered,
+    magnitude,
+    metric_heading,
+    number_text,
+    signed_text,
+)
 
 ANSWERED = (
     "final_return",
@@ -32,7 +38,7 @@ ORDER = ("differs", "no effect larger than 5 %", "undecided")
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of one metric in one environment."""
+    """The answer on one metric in one environment."""
 
     env_id: str
     title: str
@@ -45,34 +51,30 @@ class Answer:
     """One per row of which nothing is."""
 
 
-def answers(found: Sequence[Compared], names: Mapping[str, str], than: str = "the baseline") -> list[Answer]:
+def answers(
+    found: Sequence[RowComparison], names: Mapping[str, str], than: str = "the baseline"
+) -> list[Answer]:
     """The answer, environment by environment and metric by metric; ``names`` are the rows' names by label."""
     answer = []
     for env_id in dict.fromkeys(one.env_id for one in found):
         for name in ANSWERED:
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
             here.sort(key=lambda one: ORDER.index(one.verdict))
-            if here and all(one.is_same for one in here):
+            if here and all(one.is_identical for one in here):
                 answer.append(
-                    Answer(env_id, heading(here[0].metric), f"every run scores as {than} does.", (), ())
+                    Answer(env_id, metric_heading(name), f"every run scores as {than} does.", (), ())
                 )
             elif any(np.isfinite(one.comparison.difference.point) for one in here):
                 said = [(one.verdict == "undecided", sentence(one, names)) for one in here]
                 known, unknown = (
                     tuple(text for is_open, text in said if is_open == side) for side in (False, True)
                 )
-                answer.append(Answer(env_id, heading(here[0].metric), summary(here, than), known, unknown))
+                answer.append(Answer(env_id, metric_heading(name), summary(here, than), known, unknown))
     return answer
 
 
-def heading(metric: Metric) -> str:
-    """'Final return (return per episode; bigger is better)'."""
-    better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
-    return f"{metric.title} ({metric.unit}; {better[metric.bigger_is_better]})"
-
-
-def summary(found: Sequence[Compared], than: str = "the baseline") -> str:
-    """How many rows differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
+def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:
+    """Counts of rows that differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ORDER}
     differ = counts["differs"]
     of = f"{differ or 'none'} of {len(found)} rows" if len(found) > 1 else "the row"
@@ -85,23 +87,21 @@ def summary(found: Sequence[Compared], than: str = "the baseline") -> str:
     return "; ".join(parts) + "."
 
 
-def sentence(one: Compared, names: Mapping[str, str]) -> str:
+def sentence(one: RowComparison, names: Mapping[str, str]) -> str:
     """One row against its baseline on one metric, with difference, interval, unit and n."""
     row, base = names.get(one.label, one.label), names.get(one.against, one.against)
     return " ".join([_verdict(one, row, base), *_failed(one)])
 
 
-def _verdict(one: Compared, row: str, base: str) -> str:
+def _verdict(one: RowComparison, row: str, base: str) -> str:
     metric, found = one.metric, one.comparison
     what, ends = lowered(metric.title), found.difference
+    difference = f"{signed_text(metric.name, ends)}, {metric.unit}"
     if np.isnan(ends.point):
         return f"{row} against {base}: no {what} to compare."
     if np.isnan(ends.low):
         few = "one seed" if found.n == 1 else "one run on a side"
-        return (
-            f"{row} against {base}: {few} can't decide on {what} ({signed(metric, ends)}, {metric.unit}, "
-            f"{_n(one)})."
-        )
+        return f"{row} against {base}: {few} can't decide on {what} ({difference}, {_n(one)})."
     if one.verdict == "differs":
         up, size = ends.point > 0, magnitude(ends)
         judged = f": {one.direction}" if one.direction in ("better", "worse") else ""
@@ -110,22 +110,19 @@ def _verdict(one: Compared, row: str, base: str) -> str:
             f"against {base}, {_n(one)}, Holm p = {one.p_holm:.2g}{judged}."
         )
     if one.verdict == "undecided":
-        return (
-            f"{row} against {base}: {what} is undecided at {_n(one)} ({signed(metric, ends)}, {metric.unit})"
-            f"{_needed(one.seeds)}."
-        )
+        return f"{row} against {base}: {what} is undecided at {_n(one)} ({difference}){_needed(one.seeds)}."
     return (
-        f"{row} has no effect larger than 5 % on {what} against {base} ({signed(metric, ends)}, {metric.unit}, "
+        f"{row} has no effect larger than 5 % on {what} against {base} ({difference}, "
         f"5 % is {number_text(metric.name, 0.05 * one.scale)}), {_n(one)}."
     )
 
 
-def _n(one: Compared) -> str:
+def _n(one: RowComparison) -> str:
     return f"n = {one.comparison.n}" if one.comparison.n else "n = 0 common seeds"
 
 
-def _needed(seeds: Seeds | None) -> str:
-    """How many seeds would do; nothing where the differences don't vary."""
+def _needed(seeds: SeedsNeeded | None) -> str:
+    """The seeds that would do; nothing where the differences don't vary."""
     if seeds is None:
         return ""
     number = f"more than {MOST}" if seeds.about is None else f"about {seeds.about}"
@@ -134,7 +131,7 @@ def _needed(seeds: Seeds | None) -> str:
     return f"; {number} seeds{over} would be needed if the true difference equals the observed one"
 
 
-def _failed(one: Compared) -> list[str]:
+def _failed(one: RowComparison) -> list[str]:
     if not one.failed or np.isnan(one.at_worst) or np.isnan(one.at_best):
         return []
     runs = "its failed run" if one.failed == 1 else f"the {one.failed} failed runs"
@@ -145,7 +142,7 @@ def _failed(one: Compared) -> list[str]:
     ]
 
 
-def effect_sentences(found: Sequence[Sized]) -> list[str]:
+def effect_sentences(found: Sequence[EstimatedEffect]) -> list[str]:
     """The main effects of a factorial: 'target, hard instead of none: raises final return by ...'."""
     return [
         _effect(one)
@@ -155,7 +152,7 @@ def effect_sentences(found: Sequence[Sized]) -> list[str]:
     ]
 
 
-def _effect(one: Sized) -> str:
+def _effect(one: EstimatedEffect) -> str:
     metric, ends = METRICS[one.metric], one.number
     slot, _, levels = one.effect.name.partition(": ")
     after, _, before = levels.partition(" - ")
@@ -167,15 +164,5 @@ def _effect(one: Sized) -> str:
         does = "raises" if ends.point > 0 else "lowers"
         return f"{change}: {does} {what} by {size} ({where}, Holm p = {one.p_holm:.2g})."
     if one.verdict == "undecided":
-        return f"{change}: the effect on {what} is undecided ({signed(metric, ends)}; {where})."
-    return f"{change}: no effect larger than 5 % on {what} ({signed(metric, ends)}; {where})."
-
-
-def magnitude(ends: Interval) -> Interval:
-    """A difference that is told as 'raises by' or 'lowers by': its point positive."""
-    return ends if ends.point > 0 else Interval(-ends.point, -ends.high, -ends.low)
-
-
-def signed(metric: Metric, ends: Interval) -> str:
-    """'+13.4 [-5.10, 31.9]'."""
-    return ("+" if ends.point > 0 else "") + interval_text(metric.name, ends)
+        return f"{change}: the effect on {what} is undecided ({signed_text(metric.name, ends)}; {where})."
+    return f"{change}: no effect larger than 5 % on {what} ({signed_text(metric.name, ends)}; {where})."

@@ -1,6 +1,6 @@
 """Aggregates of normalised scores over runs and environments (Agarwal et al. 2021), with stratified bootstrap.
 
-Scores are (V, E, S): variants, environments, seeds; 0 is the random policy, 1 the threshold, NaN no standing run.
+Scores are (V, E, S): variants, environments, seeds; 0 is the random policy, 1 the threshold, NaN no valid run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.metrics import Floats
-from analysis.statistics.blocks import Places, block_interval, of_known
+from analysis.statistics.blocks import Places, block_interval, over_finite
 from analysis.statistics.intervals import CURVE_RESAMPLES, RESAMPLES, Interval
 
 TRIM = 0.25
@@ -54,7 +54,7 @@ def pooled(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
     NaN where an environment has no run of it: over other environments than the others' it would compare nothing.
     """
     everywhere = np.all(np.isfinite(scores).any(axis=2), axis=1)
-    return np.where(everywhere, of_known(scores.reshape(len(scores), -1), function), np.nan)
+    return np.where(everywhere, over_finite(scores.reshape(len(scores), -1), function), np.nan)
 
 
 def aggregate(
@@ -68,7 +68,7 @@ def aggregate(
     points = pooled(scores, function)
     seeds = [scores.shape[2]] * scores.shape[1]
     low, high = block_interval(
-        lambda *places: of_known(flat(scores, places), function), seeds, rng, resamples
+        lambda *places: over_finite(flat(scores, places), function), seeds, rng, resamples
     )
     too_few = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
     low[too_few] = high[too_few] = np.nan
@@ -83,7 +83,7 @@ def profile(
 ) -> tuple[Floats, Floats, Floats]:
     """Performance profiles: the share of runs above each score, (V, E, S), (T,) -> point, low, high (V, T) each.
 
-    Mean over environments of the share of their standing runs; NaN where an environment has none.
+    Mean over environments of the share of their valid runs; NaN where an environment has none.
     """
     above = np.where(np.isfinite(scores)[..., None], scores[..., None] > at, np.nan)  # (V, E, S, T)
 
@@ -110,7 +110,7 @@ def sample_efficiency(
 
     def _of_variant(variant: Floats, places: tuple[Places, ...]) -> Floats:
         together = np.concatenate([variant[e, chosen] for e, chosen in enumerate(places)], axis=-2)
-        return np.moveaxis(of_known(np.swapaxes(together, -1, -2), iqm), -1, 0)  # (G, ...)
+        return np.moveaxis(over_finite(np.swapaxes(together, -1, -2), iqm), -1, 0)  # (G, ...)
 
     return _with_band(middle, curves.shape[1:3], rng, resamples)
 
@@ -168,8 +168,8 @@ def _often(places: Places) -> Floats:
     """How often each seed is drawn: (..., S) places -> (..., S) counts."""
     seeds = places.shape[-1]
     lines = places.reshape(-1, seeds)
-    apart = lines + seeds * np.arange(len(lines))[:, None]
-    return np.bincount(apart.ravel(), minlength=lines.size).reshape(places.shape).astype(np.float64)
+    offset = lines + seeds * np.arange(len(lines))[:, None]
+    return np.bincount(offset.ravel(), minlength=lines.size).reshape(places.shape).astype(np.float64)
 
 
 def _drawn_mean(table: Floats, often: Floats) -> Floats:

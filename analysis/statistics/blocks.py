@@ -54,7 +54,7 @@ def block_interval(
     return low, high
 
 
-def of_known(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
+def over_finite(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
     """Apply a function of the last axis to its finite values alone: (..., m) -> (...); NaN where there is none.
 
     Lines with equally many known values go through together, so that the function sees plain arrays.

@@ -18,7 +18,7 @@ import numpy as np
 from analysis.metrics import Floats
 from analysis.statistics.blocks import Places, block_interval
 from analysis.statistics.intervals import RESAMPLES, Interval, generator
-from analysis.statistics.paired import settled, sign_flip
+from analysis.statistics.paired import sign_flip, without_rounding
 
 Cell = tuple[str, ...]
 
@@ -54,7 +54,11 @@ class Effect:
 
 def effects(factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]) -> list[Effect]:
     """Every effect that the cells that were run allow."""
-    return [*main_effects(factors, cells), *interactions(factors, cells), *games(factors, cells, aliases)]
+    return [
+        *main_effects(factors, cells),
+        *interactions(factors, cells),
+        *shapley_games(factors, cells, aliases),
+    ]
 
 
 # ---- main effects and interactions ---------------------------------------------------------------------------------
@@ -96,7 +100,9 @@ def interactions(factors: Sequence[Factor], cells: set[Cell]) -> Iterator[Effect
 # ---- Shapley games -------------------------------------------------------------------------------------------------
 
 
-def games(factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]) -> Iterator[Effect]:
+def shapley_games(
+    factors: Sequence[Factor], cells: set[Cell], aliases: Mapping[Cell, Cell]
+) -> Iterator[Effect]:
     """One game for each choice of tricks, in which each player brings its trick or leaves it off.
 
     phi_i = sum over S without i of |S|! (k - |S| - 1)! / k! (v(S with i) - v(S)); the phi of a game sum to the value of
@@ -159,7 +165,7 @@ def estimate(
     def sizes(places: Places) -> Floats:
         sums, count = filled[:, places].sum(axis=-1), known[:, places].sum(axis=-1)  # (C, ...)
         means = np.divide(sums, count, out=np.zeros(sums.shape), where=count > 0)
-        size = settled(  # (F, ...); what cancels is 0 and not 1e-17
+        size = without_rounding(  # (F, ...); what cancels is 0 and not 1e-17
             np.tensordot(weights, means, axes=1), np.tensordot(np.abs(weights), np.abs(means), axes=1)
         )
         lost = np.tensordot(weights != 0, count == 0, axes=1) > 0
@@ -184,7 +190,7 @@ def p_values(found: Sequence[Effect], cells: Sequence[Cell], scores: Floats) -> 
         here = scores[places]  # (its cells, S)
         sizes, largest = weights @ here, np.abs(weights) @ np.abs(here)
         whole = np.isfinite(sizes)
-        values.append(sign_flip(settled(sizes[whole], largest[whole]), generator())[0])
+        values.append(sign_flip(without_rounding(sizes[whole], largest[whole]), generator())[0])
     return values
 
 

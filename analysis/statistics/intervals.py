@@ -67,7 +67,7 @@ def proportion_interval(count: int, of: int) -> Interval:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingTime:
     """How long until something happens, in the middle of runs of which some were cut short."""
 
     median: Interval
@@ -80,7 +80,7 @@ class Waiting:
         return f"not reached by {self.missed} of {self.of}" if self.missed else ""
 
 
-def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> Waiting:
+def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> WaitingTime:
     """The median by Kaplan and Meier of right-censored times (scipy.stats.ecdf): (n,), (n,) -> Waiting.
 
     ``times`` holds the time of the event where ``reached``, otherwise the time at which looking stopped. The
@@ -90,12 +90,12 @@ def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> Waiting:
     """
     count, missed = len(times), int((~reached).sum())
     if count == 0 or missed == count:
-        return Waiting(NOTHING, missed, count)
+        return WaitingTime(NOTHING, missed, count)
     sample = stats.CensoredData(uncensored=times[reached], right=times[~reached])
     waiting = stats.ecdf(sample).sf
     median = _first_below(waiting.quantiles, waiting.probabilities)
     if count == 1:
-        return Waiting(Interval(median, np.nan, np.nan), missed, count)
+        return WaitingTime(Interval(median, np.nan, np.nan), missed, count)
     with warnings.catch_warnings():  # no log-log form where all or none still wait, which is dealt with below
         warnings.simplefilter("ignore", RuntimeWarning)
         ends: Any = waiting.confidence_interval(LEVEL, method="log-log")
@@ -103,7 +103,7 @@ def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> Waiting:
     certain = np.where(waiting.probabilities > 0.5, 1.0, 0.0)
     low = _first_below(waiting.quantiles, np.where(np.isnan(lower), certain, lower))
     high = _first_below(waiting.quantiles, np.where(np.isnan(upper), 1.0, upper))
-    return Waiting(Interval(median, low, high), missed, count)
+    return WaitingTime(Interval(median, low, high), missed, count)
 
 
 def _first_below(times: Floats, shares: Floats) -> float:

@@ -72,7 +72,7 @@ def compare(x: Floats, y: Floats, *, answers: bool = False) -> list[Comparison]:
     resamples each side by itself. ``answers``: scores are yes (1) or no (0), whose shares have ``share_difference``
     for an interval, since ten equal answers resampled are ten equal answers, and say less than that.
     """
-    differences = settled(x - y, np.fmax(np.abs(x), np.abs(y)))
+    differences = without_rounding(x - y, np.fmax(np.abs(x), np.abs(y)))
 
     def means(places: Places) -> Floats:
         drawn = differences[:, places]  # (V, ..., S)
@@ -103,7 +103,7 @@ def share_difference(yes: int, no: int, yes_of: int, no_of: int) -> tuple[float,
     return float(low - most), float(high - least)
 
 
-def settled(differences: Floats, size: Floats | float) -> Floats:
+def without_rounding(differences: Floats, size: Floats | float) -> Floats:
     """Differences of numbers of this size, without what rounding leaves of equal ones."""
     return np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
 
@@ -116,7 +116,7 @@ def _pair(x: Floats, y: Floats, differences: Floats, low: float, high: float, an
     both = np.isfinite(differences)
     x, y, differences = x[both], y[both], differences[both]
     size = float(max(np.abs(x).max(), np.abs(y).max()))
-    count, mean = len(differences), float(settled(np.asarray(differences.mean()), size))
+    count, mean = len(differences), float(without_rounding(np.asarray(differences.mean()), size))
     p, test = sign_flip(differences, generator())
     if count == 1:
         return Comparison(1, Interval(mean, np.nan, np.nan), p, test, np.nan, np.nan)
@@ -172,7 +172,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: Interval, p_holm: float, scale: float) -> Verdict:
-    """What may be said of a difference (docs/metrics.md).
+    """The verdict on a difference (docs/metrics.md).
 
     "differs": the 95 % interval excludes 0 and Holm's p is below .05. "no effect larger than 5 %": the interval lies
     inside 5 % of the scale on both sides. Otherwise, and whenever there is no interval, "undecided".

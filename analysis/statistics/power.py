@@ -1,4 +1,4 @@
-"""How many seeds would be needed, if the true difference were the observed one."""
+"""Seeds that would be needed, if the true difference were the observed one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_EFFECT = 5.0
 
 
 @dataclass(frozen=True)
-class Seeds:
+class SeedsNeeded:
     """Seeds for 80 % power at the observed difference, and at the ends of its interval; None: more than 100."""
 
     about: int | None
@@ -52,13 +52,15 @@ def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
     return int(n[enough[0]]) if len(enough) else None
 
 
-def seeds_over(mean: float, low: float, high: float, spread: float, comparisons: int = 1) -> Seeds | None:
+def seeds_needed_over(
+    mean: float, low: float, high: float, spread: float, comparisons: int = 1
+) -> SeedsNeeded | None:
     """Seeds needed at a mean difference and over its interval; None where differences don't vary or aren't known."""
     if not np.isfinite([mean, low, high, spread]).all() or spread <= 0:
         return None
     sizes = sorted((abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else sizes[0]
-    return Seeds(
+    return SeedsNeeded(
         about=seeds_needed(mean / spread, comparisons),
         fewest=seeds_needed(sizes[1] / spread, comparisons),
         most=seeds_needed(least / spread, comparisons),

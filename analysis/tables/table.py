@@ -14,21 +14,21 @@ Cells = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A table for people: the same in Markdown and on the page of the report."""
+class Table:
+    """A table for people: the same in Markdown, in LaTeX and on the page of the report."""
 
     title: str
-    head: Sequence[str]
-    body: Cells
-    left: Collection[str] = ("variant",)
+    columns: Sequence[str]
+    rows: Cells
+    words: Collection[str] = ("variant",)
     """Columns of words, aligned to the left."""
 
 
-def document(title: str, sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
+def markdown_page(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
     """A Markdown page of tables, with how to read them below."""
     text = [f"# {title}", ""]
-    for sheet in sheets:
-        text += [f"## {sheet.title}", "", *markdown(sheet.head, sheet.body, sheet.left), ""]
+    for table in tables:
+        text += [f"## {table.title}", "", *markdown(table), ""]
     return "\n".join([*text, *(f"- {note}" for note in notes), ""])
 
 
@@ -38,11 +38,11 @@ def csv_text(records: Sequence[Mapping[str, object]], columns: Sequence[str] = (
     writer = csv.DictWriter(text, fieldnames=list(records[0] if records else columns), lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({key: _plain(value) for key, value in record.items()})
+        writer.writerow({key: _csv_cell(value) for key, value in record.items()})
     return text.getvalue()
 
 
-def _plain(value: object) -> str:
+def _csv_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
@@ -50,30 +50,28 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def markdown(head: Sequence[str], body: Cells, left: Collection[str]) -> list[str]:
-    """A Markdown table, padded so that a terminal shows one; the named columns are aligned to the left."""
-    lines = [list(head), *([text.replace("|", "\\|") for text in line] for line in body)]
-    widths = [max(2, *(len(line[i]) for line in lines)) for i in range(len(head))]
+def markdown(table: Table) -> list[str]:
+    """A Markdown table, padded so that a terminal shows one."""
+    rows = [[text.replace("|", "\\|") for text in row] for row in table.rows]
+    widths = [max(2, *map(len, column)) for column in zip(table.columns, *rows, strict=True)]
     rule = [
-        ":" + "-" * (width - 1) if name in left else "-" * (width - 1) + ":"
-        for name, width in zip(head, widths, strict=True)
+        ":" + "-" * (width - 1) if name in table.words else "-" * (width - 1) + ":"
+        for name, width in zip(table.columns, widths, strict=True)
     ]
-    return [f"| {' | '.join(_padded(head, line, widths, left))} |" for line in (lines[0], rule, *lines[1:])]
+    return [f"| {' | '.join(_padded(table, row, widths))} |" for row in (table.columns, rule, *rows)]
 
 
-def columns(head: Sequence[str], body: Cells, left: Collection[str]) -> list[str]:
+def plain_columns(table: Table) -> list[str]:
     """Plain columns two blanks apart, under a rule."""
-    widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
-    lines = [head, ["-" * width for width in widths], *body]
-    return ["  ".join(_padded(head, line, widths, left)).rstrip() for line in lines]
+    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    rows = [table.columns, ["-" * width for width in widths], *table.rows]
+    return ["  ".join(_padded(table, row, widths)).rstrip() for row in rows]
 
 
-def _padded(
-    head: Sequence[str], line: Sequence[str], widths: Sequence[int], left: Collection[str]
-) -> list[str]:
+def _padded(table: Table, row: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [
-        cell.ljust(width) if name in left else cell.rjust(width)
-        for name, cell, width in zip(head, line, widths, strict=True)
+        cell.ljust(width) if name in table.words else cell.rjust(width)
+        for name, cell, width in zip(table.columns, row, widths, strict=True)
     ]
 
 
@@ -91,26 +89,26 @@ def escaped(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
-def latex(caption: str, sheets: Sequence[Sheet]) -> str:
-    """Tables for people as booktabs tables: sheets with the same columns are parts of one, under one caption."""
-    tables: dict[tuple[str, ...], list[Sheet]] = {}
-    for sheet in sheets:
-        tables.setdefault(tuple(sheet.head), []).append(sheet)
-    captions = [caption, *["Continued." for _ in tables][1:]]
+def latex(caption: str, tables: Sequence[Table]) -> str:
+    """Tables for people as booktabs tables: those with the same columns are parts of one, under one caption."""
+    alike: dict[tuple[str, ...], list[Table]] = {}
+    for table in tables:
+        alike.setdefault(tuple(table.columns), []).append(table)
+    captions = [caption, *["Continued." for _ in alike][1:]]
     return "\n".join(
-        booktabs(text, head, [(sheet.title, sheet.body) for sheet in found], found[0].left)
-        for text, (head, found) in zip(captions, tables.items(), strict=True)
+        booktabs(text, columns, [(table.title, table.rows) for table in found], found[0].words)
+        for text, (columns, found) in zip(captions, alike.items(), strict=True)
     )
 
 
 def booktabs(
-    caption: str, head: Sequence[str], parts: Sequence[tuple[str, Cells]], left: Collection[str] = ()
+    caption: str, columns: Sequence[str], parts: Sequence[tuple[str, Cells]], words: Collection[str] = ()
 ) -> str:
     """A booktabs table with a caption, in titled parts; the texts are escaped here. Needs \\usepackage{booktabs}.
 
     The first column and those named are aligned to the left.
     """
-    aligned = "".join("l" if not place or name in left else "r" for place, name in enumerate(head))
+    aligned = "".join("l" if not place or name in words else "r" for place, name in enumerate(columns))
     text = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table*}",
@@ -118,14 +116,14 @@ def booktabs(
         f"  \\caption{{{escaped(caption)}}}",
         f"  \\begin{{tabular}}{{{aligned}}}",
         "    \\toprule",
-        "    " + " & ".join(map(escaped, head)) + r" \\",
+        "    " + " & ".join(map(escaped, columns)) + r" \\",
     ]
-    for title, body in parts:
+    for title, rows in parts:
         text += [
             "    \\midrule",
-            f"    \\multicolumn{{{len(head)}}}{{l}}{{\\textit{{{escaped(title)}}}}} \\\\",
+            f"    \\multicolumn{{{len(columns)}}}{{l}}{{\\textit{{{escaped(title)}}}}} \\\\",
         ]
-        for first, *others in body:
+        for first, *others in rows:
             cells = [escaped(first), *(_minus(escaped(cell)) for cell in others)]
             text.append(f"    {' & '.join(cells)} \\\\")
     text += ["    \\bottomrule", "  \\end{tabular}", "\\end{table*}", ""]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ablations import store
-from ablations.dqn.variants import NAMED, plain
+from tests.analysis.pieces import KNOWN, NAMED, NEUTRAL, Piece, described
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 4000,
@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {
     "learning_starts": 1000,
     "train_frequency": 1,
     "gradient_steps": 1,
-    "hidden": [64, 64],
+    "bootstrap_truncated": True,
 }
 
 Episodes = list[tuple[int, float]]
@@ -29,12 +29,16 @@ Episodes = list[tuple[int, float]]
 Columns = Mapping[str, Sequence[Any]]
 
 
-def row(variant: str, swept: Mapping[str, Any] | None = None, **slots: dict[str, Any]) -> dict[str, Any]:
-    """A row of study.json: a named variant, or any name with all its slots; swept numbers applied."""
+def row(
+    variant: str,
+    swept: Mapping[str, Any] | None = None,
+    cell: Mapping[str, str] | None = None,
+    **slots: Piece,
+) -> dict[str, Any]:
+    """A row of study.json: a named variant, or any name, with the pieces that it changes; swept numbers applied."""
     swept = dict(swept or {})
-    title, pieces = variant, dict(slots)
-    if variant in NAMED:
-        title, pieces = NAMED[variant].title, {**plain(NAMED[variant].variant), **slots}
+    title, changes = NAMED.get(variant, (variant, {}))
+    pieces: dict[str, Piece] = {**NEUTRAL, **changes, **slots}
     settings = dict(SETTINGS)
     for key, value in swept.items():
         slot, _, number = key.partition(".")
@@ -42,15 +46,45 @@ def row(variant: str, swept: Mapping[str, Any] | None = None, **slots: dict[str,
             pieces[slot] = {**pieces[slot], number: value}
         else:
             settings[key] = value
-    label = variant + "".join(f"@{key}={value}" for key, value in swept.items())
     return {
-        "label": label,
+        "label": variant + "".join(f"@{key}={value}" for key, value in swept.items()),
         "variant": variant,
         "title": title,
-        "slots": pieces,
+        "slots": {slot: described(slot, piece) for slot, piece in pieces.items()},
         "settings": settings,
         "swept": swept,
+        "sets": sorted({**changes, **slots}),
+        **({"cell": dict(cell)} if cell else {}),
     }
+
+
+def cell(**levels: str) -> dict[str, Any]:
+    """A cell of a factorial, its levels the kinds of its pieces."""
+    pieces = {slot: KNOWN[slot][kind] for slot, kind in levels.items()}
+    return row("+".join(levels.values()), cell=levels, **pieces)
+
+
+def against(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The baseline's row that agrees in all keys both have; of several the one at the defaults of the others."""
+    baseline = rows[0]["variant"]
+    if row["variant"] == baseline:
+        return None
+    default = SETTINGS | {
+        f"{slot}.{name}": value for slot, piece in NEUTRAL.items() for name, value in piece.items()
+    }
+    found = [
+        other
+        for other in rows
+        if other["variant"] == baseline
+        and all(row["swept"][key] == value for key, value in other["swept"].items() if key in row["swept"])
+    ]
+    if len(found) > 1:
+        found = [
+            other
+            for other in found
+            if all(default[key] == value for key, value in other["swept"].items() if key not in row["swept"])
+        ]
+    return str(found[0]["label"]) if len(found) == 1 else None
 
 
 def learn(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
@@ -106,7 +140,8 @@ def make_study(
     diverged_at: int = 2000,
     play: Callable[[Mapping[str, Any], int, int], Episodes] = learn,
     name: str = "made-up",
-    aliases: Iterable[Mapping[str, str]] = (),
+    aliases: Iterable[Mapping[str, Any]] = (),
+    left_out: Iterable[Mapping[str, str]] = (),
     look: Callable[[Mapping[str, Any], int, int], Mapping[str, Columns]] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -116,7 +151,10 @@ def make_study(
     """
     states = states or {}
     shared = {**SETTINGS, "total_timesteps": steps}
-    rows = [{**r, "settings": {**r["settings"], "total_timesteps": steps}} for r in rows]
+    rows = [
+        {"against": against(r, rows), **r, "settings": {**r["settings"], "total_timesteps": steps}}
+        for r in rows
+    ]
     runs = []
     for env_id in envs:
         for r in rows:
@@ -124,7 +162,7 @@ def make_study(
                 config = {
                     "env_id": env_id,
                     "args": {},
-                    "slots": r["slots"],
+                    "slots": {slot: piece["kind"] for slot, piece in r["slots"].items()},
                     "settings": r["settings"],
                     "seed": seed,
                     "entropy": 0,
@@ -177,6 +215,8 @@ def make_study(
             "baseline": rows[0]["variant"],
             "seeds": list(range(seeds)),
             "settings": shared,
+            "slots": {slot: described(slot, piece) for slot, piece in NEUTRAL.items()},
+            "neutral": {slot: described(slot, piece) for slot, piece in NEUTRAL.items()},
             "record": {},
             "environments": [
                 {
@@ -192,6 +232,7 @@ def make_study(
             ],
             "rows": list(rows),
             "aliases": list(aliases),
+            "left_out": list(left_out),
             "runs": runs,
         },
     )

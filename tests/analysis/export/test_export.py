@@ -196,23 +196,23 @@ def test_the_tidy_tables_hold_the_episodes_of_all_standing_runs(partly: Path):
 
 def test_swept_values_are_columns_and_empty_where_they_do_not_apply(tmp_path: Path):
     rows = [
-        row("dqn", {"target.period": 10, "hidden": [64, 64]}),
-        row("dqn", {"target.period": 50, "hidden": []}),
-        row("soft-target", {"hidden": [64, 64]}),
+        row("dqn", {"target.period": 10, "trunk.hidden": [64, 64]}),
+        row("dqn", {"target.period": 50, "trunk.hidden": []}),
+        row("soft-target", {"trunk.hidden": [64, 64]}),
     ]
     folder = make_study(tmp_path / "s", rows, seeds=1)
     assert export(folder, "parquet") == export(folder, "csv") == 0
     table = pq.read_table(folder / "export/parquet/episodes.parquet")
     assert {n: str(table.schema.field(n).type) for n in table.schema.names[12:]} == {
         "sweep.target.period": "int64",
-        "sweep.hidden": "string",
+        "sweep.trunk.hidden": "string",
     }
     first = [
-        {name: lines.iloc[0][name] for name in ("base_variant", "sweep.target.period", "sweep.hidden")}
+        {name: lines.iloc[0][name] for name in ("base_variant", "sweep.target.period", "sweep.trunk.hidden")}
         for _, lines in pd.read_csv(folder / "export/csv/episodes.csv").groupby("variant", sort=False)
     ]
     assert [each["base_variant"] for each in first] == ["dqn", "dqn", "soft-target"]
-    assert [each["sweep.hidden"] for each in first] == ["64x64", "none", "64x64"]
+    assert [each["sweep.trunk.hidden"] for each in first] == ["64x64", "none", "64x64"]
     assert [each["sweep.target.period"] for each in first][:2] == [10, 50]
     assert np.isnan(first[2]["sweep.target.period"])
 

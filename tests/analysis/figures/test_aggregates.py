@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from analysis.figures import diagnostics, draw
-from analysis.figures.data import scene
-from analysis.findings.pooled import efficiency, pool, profiles
+from analysis.figures.data import figure_data
+from analysis.findings.normalized import efficiency, normalized_scores, profiles
 from analysis.loading import read
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import make_study, row, see
@@ -47,7 +47,7 @@ def test_their_title_says_how_many_runs_and_environments(folder: Path, files: di
 
 
 def test_the_pool_is_normalised_and_its_curves_end_at_the_score(folder: Path):
-    found = pool(read(folder))
+    found = normalized_scores(read(folder))
     assert found is not None
     assert found.scores.shape == (3, 2, 4)
     assert found.counts == [8, 8, 8]
@@ -62,7 +62,10 @@ def test_the_pool_is_normalised_and_its_curves_end_at_the_score(folder: Path):
 
 
 def test_an_environment_without_a_scale_is_no_part_of_it(tmp_path: Path):
-    assert pool(read(make_study(tmp_path / "s", [row("dqn")], facts={"random_policy": None}))) is None
+    assert (
+        normalized_scores(read(make_study(tmp_path / "s", [row("dqn")], facts={"random_policy": None})))
+        is None
+    )
     names = [name for name, _ in draw(read(tmp_path / "s"))]
     assert "performance-profiles" not in names
 
@@ -70,7 +73,7 @@ def test_an_environment_without_a_scale_is_no_part_of_it(tmp_path: Path):
 def test_what_networks_look_like_from_inside_is_drawn_as_far_as_it_was_recorded(
     folder: Path, files: dict[str, bytes], tmp_path: Path
 ):
-    recorded = diagnostics.read(scene(read(folder), "CartPole-v1"))
+    recorded = diagnostics.read(figure_data(read(folder), "CartPole-v1"))
     assert diagnostics.shown(recorded) == ["q_max", "overestimation", "churn", "effective_rank"]
     over = recorded["no-target"].bands["overestimation"]
     assert over.mean[-1] == pytest.approx(300 - 60, abs=2)  # see(): predicted 300 at the end, obtained 60
@@ -78,7 +81,7 @@ def test_what_networks_look_like_from_inside_is_drawn_as_far_as_it_was_recorded(
     assert {one["quantity"] for one in records} == set(diagnostics.QUANTITIES)
     assert {one["n"] for one in records} == {"4"}
     bare = read(make_study(tmp_path / "s", [row("dqn")]))
-    assert diagnostics.shown(diagnostics.read(scene(bare, "CartPole-v1"))) == []
+    assert diagnostics.shown(diagnostics.read(figure_data(bare, "CartPole-v1"))) == []
 
 
 def test_panels_name_what_they_show_for_the_pointer(files: dict[str, bytes]):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ablations import store
-from analysis.figures import columns, draw, exact, sample_efficiency
-from analysis.figures.data import scene
+from analysis.figures import draw, exact, recorded_panels, sample_efficiency
+from analysis.figures.data import figure_data
 from analysis.figures.page import drawing
 from analysis.loading import read
 from analysis.metrics.values import LARGEST
@@ -47,7 +47,7 @@ def with_exact(
 
 def study(folder: Path, envs: Mapping[str, int], regret: Mapping[str, list[float]], **more: Any) -> Path:
     error = more.pop("error", 0.5)
-    rows = [row("dqn"), {**row("double"), "settings": {**row("double")["settings"], "hidden": []}}]
+    rows = [row("dqn"), row("double", trunk={"kind": "mlp", "hidden": []})]
     return with_exact(make_study(folder / "s", rows, envs=list(envs), **more), envs, regret, error)
 
 
@@ -87,17 +87,17 @@ def test_efficiency_is_the_first_good_step_and_says_who_never_got_there(
     two_worlds: tuple[Path, dict[str, bytes]],
 ) -> None:
     lines = list(csv.DictReader(io.StringIO(two_worlds[1]["sample-efficiency.csv"].decode())))
-    told = {(line["variant"], line["states"]): line for line in lines}
-    assert set(told) == {("dqn", "8"), ("dqn", "24"), ("double", "8"), ("double", "24")}
-    assert told["dqn", "8"]["median"] == "3000"
-    assert told["dqn", "8"]["function"] == "network"
-    assert told["double", "24"]["function"] == "table"
-    assert (told["double", "24"]["median"], told["double", "24"]["missed"]) == ("", "3")
+    found = {(line["variant"], line["states"]): line for line in lines}
+    assert set(found) == {("dqn", "8"), ("dqn", "24"), ("double", "8"), ("double", "24")}
+    assert found["dqn", "8"]["median"] == "3000"
+    assert found["dqn", "8"]["function"] == "network"
+    assert found["double", "24"]["function"] == "table"
+    assert (found["double", "24"]["median"], found["double", "24"]["missed"]) == ("", "3")
 
 
 def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4})
-    shown = scene(read(folder), SMALL)
+    shown = figure_data(read(folder), SMALL)
     compared = exact.read(shown)
     assert list(compared) == ["dqn"]
     assert sample_efficiency.lines([(shown, compared)]) == []
@@ -107,13 +107,13 @@ def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None
 
 def test_runs_without_a_comparison_have_none(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", [row("dqn")])
-    assert exact.read(scene(read(folder), "CartPole-v1")) == {}
+    assert exact.read(figure_data(read(folder), "CartPole-v1")) == {}
 
 
 def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None:
     states = {("dqn", seed): "diverged" for seed in range(3)}
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4}, error=float("inf"), states=states)
-    shown = scene(read(folder), SMALL)
+    shown = figure_data(read(folder), SMALL)
     compared = exact.read(shown)
     assert compared["dqn"].bands["q_error_max"].mean.tolist() == [LARGEST] * 4
     with drawing():
@@ -122,19 +122,19 @@ def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None
 
 def test_a_quantity_that_is_zero_throughout_is_left_out(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4, "double": [0.0] * 4}, seeds=1, error=0.0)
-    assert exact.shown(exact.read(scene(read(folder), SMALL))) == ["q_error_max"]
+    assert exact.shown(exact.read(figure_data(read(folder), SMALL))) == ["q_error_max"]
 
 
 def test_powers_of_ten_are_few_even_and_within_the_axis() -> None:
-    assert columns.powers(-0.005, 1.5, 0.01) == [0.0, 0.1, 1.0]
-    assert columns.powers(-2.0, 30.0, 0.01) == [-1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
-    wide = columns.powers(-0.005, 1e20, 0.01)
+    assert recorded_panels.powers(-0.005, 1.5, 0.01) == [0.0, 0.1, 1.0]
+    assert recorded_panels.powers(-2.0, 30.0, 0.01) == [-1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
+    wide = recorded_panels.powers(-0.005, 1e20, 0.01)
     assert len(wide) <= 7
     assert np.allclose(np.diff(np.log10(wide[1:])), np.log10(wide[2] / wide[1]))
 
 
 def test_large_powers_are_written_as_powers() -> None:
-    assert [columns.power_text(v) for v in (0.0, -0.1, 100.0, 1e3, -1e12)] == [
+    assert [recorded_panels.power_text(v) for v in (0.0, -0.1, 100.0, 1e3, -1e12)] == [
         "0",
         "-0.1",
         "100",

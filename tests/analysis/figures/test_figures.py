@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ablations.dqn.variants import NAMED
 from analysis.figures import curves, draw, drawable, pages, parts
-from analysis.figures.data import scene
-from analysis.figures.layout import sheet
+from analysis.figures.data import figure_data
+from analysis.figures.layout import lay_out
 from analysis.figures.page import WIDTH, drawing
 from analysis.loading import read
 from analysis.metrics import curve
 from tests.analysis.made_up import Episodes, make_study, row
+from tests.analysis.pieces import NAMED
 
 KINDS = ["curves", "variance", "small-multiples"]
 
@@ -35,7 +35,7 @@ def kinds_drawn(folder: Path) -> list[str]:
     """The kinds of figure that a study has, each of them really drawn (as SVG, the fastest)."""
     kinds = []
     with drawing():
-        for kind, page, _ in pages(scene(read(folder), "CartPole-v1")):
+        for kind, page, _ in pages(figure_data(read(folder), "CartPole-v1")):
             assert page.save(["svg"])["svg"].startswith(b"<?xml")
             kinds.append(kind)
     return kinds
@@ -82,7 +82,7 @@ def test_the_csv_holds_the_means_and_the_seeds_that_are_drawn(drawn: tuple[Path,
     assert {line["quantity"] for line in lines} == {"curve", "running_variance"}
     mine = [line for line in lines if line["variant"] == "naive" and line["quantity"] == "curve"]
     at = np.array([int(line["step"]) for line in mine])
-    run = read(folder).rows("CartPole-v1")[2].standing[1]
+    run = read(folder).rows("CartPole-v1")[2].valid_runs[1]
     np.testing.assert_allclose(
         [float(line["seed_1"] or math.nan) for line in mine],
         curve(run.ends, run.returns, at, run.steps),
@@ -97,7 +97,9 @@ def test_the_csv_holds_the_means_and_the_seeds_that_are_drawn(drawn: tuple[Path,
 
 def test_the_title_says_how_many_runs_there_are_and_how_many_are_missing(tmp_path: Path):
     states = {("dqn", 0): "missing", ("double", 1): "failed", ("double", 2): "diverged"}
-    found = scene(read(make_study(tmp_path / "s", [row("dqn"), row("double")], states=states)), "CartPole-v1")
+    found = figure_data(
+        read(make_study(tmp_path / "s", [row("dqn"), row("double")], states=states)), "CartPole-v1"
+    )
     assert parts.title(found, "curves") == "CartPole-v1: curves (n = 2)"
     assert parts.counts_text(found) == "Study made-up, 4 of 6 runs (1 diverged, 1 failed, 1 missing)"
     assert [parts.missing_text(one) for one in found.drawn] == ["2 of 3 runs", "2 of 3 runs, 1 diverged"]
@@ -105,7 +107,9 @@ def test_the_title_says_how_many_runs_there_are_and_how_many_are_missing(tmp_pat
 
 def test_a_variant_without_a_single_run_keeps_its_place(tmp_path: Path):
     states = {("double", seed): "missing" for seed in range(3)}
-    found = scene(read(make_study(tmp_path / "s", [row("dqn"), row("double")], states=states)), "CartPole-v1")
+    found = figure_data(
+        read(make_study(tmp_path / "s", [row("dqn"), row("double")], states=states)), "CartPole-v1"
+    )
     assert [one.n for one in found.drawn] == [3, 0]
     assert parts.missing_text(found.drawn[1]) == "0 of 3 runs"
     assert kinds_drawn(tmp_path / "s") == KINDS
@@ -156,7 +160,7 @@ def test_labels_with_signs_of_their_own_are_drawn_as_they_are(tmp_path: Path):
 @pytest.mark.parametrize(
     "rows",
     [
-        [row("dqn", {"hidden": hidden}) for hidden in ([8], [128], [64, 64], [64] * 5)],
+        [row("dqn", {"trunk.hidden": hidden}) for hidden in ([8], [128], [64, 64], [64] * 5)],
         [row("dqn", {"buffer_size": b, "target.period": p}) for b in (1000, 5000) for p in (10, 50, 200)],
         [row(name, {"learning_rate": rate}) for name in ("dqn", "double", "naive") for rate in (1e-3, 4e-3)],
         [row("dqn", {"target.period": p}) for p in (1, 10, 50)] + [row("soft-target", {"target.tau": 0.1})],
@@ -169,7 +173,9 @@ def test_a_sweep_has_a_figure_of_its_own(tmp_path: Path, rows: list[dict[str, ob
 
 
 def test_all_named_variants_fit_a_readable_page(tmp_path: Path):
-    found = scene(read(make_study(tmp_path / "s", [row(name) for name in NAMED], seeds=2)), "CartPole-v1")
+    found = figure_data(
+        read(make_study(tmp_path / "s", [row(name) for name in NAMED], seeds=2)), "CartPole-v1"
+    )
     with drawing():
         assert curves.draw(found).height < 1.4 * WIDTH
 
@@ -178,7 +184,7 @@ def test_a_threshold_far_from_all_curves_does_not_squash_them(tmp_path: Path):
     def play(row: object, seed: int, steps: int) -> Episodes:
         return [(50 * (place + 1), 10.0 + place % 7) for place in range(steps // 50)]
 
-    found = scene(read(make_study(tmp_path / "s", [row("dqn")], seeds=2, play=play)), "CartPole-v1")
+    found = figure_data(read(make_study(tmp_path / "s", [row("dqn")], seeds=2, play=play)), "CartPole-v1")
     assert parts.return_limits(found.drawn, 475.0, seeds=True)[1] < 20
     assert "solved: 475 (beyond the axis)" in parts.general_key(found, None)[1]
     assert parts.return_limits(found.drawn, 18.0, seeds=True)[1] > 18
@@ -193,9 +199,9 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
     }
     failed = {("double@learning_rate=0.1", seed): "failed" for seed in range(2)}
     folder = make_study(tmp_path / "s", rows, seeds=2, states={**missing, **failed})
-    shown = scene(read(folder), "CartPole-v1")
-    assert [panel.title for panel in sheet(shown).panels if panel] == ["DQN", "Double"]
-    assert parts.untried_text(shown) == (
+    shown = figure_data(read(folder), "CartPole-v1")
+    assert [panel.title for panel in lay_out(shown).panels if panel] == ["DQN", "Double"]
+    assert parts.rows_without_runs_text(shown) == (
         "No run was made yet of: Dueling, learning rate 0.1; Dueling, learning rate 0.2."
     )
     assert parts.n_text(shown.drawn) == "n = 0 to 2"

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
-from ablations.dqn.variants import NAMED, plain
-from analysis.figures import layout, multiples, style, sweep
-from analysis.figures.columns import KEY_LINE, lines
-from analysis.figures.data import Scene, scene
+from analysis.figures import layout, small_multiples, style, sweep
+from analysis.figures.data import FigureData, figure_data
+from analysis.figures.recorded_panels import KEY_LINE, lines
 from analysis.loading import read
-from tests.analysis.made_up import make_study, row
+from analysis.loading.pieces import Pieces, read_pieces
+from analysis.tables.spelling import row_name
+from tests.analysis.made_up import cell, make_study, row
+from tests.analysis.pieces import NAMED, NEUTRAL, Piece, described
 
-DQN = plain(NAMED["dqn"].variant)
+STUDY = {"slots": NEUTRAL, "neutral": NEUTRAL}
 
 
-def scene_of(folder: Path) -> Scene:
-    return scene(read(folder), "CartPole-v1")
+def pieces(name: str = "dqn", **changes: Piece) -> Pieces:
+    """The pieces of a named variant, with others in place of some."""
+    slots = {**NEUTRAL, **NAMED[name][1], **changes}
+    return read_pieces(STUDY, {slot: described(slot, piece) for slot, piece in slots.items()})
 
 
-def panels(found: Scene) -> list[layout.Panel]:
-    return [panel for panel in layout.sheet(found).panels if panel is not None]
+def look_of(name: str = "dqn", base: str = "dqn", **changes: Piece) -> style.Look:
+    return style.look(*pieces(name, **changes), pieces(base).slots)
+
+
+def scene_of(folder: Path) -> FigureData:
+    return figure_data(read(folder), "CartPole-v1")
+
+
+def panels(found: FigureData) -> list[layout.Panel]:
+    return [panel for panel in layout.lay_out(found).panels if panel is not None]
 
 
 @pytest.mark.parametrize(
-    ("name", "family"),
+    ("name", "replaced_slot"),
     [
         ("dqn", ""),
         ("per", "replay"),
@@ -37,28 +51,28 @@ def panels(found: Scene) -> list[layout.Panel]:
         ("naive", style.SEVERAL),
     ],
 )
-def test_a_variants_family_is_the_slot_it_replaces(name: str, family: str):
-    assert style.family(plain(NAMED[name].variant), DQN) == family
+def test_a_variant_is_known_by_the_slot_it_replaces(name: str, replaced_slot: str):
+    assert style.replaced_slot(pieces(name).slots, pieces().slots) == replaced_slot
 
 
 def test_all_named_variants_look_different():
-    looks = [style.look(plain(named.variant), DQN) for named in NAMED.values()]
+    looks = [look_of(name) for name in NAMED]
     assert len(set(looks)) == len(looks)
 
 
 def test_the_baseline_is_black_and_solid_whatever_it_is():
-    for named in NAMED.values():
-        assert style.look(plain(named.variant), plain(named.variant)) == style.BASELINE
+    for name in NAMED:
+        assert look_of(name, base=name) == style.BASELINE
 
 
 def test_periods_of_the_lessons_look_different():
-    looks = {style.look({**DQN, "target": {"kind": "hard", "period": p}}, DQN) for p in (10, 50, 200)}
+    looks = {look_of(target={"kind": "hard", "period": period}) for period in (10, 50, 200)}
     assert len(looks) == 3
 
 
 def test_equal_looks_in_one_panel_are_told_apart():
     one = style.Look("#000000")
-    assert len(set(style.apart([one, one, one]))) == 3
+    assert len(set(style.distinguished([one, one, one]))) == 3
 
 
 def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path):
@@ -73,40 +87,43 @@ def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path
 
 def test_all_named_variants_take_one_panel_per_slot_with_the_baseline_in_each(tmp_path: Path):
     found = scene_of(make_study(tmp_path / "core", [row(name) for name in NAMED], seeds=1))
-    sheet = layout.sheet(found)
-    assert [panel.title for panel in panels(found)] == [*style.FAMILIES]
-    assert sheet.reference is not None
-    assert sheet.reference.row.label == "dqn"
+    placed = layout.lay_out(found)
+    assert [panel.title for panel in panels(found)] == [
+        "head",
+        "replay",
+        "target",
+        "bootstrap",
+        style.SEVERAL,
+    ]
+    assert placed.reference is not None
+    assert placed.reference.row.label == "dqn"
     drawn = [member.drawn.row.label for panel in panels(found) for member in panel.members]
     assert sorted(drawn) == sorted(set(NAMED) - {"dqn"})
 
 
 def test_no_panel_has_more_than_four_lines_besides_the_baseline(tmp_path: Path):
-    many = [
-        row(f"period-{period}", **{**DQN, "target": {"kind": "hard", "period": period}})
-        for period in range(2, 11)
-    ]
+    many = [row(f"period-{period}", target={"kind": "hard", "period": period}) for period in range(2, 11)]
     found = scene_of(make_study(tmp_path / "many", [row("dqn"), *many], seeds=1))
     assert all(len(panel.members) <= layout.MOST_LINES for panel in panels(found))
     assert sum(len(panel.members) for panel in panels(found)) == 9
 
 
 def test_a_factorial_has_a_panel_per_replay_and_target_and_every_cell_in_one(tmp_path: Path):
-    pieces = {
+    levels = {
         "replay": ["consecutive", "uniform", "prioritized"],
         "target": ["none", "hard", "soft"],
         "bootstrap": ["max", "double"],
         "head": ["linear", "dueling"],
     }
     cells = [
-        row("+".join(kinds), **{slot: {"kind": kind} for slot, kind in zip(pieces, kinds, strict=True)})
-        for kinds in product(*pieces.values())
+        cell(**dict(zip(levels, kinds, strict=True)))
+        for kinds in product(*levels.values())
         if not (kinds[1] == "none" and kinds[2] == "double")
     ]
-    cells.sort(key=lambda cell: cell["label"] != "uniform+hard+max+linear")
+    cells.sort(key=lambda one: one["label"] != "uniform+hard+max+linear")
     found = scene_of(make_study(tmp_path / "factorial", cells, seeds=1))
     assert layout.is_factorial(found)
-    assert layout.sheet(found).columns == 3
+    assert layout.lay_out(found).columns == 3
     assert len(panels(found)) == 9
     assert sum(len(panel.members) for panel in panels(found)) == len(cells) == 30
     assert all(
@@ -127,29 +144,29 @@ def test_a_sweep_has_a_panel_per_variant_and_all_keys_but_the_last(tmp_path: Pat
 
 def test_two_swept_keys_of_one_name_are_told_apart(tmp_path: Path):
     rows = [
-        row("dueling", {"hidden": [8], "head.hidden": hidden, "target.period": 10})
+        row("dueling", {"trunk.hidden": [8], "head.hidden": hidden, "target.period": 10})
         for hidden in ([], [64, 64])
     ]
     found = scene_of(make_study(tmp_path / "widths", rows, seeds=1))
-    names = [drawn.row.name for drawn in found.drawn]
+    names = [row_name(drawn.row) for drawn in found.drawn]
     assert names == [
-        "Dueling, hidden 8, head hidden none, period 10",
-        "Dueling, hidden 8, head hidden 64x64, period 10",
+        "Dueling, trunk hidden 8, head hidden none, period 10",
+        "Dueling, trunk hidden 8, head hidden 64x64, period 10",
     ]
 
 
-@pytest.mark.parametrize("keys", [("hidden", "target.period"), ("target.period", "hidden")])
+@pytest.mark.parametrize("keys", [("trunk.hidden", "target.period"), ("target.period", "trunk.hidden")])
 def test_a_sweep_through_the_baselines_pieces_leaves_a_variant_its_slots_colour(
     keys: tuple[str, str], tmp_path: Path
 ):
-    values: dict[str, list[Any]] = {"hidden": [[8], [16]], "target.period": [10, 50]}
+    values: dict[str, list[Any]] = {"trunk.hidden": [[8], [16]], "target.period": [10, 50]}
     points = list(product(*(values[key] for key in keys)))
     rows = [row(name, dict(zip(keys, point, strict=True))) for name in ("dqn", "double") for point in points]
     found = scene_of(make_study(tmp_path / "periods", rows, seeds=1))
     double = [drawn for drawn in found.drawn if drawn.row.variant == "double"]
     assert len(double) == 4
-    green = {style.FAMILIES["bootstrap"]}
-    assert {multiples._look(found, drawn).color for drawn in double} == green
+    green = {style.COLORS["bootstrap"]}
+    assert {small_multiples._look(found, drawn).color for drawn in double} == green
     assert {sweep._look(found, drawn).color for drawn in double} == green
     assert {panel.color for panel in panels(found) if panel.title.startswith("Double")} == green
 
@@ -165,14 +182,36 @@ def test_a_swept_row_is_compared_with_the_baseline_at_the_same_point(tmp_path: P
 
 
 def test_the_baseline_is_black_in_a_sweep_with_other_variants_and_has_the_settings_colour_alone():
-    assert style.own_look(["dqn", "double"], "dqn") == style.BASELINE
-    assert style.own_look(["dqn", "dqn"], "dqn").color == style.SETTINGS
+    assert style.baseline_look(["dqn", "double"], "dqn") == style.BASELINE
+    assert style.baseline_look(["dqn", "dqn"], "dqn").color == style.SETTINGS
 
 
 def test_what_a_column_is_called_stands_between_the_key_and_the_axes_of_a_single_line_of_panels():
-    members = (layout.Member(None, style.BASELINE, "x"),) * 4  # type: ignore[arg-type] # keys of two lines
+    members = (layout.PanelLine(None, style.BASELINE, "x"),) * 4  # type: ignore[arg-type] # keys of two lines
     (top,), (head,) = (placed := lines([layout.Panel("", "black", members)], 1.0)).tops, placed.heads
     assert top + placed.key + 2 * KEY_LINE < placed.headings < head
     two = lines([layout.Panel("replay", "black", members), layout.Panel("target", "black", members)], 1.0)
     assert two.headings < two.tops[0]
     assert two.tops[1] > two.tops[0] + two.heads[0] + 1.0
+
+
+def test_a_piece_without_a_look_of_its_own_has_long_dashes_and_the_neutral_one_is_plain():
+    assert look_of(loss={"kind": "huber"}) == style.Look(style.COLORS["loss"], style.LONG)
+    assert look_of(base="per") == style.Look(style.COLORS["replay"])
+
+
+def test_a_target_that_is_copied_at_every_update_still_differs_from_none():
+    assert look_of(target={"kind": "hard", "period": 1}) != look_of("no-target")
+
+
+def test_colors_of_slots_are_apart_also_for_those_who_see_less_red_or_green():
+    sight = {
+        "all": np.eye(3),
+        "little green": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+        "little red": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    }
+    colors = [np.array(to_rgb(color)) for color in style.COLORS.values()]
+    for name, matrix in sight.items():
+        seen = [np.clip(matrix @ color**2.2, 0, 1) ** (1 / 2.2) for color in colors]
+        distances = [np.linalg.norm(one - other) for one, other in combinations(seen, 2)]
+        assert min(distances) > 0.1, name

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ablations.dqn.variants import NAMED, PIECES
-from analysis.findings.claims import Claim, Step, judge, pairs, read
-from analysis.findings.components import behaving
-from analysis.findings.scores import Board, boards
+from analysis.findings.claims import Claim, Step, comparable_pairs, judge, read_claims
+from analysis.findings.scores import EnvironmentScores, environment_scores
 from analysis.findings.summary import summarize
 from analysis.loading import read as read_results
+from analysis.report.claims import reasons
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import make_study, row, see
+from tests.analysis.pieces import KNOWN, NAMED
 
 DOUBLE = Step("final_return", "higher", rows={"bootstrap": ["double"]}, against={"bootstrap": ["max"]})
 PRIORITIES = Step("final_return", "higher", where={"replay": ["prioritized"]}, more="replay.alpha")
@@ -24,48 +24,48 @@ def claim(*steps: Step) -> Claim:
     return Claim("c", "text", "source", steps)
 
 
-def board(folder: Path, labels: list[str], by: Mapping[str, float], **others) -> Board:
+def scores(folder: Path, labels: list[str], by: Mapping[str, float], **others) -> EnvironmentScores:
     rows = [row(label) for label in labels]
     results = read_results(make_study(folder, rows, play=rise(by), facts=FACTS, **{"seeds": 10, **others}))
-    return boards(results, summarize(results))[0]
+    return environment_scores(results, summarize(results))[0]
 
 
 def test_a_difference_in_the_stated_direction_supports_a_claim(tmp_path: Path):
-    found = judge(board(tmp_path / "s", ["dqn", "double"], {"double": 100.0}), claim(DOUBLE))
+    found = judge(scores(tmp_path / "s", ["dqn", "double"], {"double": 100.0}), claim(DOUBLE))
     assert found.outcome == "supported"
-    (reason,) = found.reasons
+    (reason,) = reasons(found)
     assert reason.startswith("Final return: higher by ")
     assert reason.endswith("(return per episode), n = 10; double - dqn.")
 
 
 def test_a_difference_in_the_other_direction_contradicts_it(tmp_path: Path):
-    found = judge(board(tmp_path / "s", ["dqn", "double"], {"double": -100.0}), claim(DOUBLE))
+    found = judge(scores(tmp_path / "s", ["dqn", "double"], {"double": -100.0}), claim(DOUBLE))
     assert found.outcome == "contradicted"
-    assert found.reasons[0].startswith("Final return: lower by ")
+    assert reasons(found)[0].startswith("Final return: lower by ")
 
 
 def test_a_difference_that_is_too_small_or_too_rarely_seen_is_undecided(tmp_path: Path):
-    small = judge(board(tmp_path / "a", ["dqn", "double"], {}), claim(DOUBLE))
-    few = judge(board(tmp_path / "b", ["dqn", "double"], {"double": 100.0}, seeds=3), claim(DOUBLE))
-    single = judge(board(tmp_path / "c", ["dqn", "double"], {"double": 100.0}, seeds=1), claim(DOUBLE))
+    small = judge(scores(tmp_path / "a", ["dqn", "double"], {}), claim(DOUBLE))
+    few = judge(scores(tmp_path / "b", ["dqn", "double"], {"double": 100.0}, seeds=3), claim(DOUBLE))
+    single = judge(scores(tmp_path / "c", ["dqn", "double"], {"double": 100.0}, seeds=1), claim(DOUBLE))
     assert [small.outcome, few.outcome, single.outcome] == ["undecided"] * 3
-    assert "higher expected" in small.reasons[0]
+    assert "higher expected" in reasons(small)[0]
 
 
 def test_a_claim_without_rows_or_without_the_metric_is_not_tested(tmp_path: Path):
-    without_row = judge(board(tmp_path / "a", ["dqn", "dueling"], {}), claim(DOUBLE))
+    without_row = judge(scores(tmp_path / "a", ["dqn", "dueling"], {}), claim(DOUBLE))
     assert without_row.outcome == "not tested by these runs"
-    assert without_row.reasons == (
+    assert reasons(without_row) == [
         "No two rows differ in this alone: bootstrap double against bootstrap max.",
-    )
+    ]
     values = Step("overestimation", "lower", rows=DOUBLE.rows, against=DOUBLE.against)
-    without_metric = judge(board(tmp_path / "b", ["dqn", "double"], {}), claim(values))
+    without_metric = judge(scores(tmp_path / "b", ["dqn", "double"], {}), claim(values))
     assert without_metric.outcome == "not tested by these runs"
-    assert without_metric.reasons == ("No overestimation is known of runs that could be compared.",)
+    assert reasons(without_metric) == ["No overestimation is known of runs that could be compared."]
 
 
 def test_a_claim_holds_only_if_each_of_its_steps_does(tmp_path: Path):
-    shown = board(tmp_path / "s", ["dqn", "double", "dueling"], {"double": 100.0, "dueling": -100.0})
+    shown = scores(tmp_path / "s", ["dqn", "double", "dueling"], {"double": 100.0, "dueling": -100.0})
     head = Step("final_return", "higher", rows={"head": ["dueling"]}, against={"head": ["linear"]})
     inverse = Step("final_return", "higher", rows={"bootstrap": ["inverse-double"]}, against=DOUBLE.against)
     assert judge(shown, claim(DOUBLE, inverse)).outcome == "not tested by these runs"
@@ -77,7 +77,7 @@ def test_a_claim_holds_only_if_each_of_its_steps_does(tmp_path: Path):
 def test_pairs_are_averaged_at_seeds_that_all_of_them_have(tmp_path: Path):
     by = {"consecutive": -100.0, "no-replay": -200.0}
     states = {("no-replay", 0): "failed"}
-    shown = board(tmp_path / "s", ["dqn", "consecutive", "no-replay"], by, states=states)
+    shown = scores(tmp_path / "s", ["dqn", "consecutive", "no-replay"], by, states=states)
     replay = Step(
         "final_return",
         "higher",
@@ -86,51 +86,45 @@ def test_pairs_are_averaged_at_seeds_that_all_of_them_have(tmp_path: Path):
     )
     found = judge(shown, claim(replay))
     assert found.outcome == "supported"
-    assert "n = 9; dqn - consecutive, dqn - no-replay." in found.reasons[0]
-    assert "higher by 15" in found.reasons[0] or "higher by 149" in found.reasons[0]
+    assert "n = 9; dqn - consecutive, dqn - no-replay." in reasons(found)[0]
+    assert "higher by 15" in reasons(found)[0] or "higher by 149" in reasons(found)[0]
 
 
 def test_stronger_prioritisation_is_a_number_and_not_a_kind(tmp_path: Path):
-    shown = board(tmp_path / "s", ["dqn", "per", "per-flat"], {"per": 50.0})
-    rows = [line.row for line in shown.lines]
-    assert list(pairs(rows, PRIORITIES)) == [(1, 2)]
+    shown = scores(tmp_path / "s", ["dqn", "per", "per-flat"], {"per": 50.0})
+    rows = [line.row for line in shown.summaries]
+    assert list(comparable_pairs(rows, PRIORITIES)) == [(1, 2)]
     assert judge(shown, claim(PRIORITIES)).outcome == "supported"
 
 
 def test_rows_at_different_points_of_a_sweep_are_not_compared(tmp_path: Path):
     rows = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
     results = read_results(make_study(tmp_path / "s", rows, facts=FACTS))
-    found = boards(results, summarize(results))[0]
-    assert list(pairs([line.row for line in found.lines], DOUBLE)) == [(2, 0), (3, 1)]
-
-
-def test_a_target_copied_at_every_update_is_none_and_the_bootstrap_then_has_no_effect():
-    slots: dict[str, dict] = {"target": {"kind": "hard", "period": 1}, "bootstrap": {"kind": "double"}}
-    assert behaving(slots) == {"target": {"kind": "none"}, "bootstrap": {"kind": "max"}}
+    found = environment_scores(results, summarize(results))[0]
+    assert list(comparable_pairs([line.row for line in found.summaries], DOUBLE)) == [(2, 0), (3, 1)]
 
 
 def test_the_claims_that_are_shipped_name_sources_and_pieces_that_exist():
-    found = read()
+    found = read_claims()
     assert len({one.name for one in found}) == len(found)
     for one in found:
         assert any(letter.isdigit() for letter in one.source), one.name
         for step in one.steps:
             for kinds in (step.where, step.rows, step.against):
                 for slot, some in kinds.items():
-                    assert set(some) <= set(PIECES[slot]), one.name
+                    assert set(some) <= set(KNOWN[slot]), one.name
             slot, _, number = step.more.partition(".")
-            assert not slot or any(hasattr(piece, number) for piece in PIECES[slot].values()), one.name
+            assert not slot or any(number in piece for piece in KNOWN[slot].values()), one.name
 
 
 def test_every_shipped_claim_is_tested_by_the_study_of_all_variants(tmp_path: Path):
-    shown = board(tmp_path / "s", list(NAMED), {}, seeds=2, look=see)
-    assert [one.name for one in read() if "not tested" in judge(shown, one).outcome] == []
+    shown = scores(tmp_path / "s", list(NAMED), {}, seeds=2, look=see)
+    assert [one.name for one in read_claims() if "not tested" in judge(shown, one).outcome] == []
 
 
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"rows": {"colour": ["red"]}, "against": {"colour": ["blue"]}}, "no such slot: colour"),
         ({"rows": {"head": ["dueling"]}}, "name the same slots"),
         ({}, "either 'more'"),
         ({"more": "replay.alpha", "expected": "more"}, "not 'more'"),
@@ -144,8 +138,8 @@ def test_a_claim_that_makes_no_sense_is_refused(wrong: dict, why: str):
 
 def test_prioritised_replay_that_prioritises_nothing_is_no_evidence_for_prioritising(tmp_path: Path):
     learns = Step("final_return", "higher", rows={"replay": ["prioritized"]}, against={"replay": ["uniform"]})
-    shown = board(tmp_path / "s", ["dqn", "per", "per-flat"], {"per": 50.0})
-    rows = [line.row for line in shown.lines]
-    assert list(pairs(rows, learns)) == [(1, 0)]
-    assert list(pairs(rows, PRIORITIES)) == [(1, 2)]
-    assert judge(shown, claim(learns)).reasons[0].endswith("n = 10; per - dqn.")
+    shown = scores(tmp_path / "s", ["dqn", "per", "per-flat"], {"per": 50.0})
+    rows = [line.row for line in shown.summaries]
+    assert list(comparable_pairs(rows, learns)) == [(1, 0)]
+    assert list(comparable_pairs(rows, PRIORITIES)) == [(1, 2)]
+    assert reasons(judge(shown, claim(learns)))[0].endswith("n = 10; per - dqn.")

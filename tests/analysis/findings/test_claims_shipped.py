@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.claims import Judged, judge, read
-from analysis.findings.scores import boards
-from analysis.findings.summary import Line
+from analysis.findings.claims import JudgedClaim, judge, read_claims
+from analysis.findings.measured import measured
+from analysis.findings.scores import environment_scores
+from analysis.findings.summary import RowSummary
 from analysis.loading import read as read_results
-from analysis.metrics import scores
+from analysis.metrics import score_run
+from analysis.report.claims import reasons
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import Columns, make_study, row, see
 
-CLAIMS = {claim.name: claim for claim in read()}
+CLAIMS = {claim.name: claim for claim in read_claims()}
 
 ROWS: Mapping[str, tuple[Sequence[str], Collection[str]]] = {
     "replay-and-target": (["dqn", "no-replay", "no-target"], {"dqn"}),
@@ -34,7 +36,7 @@ ROWS: Mapping[str, tuple[Sequence[str], Collection[str]]] = {
 """The rows that a claim compares, and those that have more of its metric if it is true."""
 
 
-def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> Judged:
+def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> JudgedClaim:
     """The claim on made-up runs in which some rows have higher returns, and values beyond every bound."""
 
     def look(row: Mapping[str, Any], seed: int, steps: int) -> Mapping[str, Columns]:
@@ -48,10 +50,14 @@ def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], 
     (environment,) = results.environments
     lines = []
     for one in results.rows(environment["env_id"]):  # a line without intervals, which claims don't ask for
-        tracks = tuple(run.track(environment) for run in one.standing)
-        lines.append(Line(one, environment["reward_threshold"], tracks, tuple(map(scores, tracks)), {}, {}))
-    (board,) = boards(results, lines)
-    return judge(board, CLAIMS[name])
+        run_data = tuple(measured(run, environment) for run in one.valid_runs)
+        lines.append(
+            RowSummary(
+                one, environment["reward_threshold"], run_data, tuple(map(score_run, run_data)), {}, {}
+            )
+        )
+    (scores,) = environment_scores(results, lines)
+    return judge(scores, CLAIMS[name])
 
 
 def test_every_shipped_claim_is_tried_here():
@@ -62,23 +68,23 @@ def test_every_shipped_claim_is_tried_here():
 def test_a_claim_is_supported_by_runs_in_which_it_is_true(tmp_path: Path, name: str):
     rows, more = ROWS[name]
     found = judged(tmp_path / "s", name, rows, more, seeds=8)
-    assert found.outcome == "supported", found.reasons
-    assert all("n = 8" in reason for reason in found.reasons)
+    assert found.outcome == "supported", reasons(found)
+    assert all("n = 8" in reason for reason in reasons(found))
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_claim_is_contradicted_by_runs_in_which_the_contrary_is_true(tmp_path: Path, name: str):
     rows, more = ROWS[name]
     found = judged(tmp_path / "s", name, rows, set(rows) - set(more), seeds=8)
-    assert found.outcome == "contradicted", found.reasons
+    assert found.outcome == "contradicted", reasons(found)
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_claim_is_undecided_where_few_seeds_speak_for_it(tmp_path: Path, name: str):
     rows, more = ROWS[name]
     found = judged(tmp_path / "s", name, rows, more, seeds=3)
-    assert found.outcome == "undecided", found.reasons
-    assert all("undecided" in reason and "n = 3" in reason for reason in found.reasons)
+    assert found.outcome == "undecided", reasons(found)
+    assert all("undecided" in reason and "n = 3" in reason for reason in reasons(found))
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -86,4 +92,4 @@ def test_a_claim_is_not_tested_by_runs_without_one_of_its_rows(tmp_path: Path, n
     rows, more = ROWS[name]
     found = judged(tmp_path / "s", name, rows[:1], more, seeds=2)
     assert found.outcome == "not tested by these runs"
-    assert all(reason.startswith("No two rows differ in this alone") for reason in found.reasons)
+    assert all(reason.startswith("No two rows differ in this alone") for reason in reasons(found))

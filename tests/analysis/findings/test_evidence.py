@@ -15,8 +15,9 @@ import pytest
 from analysis.__main__ import main
 from analysis.findings.tuned import best
 from analysis.loading import read
-from analysis.tables.summary import render
-from tests.analysis.made_up import Episodes, make_study, row, see
+from analysis.tables.render import render
+from tests.analysis.made_up import Episodes, cell, make_study, row, see
+from tests.analysis.pieces import KNOWN, Piece
 
 FACTS = {
     "value_bounds": [1.0, 100.0],
@@ -214,11 +215,11 @@ def test_without_a_sweep_nothing_is_chosen(made: dict[str, str]):
     assert "selection.csv" not in made
 
 
-def cell(*kinds: str) -> dict[str, Any]:
-    pieces: dict[str, Any] = dict(
-        zip(("replay", "target", "bootstrap", "head"), ({"kind": kind} for kind in kinds), strict=True)
-    )
-    return row("+".join(kinds), **pieces)
+SLOTS = ("replay", "target", "bootstrap", "head")
+
+
+def levels_of(*kinds: str) -> dict[str, str]:
+    return dict(zip(SLOTS, kinds, strict=True))
 
 
 def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
@@ -230,9 +231,10 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
             for bootstrap in ("double", "max"):
                 kinds = (replay, target, bootstrap, "linear")
                 if (target, bootstrap) == ("none", "max"):
-                    aliases.append({"label": "+".join(kinds), "of": f"{replay}+none+double+linear"})
+                    of = f"{replay}+none+double+linear"
+                    aliases.append({"label": "+".join(kinds), "of": of, "cell": levels_of(*kinds)})
                     continue
-                rows.append(cell(*kinds))
+                rows.append(cell(**levels_of(*kinds)))
                 level = sum(worth.get(kind, 0.0) for kind in kinds)
                 levels["+".join(kinds)] = level - (10.0 if (target, bootstrap) == ("none", "double") else 0.0)
     folder = make_study(tmp_path / "s", [*rows, row("no-replay")], play=rise(levels), aliases=aliases)
@@ -245,10 +247,67 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
     assert float(main["bootstrap: double - max"]["estimate"]) == pytest.approx(10, abs=3)
     assert main["bootstrap: double - max"]["cells"] == "4"
     game = {(line["kind"], line["effect"]): line for line in found if line["game"]}
-    assert {line["game"] for line in game.values()} == {"uniform + hard + double + linear"}
+    assert {line["game"] for line in game.values()} == {"linear + uniform + hard + double"}
     assert game["add-one", "bootstrap: double"]["estimate"] == "0"
     assert float(game["shapley", "bootstrap: double"]["estimate"]) == pytest.approx(5, abs=3)
-    assert "Shapley values, game of uniform + hard + double + linear" in made["effects.md"]
+    assert "Shapley values, game of linear + uniform + hard + double" in made["effects.md"]
+
+
+def test_the_factors_are_the_slots_that_cells_name_in_the_order_of_facts(tmp_path: Path):
+    """Labels name the factors alone; the off level of replay is the most elaborate of two; each point has its own."""
+    prioritized = {**KNOWN["replay"]["prioritized"], "alpha": 0.3}
+    levels: dict[str, Piece] = {
+        "prioritized.alpha=0.3": prioritized,
+        "uniform": KNOWN["replay"]["uniform"],
+        "latest": KNOWN["replay"]["latest"],
+        "consecutive": KNOWN["replay"]["consecutive"],
+    }
+    rows = [
+        row(
+            f"{level}+{loss}",
+            {"gamma": gamma},
+            {"replay": level, "loss": loss},
+            replay=piece,
+            loss={"kind": loss},
+        )
+        for level, piece in levels.items()
+        for loss in ("huber", "squared")
+        for gamma in (0.9, 0.99)
+    ]
+    found = records(tables(make_study(tmp_path / "s", rows, seeds=2, play=rise({})))["effects.csv"])
+    found = [line for line in found if line["metric"] == "final_return"]
+    assert {line["at"] for line in found} == {"gamma=0.9", "gamma=0.99"}
+    main = [line["effect"] for line in found if line["kind"] == "main" and line["at"] == "gamma=0.9"]
+    assert main == [
+        "replay: consecutive - latest",
+        "replay: uniform - latest",
+        "replay: prioritized.alpha=0.3 - latest",
+        "replay: uniform - consecutive",
+        "replay: prioritized.alpha=0.3 - consecutive",
+        "replay: prioritized.alpha=0.3 - uniform",
+        "loss: huber - squared",
+    ]
+    assert {line["game"] for line in found if line["game"]} == {
+        "latest + huber", "uniform + huber", "prioritized.alpha=0.3 + huber",
+    }  # fmt: skip
+
+
+def test_in_a_sweep_the_chance_of_being_better_is_against_the_row_that_the_study_names(tmp_path: Path):
+    rows = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
+    play = rise({"dqn@learning_rate=0.2": 100.0, "double@learning_rate=0.2": 50.0})
+    made = tables(make_study(tmp_path / "s", rows, seeds=4, play=play, facts=FACTS))
+    found = [line for line in records(made["aggregates.csv"]) if line["aggregate"] == "improvement"]
+    values = {line["variant"]: line["value"] for line in found if line["metric"] == "auc"}
+    assert values["double@learning_rate=0.2"] == "0"
+    assert set(values) == {"double@learning_rate=0.1", "double@learning_rate=0.2"}
+
+
+def test_rows_that_were_left_out_are_named_with_the_reason_beside_the_aliases(tmp_path: Path):
+    aliases = [{"label": "n-step-1", "of": "dqn"}]
+    left_out = [{"label": "odd", "reason": "'odd' needs a scalar loss."}]
+    made = tables(make_study(tmp_path / "s", [row("dqn")], seeds=2, aliases=aliases, left_out=left_out))
+    assert "- n-step-1 is not run: it trains exactly as dqn." in made["summary.md"]
+    assert "- odd is left out: 'odd' needs a scalar loss." in made["summary.md"]
 
 
 def test_the_command_ends_with_the_verdicts_also_when_nothing_changed(
@@ -346,7 +405,7 @@ def test_a_waiting_time_that_nobody_saw_the_end_of_is_not_compared(tmp_path: Pat
 
 def test_effects_and_corners_show_failed_runs_at_worst_and_at_best(tmp_path: Path):
     rows = [
-        cell(*kinds)
+        cell(**levels_of(*kinds))
         for kinds in (
             ("uniform", "hard", "max", "linear"),
             ("uniform", "none", "max", "linear"),

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.hard_vs_soft import is_same_lag, matched
+from analysis.findings.hard_vs_soft import equal_lag_pairs, have_equal_lag
 from analysis.loading import read
 from tests.analysis.findings.test_evidence import FACTS, rise, tables
 from tests.analysis.made_up import make_study, row, see
+from tests.analysis.pieces import described, facts
 
 
 def pairs(folder: Path, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     results = read(make_study(folder, rows, seeds=1))
     found = results.rows("CartPole-v1")
-    return [(found[a].label, found[b].label) for a, b in matched(found)]
+    return [(found[a].label, found[b].label) for a, b in equal_lag_pairs(found)]
 
 
 def swept(periods: list[int], taus: list[float]) -> list[dict[str, Any]]:
@@ -42,8 +43,10 @@ def swept(periods: list[int], taus: list[float]) -> list[dict[str, Any]]:
     ],
 )
 def test_a_lag_is_shared_at_tau_of_two_over_period_plus_one(period: int, tau: float, same: bool):
-    assert is_same_lag({"kind": "hard", "period": period}, {"kind": "soft", "tau": tau}) == same
-    assert not is_same_lag({"kind": "soft", "tau": tau}, {"kind": "hard", "period": period})
+    hard = facts("target", {"kind": "hard", "period": period})
+    soft = facts("target", {"kind": "soft", "tau": tau})
+    assert have_equal_lag(hard, soft) == same
+    assert not have_equal_lag(soft, hard)
 
 
 def test_the_mean_age_of_a_copy_and_of_a_blend_is_the_same():
@@ -74,7 +77,13 @@ def test_rows_that_differ_in_another_slot_or_setting_are_no_pair(tmp_path: Path)
     assert pairs(tmp_path / "b", [row("double"), double]) == [("double", "soft-double")]
     rates = [row("dqn", {"learning_rate": 0.1}), row("soft-target", {"learning_rate": 0.2})]
     rates = [
-        {**one, "slots": {**one["slots"], **({"target": soft} if "soft" in one["label"] else {})}}
+        {
+            **one,
+            "slots": {
+                **one["slots"],
+                **({"target": described("target", soft)} if "soft" in one["label"] else {}),
+            },
+        }
         for one in rates
     ]
     assert pairs(tmp_path / "c", rates) == []

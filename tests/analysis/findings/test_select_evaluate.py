@@ -9,37 +9,44 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.scores import boards
-from analysis.findings.select_evaluate import Corner, as_csv, as_latex, as_markdown, corners, sheets
+from analysis.findings.scores import environment_scores
+from analysis.findings.select_evaluate import Quadrant, quadrants
 from analysis.findings.summary import summarize
 from analysis.loading import read
 from analysis.statistics.intervals import proportion_interval
+from analysis.tables.select_evaluate import as_csv, as_latex, as_markdown
+from analysis.tables.select_evaluate import tables as tables_of
 from tests.analysis.findings.test_evidence import FACTS, rise, tables
 from tests.analysis.made_up import make_study, row, see
 
 
-def found(folder: Path, rows: list[dict[str, Any]], **others: Any) -> list[Corner]:
+def found(folder: Path, rows: list[dict[str, Any]], **others: Any) -> list[Quadrant]:
     chosen: dict[str, Any] = {"seeds": 4, "look": see, "play": rise({}), "facts": FACTS, **others}
     results = read(make_study(folder, rows, **chosen))
-    return [corner for board in boards(results, summarize(results)) for corner in corners(board)]
+    return [
+        quadrant
+        for scores in environment_scores(results, summarize(results))
+        for quadrant in quadrants(scores)
+    ]
 
 
 def test_the_four_corners_stand_in_order_with_who_selects_and_who_evaluates(tmp_path: Path):
     names = ["inverse-double", "double", "dqn", "no-target", "dueling"]
     square = found(tmp_path / "s", [row(name) for name in names])
-    assert [(one.line.row.label, *one.who) for one in square] == [
+    assert [(one.summary.row.label, *one.networks) for one in square] == [
         ("no-target", "online", "online"),
         ("dqn", "target", "target"),
         ("double", "online", "target"),
         ("inverse-double", "target", "online"),
     ]
-    assert {one.square for one in square} == {("uniform", "hard 100", "linear", "")}
+    assert all(one.shared["target"] == {"kind": "hard", "period": 100} and not one.at for one in square)
+    assert all("bootstrap" not in one.shared for one in square)
 
 
 def test_the_table_counts_runs_that_diverged_and_says_when(tmp_path: Path):
     square = found(tmp_path / "s", [row("dqn"), row("no-target")])
-    (sheet,) = sheets(square)
-    without, plain = (dict(zip(sheet.head, line, strict=True)) for line in sheet.body)
+    (table,) = tables_of(square)
+    without, plain = (dict(zip(table.columns, line, strict=True)) for line in table.rows)
     share = proportion_interval(4, 4)
     assert without["diverged softly"] == f"4 of 4: 1.00 [{share.low:.2f}, 1.00]"
     assert without["first crossing"].startswith("1600")  # see(): the fourth of ten probes of 4000 steps
@@ -54,11 +61,11 @@ def test_the_table_counts_runs_that_diverged_and_says_when(tmp_path: Path):
 def test_a_copy_at_every_update_is_the_corner_without_a_target_network(tmp_path: Path):
     rows = [row("dqn", {"target.period": period}) for period in (1, 10, 50)]
     square = found(tmp_path / "s", rows)
-    assert [(one.line.row.label, one.square[1]) for one in square] == [
-        ("dqn@target.period=1", "hard 10"),
-        ("dqn@target.period=10", "hard 10"),
-        ("dqn@target.period=1", "hard 50"),
-        ("dqn@target.period=50", "hard 50"),
+    assert [(one.summary.row.label, one.shared["target"]["period"]) for one in square] == [
+        ("dqn@target.period=1", 10),
+        ("dqn@target.period=10", 10),
+        ("dqn@target.period=1", 50),
+        ("dqn@target.period=50", 50),
     ]
 
 
@@ -68,7 +75,7 @@ def test_rows_that_differ_in_more_are_no_corners_of_one_square(tmp_path: Path):
     rates = [row("dqn", {"learning_rate": 0.1}), row("double", {"learning_rate": 0.2})]
     assert found(tmp_path / "c", rates) == []
     same = [row("dqn", {"learning_rate": 0.1}), row("double", {"learning_rate": 0.1})]
-    assert {one.square[3] for one in found(tmp_path / "d", same)} == {"learning rate 0.1"}
+    assert [one.at for one in found(tmp_path / "d", same)] == [{"learning_rate": 0.1}] * 2
 
 
 def test_without_probes_and_evaluations_there_is_no_table_and_with_them_it_is_among_the_tables(
@@ -83,7 +90,7 @@ def test_without_probes_and_evaluations_there_is_no_table_and_with_them_it_is_am
 def test_a_corner_of_which_no_run_stands_is_left_out(tmp_path: Path):
     states = {("double", seed): "failed" for seed in range(4)}
     square = found(tmp_path / "s", [row("dqn"), row("double"), row("no-target")], states=states)
-    assert [one.line.row.label for one in square] == ["no-target", "dqn"]
+    assert [one.summary.row.label for one in square] == ["no-target", "dqn"]
 
 
 def test_csv_markdown_and_latex_hold_the_same_corners(tmp_path: Path):
@@ -97,4 +104,4 @@ def test_csv_markdown_and_latex_hold_the_same_corners(tmp_path: Path):
     tex = as_latex("study", square, "n = 4 seeds per row.")
     assert tex.count("{") == tex.count("}")
     assert "n = 4 seeds per row" in tex
-    assert "replay uniform, target hard 100, head linear" in tex
+    assert "CartPole-v1: target hard 100}" in tex

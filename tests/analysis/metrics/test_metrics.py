@@ -22,7 +22,7 @@ def floats(*values: float) -> metrics.Floats:
 
 
 def scored(ends: metrics.Ints, returns: metrics.Floats, steps: int, threshold: float | None):
-    return metrics.scores(metrics.Track(ends, returns, steps, threshold))
+    return metrics.score_run(metrics.RunData(ends, returns, steps, threshold))
 
 
 def test_the_running_mean_takes_what_there_is_and_then_the_last_window():

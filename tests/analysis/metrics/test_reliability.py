@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from analysis.metrics import reliability
 from analysis.metrics.series import Floats
 
-Curves = arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6, width=32))
+RowCurves = arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6, width=32))
 
 
 def floats(*values: float) -> Floats:
@@ -92,13 +92,13 @@ def test_risk_across_ten_runs_is_the_worst_run():
 
 def test_numbers_across_runs_take_many_resamples_at_once():
     curves = np.random.default_rng(0).normal(size=(4, 6, 3))
-    together = reliability.dispersion_across_runs(curves)
-    assert together == pytest.approx([float(reliability.dispersion_across_runs(one)) for one in curves])
+    across_runs = reliability.dispersion_across_runs(curves)
+    assert across_runs == pytest.approx([float(reliability.dispersion_across_runs(one)) for one in curves])
     ends = curves[..., :1]
     assert reliability.risk_across_runs(ends) == pytest.approx([float(one.min()) for one in ends])
 
 
-@given(Curves)
+@given(RowCurves)
 def test_a_drawdown_is_never_negative_and_none_is_larger_than_the_range(curve: Floats):
     found = reliability.drawdown(curve)
     assert (found >= 0).all()
@@ -106,7 +106,7 @@ def test_a_drawdown_is_never_negative_and_none_is_larger_than_the_range(curve: F
     assert reliability.long_term_risk(curve) <= reliability.largest_drawdown(curve) + 1e-6
 
 
-@given(Curves)
+@given(RowCurves)
 def test_a_curve_that_never_falls_has_no_risk(curve: Floats):
     climb = np.sort(curve)
     assert reliability.largest_drawdown(climb) == 0

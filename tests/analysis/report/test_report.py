@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
-from analysis.findings import components
 from analysis.loading import read
 from analysis.report import digest, render
 from analysis.report.svg import shorter
-from tests.analysis.made_up import make_study, row, see
+from tests.analysis.made_up import cell, make_study, row, see
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -61,6 +60,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
         [row("dqn"), odd, row("naive")],
         states={("naive", 0): "failed", ("naive", 1): "diverged", ("per", 2): "missing"},
         aliases=[{"label": "a+b", "of": "c+d"}],
+        left_out=[{"label": "e+f", "reason": "e needs no f"}],
         look=see,
         facts=FACTS,
     )
@@ -145,6 +145,12 @@ def test_what_is_compared_comes_first_then_the_answer_the_literature_and_what_th
     assert "not tested by these runs" in words
 
 
+def test_rows_that_are_not_run_are_named_with_the_reason(text: str):
+    words = Page(text).words
+    assert "a+b is not run: it trains exactly as c+d." in words
+    assert "e+f is left out: e needs no f." in words
+
+
 def test_every_section_stands_in_the_contents(text: str):
     sections = re.findall(r'<h2 id="([^"]+)"', text)
     contents = text[text.index("<nav") : text.index("</nav>")]
@@ -169,20 +175,11 @@ def test_the_key_of_every_run_is_there(text: str):
 
 def test_effects_of_a_factorial_have_sentences_and_tables(tmp_path: Path):
     levels = {"uniform": "hard", "consecutive": "none"}
-    rows = [
-        row(f"{replay}+{target}+max+linear", **{**row("dqn")["slots"], **slots(replay, target)})
-        for replay in levels
-        for target in levels.values()
-    ]
+    rows = [cell(replay=replay, target=target) for replay in levels for target in levels.values()]
     text = render(read(make_study(tmp_path / "s", rows, facts=FACTS)), "0" * 64).decode("utf-8")
     assert "target, hard instead of none: " in text
     assert "CartPole-v1: main effects" in text
     assert "CartPole-v1: two-way interactions" in text
-
-
-def slots(replay: str, target: str) -> dict[str, dict]:
-    pieces: dict[str, dict] = {"hard": {"kind": "hard", "period": 100}, "none": {"kind": "none"}}
-    return {"replay": {"kind": replay}, "target": pieces[target]}
 
 
 def test_it_says_what_failed_what_diverged_and_how_to_repeat_it(text: str):
@@ -203,19 +200,3 @@ def test_an_unchanged_report_is_left_alone_and_an_edited_study_makes_it_again(tm
     make_study(folder, [row("dqn"), row("double")], seeds=2)
     assert main(["report", str(folder)]) == 0
     assert b"double" in (folder / "report.html").read_bytes()
-
-
-def test_the_component_matrix_says_who_selects_and_who_evaluates():
-    hard = {"kind": "hard", "period": 100}
-    assert components.who(hard, {"kind": "max"}) == ("target", "target")
-    assert components.who(hard, {"kind": "double"}) == ("online", "target")
-    assert components.who(hard, {"kind": "inverse-double"}) == ("target", "online")
-    assert components.who({"kind": "none"}, {"kind": "double"}) == ("online", "online")
-    assert components.who({"kind": "hard", "period": 1}, {"kind": "max"}) == ("online", "online")
-
-
-def test_the_component_matrix_says_what_no_replay_cannot_share():
-    lines = components.matrix({"baseline": "dqn", "rows": [row("dqn"), row("no-replay")]})
-    samples = components.COLUMNS.index("samples per update")
-    assert [line[samples] for line in lines] == ["64", "1"]
-    assert [line[components.COLUMNS.index("replaces")] for line in lines] == ["nothing", "replay"]

@@ -7,20 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.findings.against_baseline import Compared
-from analysis.findings.factorial_effects import Sized
+from analysis.findings.against_baseline import RowComparison
+from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.metrics import METRICS
 from analysis.report.sentences import answers, effect_sentences, sentence, summary
 from analysis.statistics.factorial import Effect
 from analysis.statistics.intervals import NOTHING, Interval
 from analysis.statistics.paired import Comparison
-from analysis.statistics.power import Seeds
+from analysis.statistics.power import SeedsNeeded
 
 NAMES = {"double": "Double", "dqn": "DQN"}
 
 
-def compared(metric: str = "final_return", n: int = 10, ends: Interval = NOTHING, **others) -> Compared:
-    one = Compared(
+def compared(metric: str = "final_return", n: int = 10, ends: Interval = NOTHING, **others) -> RowComparison:
+    one = RowComparison(
         env_id="CartPole-v1",
         metric=METRICS[metric],
         label="double",
@@ -57,7 +57,7 @@ def test_a_higher_value_says_whether_that_is_better():
 
 
 def test_what_is_undecided_says_how_many_seeds_would_be_needed():
-    one = compared(ends=Interval(13.4, -5.0, 31.9), seeds=Seeds(24, 9, None))
+    one = compared(ends=Interval(13.4, -5.0, 31.9), seeds=SeedsNeeded(24, 9, None))
     assert sentence(one, NAMES) == (
         "Double against DQN: final return is undecided at n = 10 (+13.4 [-5.00, 31.9], return per episode); "
         "about 24 seeds (9 to more than 100 over the interval) would be needed if the true difference equals the "
@@ -66,7 +66,7 @@ def test_what_is_undecided_says_how_many_seeds_would_be_needed():
 
 
 def test_more_seeds_than_any_table_holds_and_differences_that_do_not_vary():
-    many = compared(ends=Interval(1.5, -5.0, 8.0), seeds=Seeds(None, None, None))
+    many = compared(ends=Interval(1.5, -5.0, 8.0), seeds=SeedsNeeded(None, None, None))
     assert "; more than 100 seeds would be needed if" in sentence(many, NAMES)
     even = compared("loss", ends=Interval(0.0, 0.0, 0.0), seeds=None)
     assert sentence(even, NAMES).endswith("is undecided at n = 10 (0.0 [0.0, 0.0], loss).")
@@ -138,7 +138,7 @@ def test_a_summary_counts_the_verdicts(verdicts: list[str], text: str):
 
 def test_a_main_effect_says_what_replaces_what_and_whether_its_sign_is_known():
     effect = Effect("main", "target: hard - none", "", {}, 6)
-    known = Sized(
+    known = EstimatedEffect(
         "CartPole-v1", "", "final_return", effect, 10, Interval(40.0, 10.0, 70.0), 0.002, 0.016, 8, "differs"
     )
     (text,) = effect_sentences([known])

@@ -12,7 +12,7 @@ from scipy import stats
 
 from analysis.metrics.series import Floats
 from analysis.statistics import aggregates, paired, power, tolerance
-from analysis.statistics.blocks import block_interval, of_known
+from analysis.statistics.blocks import block_interval, over_finite
 from analysis.statistics.intervals import Interval, generator, mean_interval
 
 NAN = np.nan
@@ -50,13 +50,13 @@ def test_one_seed_has_no_block_interval():
 def test_a_resample_that_meets_only_missing_runs_is_left_out():
     values = floats(1, NAN, 3, NAN)
     low, high = block_interval(
-        lambda places: of_known(values[places], lambda known: known.mean(axis=-1)), [4], generator()
+        lambda places: over_finite(values[places], lambda known: known.mean(axis=-1)), [4], generator()
     )
     assert (float(low), float(high)) == (1, 3)
 
 
 def test_a_function_of_known_values_sees_no_nan():
-    found = of_known(np.array([[1, NAN, 3], [NAN, NAN, NAN], [1, 2, 6]]), lambda known: known.sum(axis=-1))
+    found = over_finite(np.array([[1, NAN, 3], [NAN, NAN, NAN], [1, 2, 6]]), lambda known: known.sum(axis=-1))
     assert found[[0, 2]].tolist() == [4, 9]
     assert np.isnan(found[1])
 
@@ -385,15 +385,15 @@ def test_an_overwhelming_effect_still_needs_what_the_sign_flips_can_tell():
 
 
 def test_the_range_over_an_interval_that_holds_zero_has_no_end():
-    found = power.seeds_over(0.5, -0.1, 1.0, 1.0)
+    found = power.seeds_needed_over(0.5, -0.1, 1.0, 1.0)
     assert found is not None
     assert (found.about, found.fewest, found.most) == (34, 10, None)
     assert found.text == "about 34 seeds (10 to > 100)"
 
 
 def test_differences_that_do_not_vary_need_no_number_of_seeds():
-    assert power.seeds_over(1.0, 1.0, 1.0, 0.0) is None
-    assert power.seeds_over(1.0, NAN, NAN, 1.0) is None
+    assert power.seeds_needed_over(1.0, 1.0, 1.0, 0.0) is None
+    assert power.seeds_needed_over(1.0, NAN, NAN, 1.0) is None
 
 
 def test_a_tolerance_interval_needs_46_runs():

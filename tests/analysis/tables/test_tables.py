@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.findings.summary import FIRST
+from analysis.findings.summary import COLUMNS
 from analysis.loading import Results, read
-from analysis.tables.summary import number_text, render
+from analysis.tables.render import render
+from analysis.tables.spelling import number_text
 from analysis.tables.table import escaped
 from tests.analysis.made_up import Episodes, make_study, row
 
@@ -36,8 +37,8 @@ def table(results: Results) -> list[dict[str, str]]:
 
 def test_the_columns_that_outsiders_read_come_first_and_then_their_intervals(worked: Results):
     columns = list(table(worked)[0])
-    assert tuple(columns[:12]) == FIRST
-    numbers = FIRST[6:]
+    assert tuple(columns[:12]) == COLUMNS
+    numbers = COLUMNS[6:]
     assert columns[12:24] == [f"{name}_{end}" for name in numbers for end in ("low", "high")]
 
 
@@ -52,8 +53,8 @@ def test_the_summary_of_a_hand_worked_study(worked: Results):
     assert float(line["solved"]) == pytest.approx(2 / 3, abs=1e-6)
     assert float(line["solved_low"]) == pytest.approx(0.0943, abs=1e-4)
     # only seed 0 varies: k tens among ten have variance k (10 - k); full windows hold from step 1000 to 2000
-    held = [10 * k * (10 - k) / 10 for k in range(11)]
-    mean = (sum(100 * value for value in held[:10]) + held[10]) / 1001
+    value_at = [10 * k * (10 - k) / 10 for k in range(11)]
+    mean = (sum(100 * value for value in value_at[:10]) + value_at[10]) / 1001
     assert float(line["running_variance"]) == pytest.approx(mean / 3, rel=1e-6)
 
 
@@ -90,7 +91,7 @@ def test_an_environment_without_a_threshold_says_nothing_of_solving(tmp_path: Pa
 def test_markdown_is_an_aligned_table_with_the_same_columns(worked: Results):
     text = render(worked)["summary.md"].decode()
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert [cell.strip() for cell in rows[0].strip("|").split("|")] == list(FIRST)
+    assert [cell.strip() for cell in rows[0].strip("|").split("|")] == list(COLUMNS)
     assert len({len(line) for line in rows}) == 1
     assert all(set(cell.strip()) == {"-", ":"} for cell in rows[1].strip("|").split("|"))
     assert "not reached" not in rows[2]

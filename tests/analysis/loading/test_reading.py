@@ -11,6 +11,7 @@ import pytest
 import analysis
 from ablations import store
 from analysis.loading import BadFolder, read
+from analysis.tables.spelling import row_name
 from tests.analysis.made_up import make_study, row
 
 
@@ -45,7 +46,7 @@ def test_every_listed_run_has_a_state(tmp_path: Path):
     assert [run.is_valid for run in results.runs] == [False, False, True, True]
     assert results.runs[2].diverged_at == 2000
     assert results.runs[2].steps == 4000
-    assert results.standing_text() == "2 of 4 runs (1 diverged, 1 failed, 1 missing)"
+    assert results.runs_text() == "2 of 4 runs (1 diverged, 1 failed, 1 missing)"
 
 
 def test_a_flipped_byte_makes_a_run_damaged_and_leaves_it_out(small_study: Path):
@@ -75,9 +76,9 @@ def test_a_row_has_its_runs_in_the_order_of_the_seeds_and_the_budget_they_traine
 
 
 def test_a_swept_row_is_named_by_its_title_and_its_point(tmp_path: Path):
-    rows = [row("dqn", {"hidden": [64, 64], "target.period": 10})]
+    rows = [row("dqn", {"trunk.hidden": [64, 64], "target.period": 10})]
     (found,) = read(make_study(tmp_path / "swept", rows, seeds=1)).rows("CartPole-v1")
-    assert found.name == "DQN, hidden 64x64, period 10"
+    assert row_name(found) == "DQN, trunk hidden 64x64, period 10"
 
 
 @pytest.mark.parametrize(
@@ -98,28 +99,20 @@ def test_a_text_that_is_no_study_is_refused_with_a_sentence(tmp_path: Path, text
         read(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("study", "says"),
-    [
-        ({"rows": [], "runs": []}, "it lacks 'name'"),
-        (
-            {
-                "name": "x",
-                "rows": [],
-                "seeds": [],
-                "environments": [],
-                "runs": [{"label": "a", "env_id": "b", "seed": 0, "key": "k", "path": "../../etc"}],
-            },
-            "leads out of the folder",
-        ),
-    ],
-)
-def test_a_study_that_lacks_something_or_leads_elsewhere_is_refused_with_a_sentence(
-    tmp_path: Path, study: dict[str, Any], says: str
-):
-    store.write_study(tmp_path, {"schema_version": store.STUDY_VERSION, **study})
-    with pytest.raises(BadFolder, match=says):
-        read(tmp_path)
+def test_a_study_that_lacks_what_analysis_relies_on_is_refused_with_a_sentence(small_study: Path):
+    study = json.loads((small_study / "study.json").read_text())
+    outside = [{**study["runs"][0], "path": "../../etc"}]
+    headless = [{**study["rows"][0], "slots": {}}]
+    wrongs: dict[str, dict[str, Any]] = {
+        "it lacks 'name'": {"name": None},
+        "it lacks 'neutral'": {"neutral": None},
+        "leads out of the folder": {"runs": outside},
+        "lacks a piece for one of its slots": {"rows": headless},
+    }
+    for says, wrong in wrongs.items():
+        store.write_study(small_study, {**study, **wrong})
+        with pytest.raises(BadFolder, match=says):
+            read(small_study)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path):

@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from ablations.store import env_folder
 from analysis.figures import drawable
-from analysis.findings.summary import Line
+from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.report.hover import Numbers, values
 from analysis.report.svg import inline
 from analysis.tables import summary
+from analysis.tables.spelling import number_text, range_text, row_name
 
 NAMED = 12
 """Rows beyond which a figure's description doesn't list their numbers."""
@@ -55,7 +56,7 @@ EFFICIENCY = Numbers("share of the budget", "share_of_budget", "value", {"": "IQ
 
 
 @dataclass(frozen=True)
-class Kind:
+class FigureKind:
     """A figure of an environment: its title, and which CSV its numbers are read from."""
 
     title: str
@@ -64,18 +65,20 @@ class Kind:
 
 
 KINDS = {
-    "curves": Kind("Learning curves above running variance", CURVES, "variance"),
-    "small-multiples": Kind("Each variant against the baseline", CURVES, "variance"),
-    "sweep": Kind("The sweep", CURVES, "variance"),
-    "variance": Kind("Running variance in three forms", CURVES, "variance"),
-    "exact": Kind("Learned against exact values", EXACT, "exact"),
-    "diagnostics": Kind("Values and networks from inside", INSIDE, "diagnostics"),
+    "curves": FigureKind("Learning curves above running variance", CURVES, "variance"),
+    "small-multiples": FigureKind("Each variant against the baseline", CURVES, "variance"),
+    "sweep": FigureKind("The sweep", CURVES, "variance"),
+    "variance": FigureKind("Running variance in three forms", CURVES, "variance"),
+    "exact": FigureKind("Learned against exact values", EXACT, "exact"),
+    "diagnostics": FigureKind("Values and networks from inside", INSIDE, "diagnostics"),
 }
 """The figures of an environment in the order of the page."""
-TOGETHER = {
-    "sample-efficiency": Kind("Sample efficiency as the world grows: table against network"),
-    "performance-profiles": Kind("Performance profiles", PROFILES, "performance-profiles"),
-    "sample-efficiency-curves": Kind("Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"),
+OVERALL = {
+    "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
+    "performance-profiles": FigureKind("Performance profiles", PROFILES, "performance-profiles"),
+    "sample-efficiency-curves": FigureKind(
+        "Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"
+    ),
 }
 """Those of all environments."""
 
@@ -92,21 +95,21 @@ class Figure:
 
 
 @dataclass
-class Drawings:
+class PageFigures:
     """Collects what several figures share: the shapes of letters, and the numbers behind."""
 
     results: Results
-    lines: Sequence[Line]
+    lines: Sequence[RowSummary]
     glyphs: dict[str, str] = field(default_factory=dict)
     values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def environments(self) -> list[dict[str, Any]]:
-        """What the page says of each environment."""
+        """The page's entry of each environment."""
         return [self._environment(environment["env_id"]) for environment in self.results.environments]
 
-    def together(self) -> dict[str, Figure]:
+    def overall(self) -> dict[str, Figure]:
         """The figures of all environments together, as far as they were drawn."""
-        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in TOGETHER.items())
+        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in OVERALL.items())
         return {figure.id: figure for figure in found if figure is not None}
 
     def _environment(self, env_id: str) -> dict[str, Any]:
@@ -122,25 +125,27 @@ class Drawings:
         return {
             "id": env_id,
             "anchor": stem,
-            "standing": self.results.standing_text(env_id),
+            "runs_text": self.results.runs_text(env_id),
             "figures": figures,
             "lines": [summary.cells(line) for line in here],
         }
 
-    def _figure(self, name: str, kind: Kind, file: str, env_id: str, lines: Sequence[Line]) -> Figure | None:
+    def _figure(
+        self, name: str, kind: FigureKind, file: str, env_id: str, lines: Sequence[RowSummary]
+    ) -> Figure | None:
         """A figure if it was drawn; its numbers are read once for all figures that share them."""
         path = self.results.folder / "figures" / f"{name}.svg"
         if not path.is_file():
             return None
-        told = f"values-{file}" if kind.numbers else ""
-        if kind.numbers and told not in self.values:
+        numbers = f"values-{file}" if kind.numbers else ""
+        if kind.numbers and numbers not in self.values:
             rows = [line.row for line in lines]
-            self.values[told] = values(path.with_name(f"{file}.csv"), kind.numbers, rows)
+            self.values[numbers] = values(path.with_name(f"{file}.csv"), kind.numbers, rows)
         svg = inline(path, name, described(env_id, kind.title, lines if env_id else []), self.glyphs)
-        return Figure(name, kind.title, svg, told)
+        return Figure(name, kind.title, svg, numbers)
 
 
-def described(env_id: str, title: str, lines: Sequence[Line]) -> str:
+def described(env_id: str, title: str, lines: Sequence[RowSummary]) -> str:
     """A figure in words: what it shows, of which rows, and where they end."""
     known = [line for line in lines if np.isfinite(line.numbers["final_return"].point)]
     text = f"{env_id}: {title.lower()}." if env_id else f"{title}."
@@ -148,12 +153,11 @@ def described(env_id: str, title: str, lines: Sequence[Line]) -> str:
         return text
     ordered = sorted(known, key=lambda line: -line.numbers["final_return"].point)
     chosen = ordered if len(ordered) <= NAMED else [ordered[0], ordered[-1]]
-    ends = ", ".join(f"{line.row.name} {_final(line)}" for line in chosen)
-    counts = sorted({line.n for line in known})
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    ends = ", ".join(f"{row_name(line.row)} {_final(line)}" for line in chosen)
+    n = f"n = {range_text([line.n for line in known])}"
     which = "" if chosen is ordered else ", highest and lowest"
     return f"{text} {len(lines)} rows, {n}; mean final return{which}: {ends}."
 
 
-def _final(line: Line) -> str:
-    return summary.number_text("final_return", line.numbers["final_return"].point)
+def _final(line: RowSummary) -> str:
+    return number_text("final_return", line.numbers["final_return"].point)

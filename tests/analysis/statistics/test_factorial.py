@@ -14,10 +14,10 @@ from analysis.statistics.factorial import (
     Factor,
     effects,
     estimate,
-    games,
     interactions,
     main_effects,
     p_values,
+    shapley_games,
 )
 from analysis.statistics.intervals import generator
 from analysis.statistics.paired import sign_flip
@@ -100,7 +100,7 @@ def test_there_is_no_interaction_of_double_with_the_absence_of_a_target():
 
 
 def test_there_is_a_game_for_each_replay_and_target_and_its_values_sum_to_all_minus_none():
-    found = sizes(list(games(FACTORS, set(CELLS), ALIASES)))
+    found = sizes(list(shapley_games(FACTORS, set(CELLS), ALIASES)))
     names = sorted({game for _, _, game in found})
     assert len(names) == 4
     assert names[0] == "prioritized + hard + double + dueling"
@@ -111,7 +111,7 @@ def test_there_is_a_game_for_each_replay_and_target_and_its_values_sum_to_all_mi
 
 
 def test_shapley_shares_the_worth_of_double_with_the_target_it_needs():
-    found = sizes(list(games(FACTORS, set(CELLS), ALIASES)))
+    found = sizes(list(shapley_games(FACTORS, set(CELLS), ALIASES)))
     game = "uniform + hard + double + dueling"
     # Double adds 8 only after the target: in half of all orders; the target gets the other half
     assert found["shapley", "bootstrap: double", game] == pytest.approx(4)

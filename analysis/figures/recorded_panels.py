@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
-from analysis.figures.data import Band, Drawn, Scene
-from analysis.figures.layout import Member, Panel, sheet
+from analysis.figures.data import Band, FigureData, RowBands
+from analysis.figures.layout import Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
-from analysis.figures.parts import named
+from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
 from analysis.metrics import Floats, Ints
 from analysis.metrics.values import LARGEST
@@ -31,7 +31,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Lines:
-    """Where lines of panels lie, in inches from the end of the header. Each has a key, one of several a title too."""
+    """The places of lines of panels, in inches from the end of the header. Each has a key, and of several a title."""
 
     tops: Sequence[float]
     heads: Sequence[float]
@@ -59,9 +59,9 @@ def lines(panels: Sequence[Panel], tall: float) -> Lines:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a row's runs stored of some quantities."""
+    """The quantities that a row's runs stored."""
 
-    drawn: Drawn
+    drawn: RowBands
     seeds: tuple[int, ...]
     """Of the runs that stored them, in the order of the bands' lines."""
     at: Mapping[str, Ints]
@@ -79,49 +79,49 @@ def band(series: Sequence[Floats]) -> Band:
 
 
 def draw(
-    scene: Scene,
+    data: FigureData,
     recorded: Mapping[str, Recorded],
     headings: Mapping[str, str],
     what: str,
     caption: Sequence[str],
-    settle: Callable[[Axes, str], None],
+    set_axes: Callable[[Axes, str], None],
 ) -> Page:
     """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
-    plan = sheet(scene)
-    panels = [panel for panel in plan.panels if panel is not None]
+    layout = lay_out(data)
+    panels = [panel for panel in layout.panels if panel is not None]
     width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
     placed = lines(panels, TALL)
     page = Page(
         placed.height + TALL + 0.34,
-        parts.title(scene, what),
-        parts.counts_text(scene),
-        " ".join(text for text in (*caption, plan.note, parts.untried_text(scene)) if text),
+        parts.title(data, what),
+        parts.counts_text(data),
+        " ".join(text for text in (*caption, layout.note, parts.rows_without_runs_text(data)) if text),
     )
-    page.key(LEFT, -0.19, *parts.general_key(scene, plan.reference, seeds=False, threshold=False), columns=5)
+    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False, threshold=False), columns=5)
     lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
     for heading, left in zip(headings.values(), lefts, strict=True):
         page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
-    reference = recorded.get(plan.reference.row.label) if plan.reference else None
+    reference = recorded.get(layout.reference.row.label) if layout.reference else None
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
-        names = [named(member.name, member.drawn, WIDTH) for member in panel.members]
+        names = [key_name(member.name, member.drawn, WIDTH) for member in panel.members]
         page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)
         for quantity, left in zip(headings, lefts, strict=True):
             axes = page.axes(left, top + head + 0.04, width, TALL)
             _draw_panel(axes, quantity, panel.members, recorded, reference)
-            page.watch(
-                axes, quantity, scene.places(plan.reference, *(member.drawn for member in panel.members))
+            page.name_axes(
+                axes, quantity, data.places(layout.reference, *(member.drawn for member in panel.members))
             )
-            settle(axes, quantity)
-            parts.set_steps(axes, scene.at, label=place == len(panels) - 1)
+            set_axes(axes, quantity)
+            parts.set_steps(axes, data.at, label=place == len(panels) - 1)
     return page
 
 
 def _draw_panel(
     axes: Axes,
     quantity: str,
-    members: Sequence[Member],
+    members: Sequence[PanelLine],
     recorded: Mapping[str, Recorded],
     reference: Recorded | None,
 ) -> None:
@@ -139,7 +139,7 @@ def _mark_diverged(axes: Axes, quantity: str, one: Recorded) -> None:
     """A cross on each seed's line where it diverged."""
     at = one.at[quantity]
     for place, step in one.drawn.diverged:
-        seed = one.drawn.row.standing[place].seed
+        seed = one.drawn.row.valid_runs[place].seed
         if seed in one.seeds:
             where = min(int(np.searchsorted(at, step)), len(at) - 1)
             height = one.bands[quantity].runs[one.seeds.index(seed), where]
@@ -201,9 +201,9 @@ def power_text(value: float) -> str:
 # ---- numbers ----
 
 
-def as_csv(scene: Scene, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
+def as_csv(data: FigureData, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
     """The numbers behind the figure: a line per row, quantity and step, with a column per seed."""
-    every = [int(seed) for seed in scene.results.study["seeds"]]
+    every = [int(seed) for seed in data.results.study["seeds"]]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
@@ -215,7 +215,7 @@ def as_csv(scene: Scene, recorded: Mapping[str, Recorded], units: Mapping[str, s
                 numbers = [shown.mean[g], shown.low[g], shown.high[g], *(runs.get(s, np.nan) for s in every)]
                 n = int(np.isfinite(shown.runs[:, g]).sum())
                 writer.writerow(
-                    [scene.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
+                    [data.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
                 )
     return text.getvalue()
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from analysis.findings.measured import measured
 from analysis.loading import Results
 from analysis.metrics import Floats, final_return
-from analysis.metrics.track import POINTS
+from analysis.metrics.run_data import POINTS
 from analysis.statistics.aggregates import normalized, profile, sample_efficiency
 from analysis.statistics.intervals import generator
-from analysis.tables.table import csv_text
 
 SHARES_AT = np.linspace(-0.1, 1.2, 53)
 """Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
@@ -31,8 +31,8 @@ def scale_of(environment: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """What the runs of several environments bring to aggregates of the study."""
+class NormalizedScores:
+    """Scores and curves of several environments on one scale."""
 
     env_ids: tuple[str, ...]
     labels: tuple[str, ...]
@@ -47,7 +47,7 @@ class Pool:
         return np.isfinite(self.curves).any(axis=-1).sum(axis=(1, 2)).tolist()  # type: ignore[no-any-return]
 
 
-def pool(results: Results) -> Pool | None:
+def normalized_scores(results: Results) -> NormalizedScores | None:
     """The scores and curves of the environments that can be normalised; None where none can."""
     scales = {e["env_id"]: scale for e in results.environments if (scale := scale_of(e))}
     if not scales:
@@ -57,18 +57,18 @@ def pool(results: Results) -> Pool | None:
     shape = (len(labels), len(scales), len(seeds))
     scores, curves = np.full(shape, np.nan), np.full((*shape, POINTS), np.nan)
     for e, (env_id, scale) in enumerate(scales.items()):
-        environment = next(one for one in results.environments if one["env_id"] == env_id)
+        environment = results.environment(env_id)
         for v, row in enumerate(results.rows(env_id)):
-            for run in row.standing:
-                found = normalized(run.track(environment).training_curve, *scale)
+            for run in row.valid_runs:
+                found = normalized(measured(run, environment).training_curve, *scale)
                 curves[v, e, seeds[run.seed], -len(found) :] = found
                 score = np.array(final_return(run.ends, run.returns, run.steps))
                 scores[v, e, seeds[run.seed]] = normalized(score, *scale)
-    return Pool(tuple(scales), labels, scores, curves)
+    return NormalizedScores(tuple(scales), labels, scores, curves)
 
 
 @dataclass(frozen=True)
-class Curves:
+class RowCurves:
     """A line with its band for each row."""
 
     x: str
@@ -80,25 +80,14 @@ class Curves:
     low: Floats
     high: Floats
 
-    def as_csv(self) -> str:
-        """One line per row and place."""
-        return csv_text(
-            [
-                {"variant": label, self.x: float(x), "value": float(self.point[v, g])}
-                | {"low": float(self.low[v, g]), "high": float(self.high[v, g])}
-                for v, label in enumerate(self.labels)
-                for g, x in enumerate(self.at)
-            ]
-        )
 
-
-def profiles(found: Pool) -> Curves:
+def profiles(found: NormalizedScores) -> RowCurves:
     """Performance profiles of the final return: the share of runs above each normalised score."""
     bands = profile(found.scores, SHARES_AT, generator())
-    return Curves("score", SHARES_AT, found.labels, *bands)
+    return RowCurves("score", SHARES_AT, found.labels, *bands)
 
 
-def efficiency(found: Pool) -> Curves:
+def efficiency(found: NormalizedScores) -> RowCurves:
     """Sample efficiency: IQM of the normalised learning curves at each share of the budget."""
     at = np.arange(1, POINTS + 1) / POINTS
-    return Curves("share_of_budget", at, found.labels, *sample_efficiency(found.curves, generator()))
+    return RowCurves("share_of_budget", at, found.labels, *sample_efficiency(found.curves, generator()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.metrics import METRICS, Track, scores
+from analysis.metrics import METRICS, RunData, score_run
 from analysis.metrics.collapses import Collapse, collapses
 from analysis.metrics.series import Floats
 from analysis.metrics.values import (
@@ -54,36 +54,36 @@ def test_wavering_around_the_half_is_one_collapse_and_a_second_needs_a_recovery(
     ends, returns = run((10, 10), (5, 0), (4, 10), (3, 0), (20, 10), (6, 0))
     found = collapses(ends, returns, 10, 2)
     assert [collapse.at for collapse in found] == [150, 470]
-    assert found[0].back is not None
-    assert found[1].back is None
+    assert found[0].recovered_at is not None
+    assert found[1].recovered_at is None
 
 
 def test_a_run_that_never_solves_cannot_collapse():
     ends, returns = run((30, 5))
     assert collapses(ends, returns, 10, 2) == []
-    found = scores(Track(ends, returns, 300, threshold=10, random=2))
+    found = score_run(RunData(ends, returns, 300, threshold=10, random=2))
     assert np.isnan([found["collapses"], found["recoveries"], found["steps_to_recovery"]]).all()
 
 
 def test_a_run_that_solves_and_stays_has_no_collapse():
     ends, returns = run((30, 10))
-    found = scores(Track(ends, returns, 300, threshold=10, random=2))
+    found = score_run(RunData(ends, returns, 300, threshold=10, random=2))
     assert (found["collapses"], found["recoveries"]) == (0, 0)
 
 
 def test_the_scores_count_collapses_and_time_the_first_recovery():
     ends, returns = run((10, 10), (5, 0), (10, 10), (6, 0))
-    track = Track(ends, returns, 400, threshold=10, random=2)
-    found = scores(track)
+    run_data = RunData(ends, returns, 400, threshold=10, random=2)
+    found = score_run(run_data)
     assert (found["collapses"], found["recoveries"], found["steps_to_recovery"]) == (2, 1, 100)
-    stopped = METRICS["steps_to_recovery"].stopped
-    assert stopped is not None
-    assert stopped(track) == 250
+    censored_at = METRICS["steps_to_recovery"].censored_at
+    assert censored_at is not None
+    assert censored_at(run_data) == 250
 
 
 def test_without_a_random_policy_there_is_no_half_of_the_way():
     ends, returns = run((30, 10))
-    assert np.isnan(scores(Track(ends, returns, 300, threshold=10))["collapses"])
+    assert np.isnan(score_run(RunData(ends, returns, 300, threshold=10))["collapses"])
 
 
 def test_soft_divergence_needs_five_percent_of_the_bounds_width_beyond_a_bound():
@@ -113,16 +113,16 @@ def test_values_that_are_nan_cross_nothing_but_a_run_that_diverged_did():
 def test_without_bounds_or_probes_nothing_is_said_of_soft_divergence():
     ends, returns = run((3, 1))
     seen = probes(floats(500))
-    assert np.isnan(scores(Track(ends, returns, 30, probes=seen))["soft_divergence"])
-    assert np.isnan(scores(Track(ends, returns, 30, bounds=(1, 100)))["soft_divergence"])
-    found = scores(Track(ends, returns, 30, bounds=(1, 100), probes=seen))
+    assert np.isnan(score_run(RunData(ends, returns, 30, probes=seen))["soft_divergence"])
+    assert np.isnan(score_run(RunData(ends, returns, 30, bounds=(1, 100)))["soft_divergence"])
+    found = score_run(RunData(ends, returns, 30, bounds=(1, 100), probes=seen))
     assert (found["soft_divergence"], found["steps_to_soft_divergence"]) == (1, 1000)
 
 
 def test_unbounded_divergence_is_what_the_manifest_says():
     ends, returns = run((3, 1))
-    assert scores(Track(ends, returns, 30))["unbounded_divergence"] == 0
-    assert scores(Track(ends, returns, 30, diverged_at=20))["unbounded_divergence"] == 1
+    assert score_run(RunData(ends, returns, 30))["unbounded_divergence"] == 0
+    assert score_run(RunData(ends, returns, 30, diverged_at=20))["unbounded_divergence"] == 1
 
 
 def test_overestimation_is_predicted_minus_obtained():
@@ -145,7 +145,7 @@ def test_the_evaluation_curve_is_the_mean_of_each_evaluations_episodes():
 def test_diagnostics_are_means_over_the_probes_that_have_them():
     ends, returns = run((3, 1))
     seen = probes(floats(3, 7), floats(-5, 1)) | {"churn": floats(np.nan, 0.25), "loss": floats(1, np.inf)}
-    found = scores(Track(ends, returns, 30, probes=seen))
+    found = score_run(RunData(ends, returns, 30, probes=seen))
     assert (found["churn"], found["loss"], found["largest_q"], found["smallest_q"]) == (0.25, 1, 7, -5)
     assert np.isnan(found["action_gap"])
 
@@ -153,13 +153,13 @@ def test_diagnostics_are_means_over_the_probes_that_have_them():
 def test_the_final_evaluation_is_the_mean_of_the_last_tenth():
     ends, returns = run((3, 1))
     seen = {"global_step": floats(89, 91, 100), "episodic_return": floats(0, 4, 8)}
-    assert scores(Track(ends, returns, 100, evaluations=seen))["evaluation_return"] == 6
+    assert score_run(RunData(ends, returns, 100, evaluations=seen))["evaluation_return"] == 6
 
 
 def test_distances_from_exact_values_are_means_over_a_run_and_its_largest():
     ends, returns = run((3, 1))
     seen = {"q_error_mean": floats(4, 2), "q_error_max": floats(9, 3), "regret": floats(1, 0)}
-    found = scores(Track(ends, returns, 30, exact=seen))
+    found = score_run(RunData(ends, returns, 30, exact=seen))
     assert (found["q_error"], found["largest_q_error"], found["regret"]) == (3, 9, 0.5)
     assert np.isnan(found["exact_overestimation"])
 

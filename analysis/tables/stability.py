@@ -1,4 +1,4 @@
-"""The stability table: how steady learning was, what collapsed or diverged, and what the networks looked like."""
+"""The stability table (tables/stability): how steady learning was, what collapsed or diverged, and why."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.scores import Board
-from analysis.findings.summary import MEASURED, Line, column
+from analysis.findings.scores import EnvironmentScores
+from analysis.findings.summary import MEASURED, RowSummary, column
 from analysis.metrics import METRICS
 from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
-from analysis.metrics.track import POINTS
+from analysis.metrics.run_data import POINTS
 from analysis.metrics.values import MARGIN
 from analysis.statistics.intervals import LEVEL
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
-from analysis.tables.summary import interval_text, lowered
-from analysis.tables.table import Sheet, booktabs, csv_text, document
+from analysis.tables.spelling import interval_text, lowered, range_text, row_name
+from analysis.tables.table import Table, booktabs, csv_text, markdown_page
 
 STEADY = ("auc", "running_variance", "running_variance_growing", "running_variance_trend")
 """The curve's level stands beside its variance, which shrinks at a floor or a ceiling."""
@@ -42,119 +42,124 @@ ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "col
             "overestimation")  # fmt: skip
 
 
-def as_csv(boards: Sequence[Board]) -> str:
+def as_csv(found: Sequence[EnvironmentScores]) -> str:
     """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
-    return csv_text([_record(line) for board in boards for line in board.lines])
+    return csv_text([_record(line) for scores in found for line in scores.summaries])
 
 
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: RowSummary) -> dict[str, Any]:
     record: dict[str, Any] = {"env_id": line.row.env_id, "variant": line.row.label, "n": line.n}
     names = [*STEADY, *(name for name in line.numbers if name not in MEASURED)]
     for name in names:
         number = line.numbers[name]
         record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
-    for name in line.waits_text:
+    for name in line.not_reached_text:
         if name not in MEASURED:
-            record[f"{name}_note"] = line.waits_text[name]
+            record[f"{name}_note"] = line.not_reached_text[name]
     for name in ("final_return", "evaluation_return"):
-        found = tolerance(column(line.of_runs, name))
+        found = tolerance(column(line.run_scores, name))
         record |= {f"{name}_tolerance_low": found.low, f"{name}_tolerance_high": found.high}
         record[f"{name}_tolerance_note"] = found.text
     record["risk_across_runs_is"] = "minimum" if line.n <= MINIMUM_UP_TO else "CVaR(0.05)"
     return record
 
 
-def as_markdown(name: str, boards: Sequence[Board], missing: Sequence[str]) -> str:
+def as_markdown(name: str, found: Sequence[EnvironmentScores], missing: Sequence[str]) -> str:
     """One table per environment and family of metrics, as far as the runs have them."""
-    return document(f"{name}: stability", sheets(boards), [*notes(boards), *missing])
+    return markdown_page(f"{name}: stability", tables(found), [*notes(found), *missing])
 
 
-def sheets(boards: Sequence[Board], wanted: Callable[[str], bool] = lambda title: True) -> list[Sheet]:
-    """A sheet per environment and family of metrics: all, or those wanted."""
+def tables(
+    found: Sequence[EnvironmentScores], wanted: Callable[[str], bool] = lambda title: True
+) -> list[Table]:
+    """A table per environment and family of metrics: all, or those wanted."""
     return [
-        Sheet(
-            f"{board.env_id}: {title}",
+        Table(
+            f"{scores.env_id}: {title}",
             ["variant", "n", *(METRICS[metric].title for metric in names)],
             [
                 [line.row.label, str(line.n), *(_cell(line, metric) for metric in names)]
-                for line in board.lines
+                for line in scores.summaries
             ],
         )
-        for board in boards
-        for title, names in families(board)
+        for scores in found
+        for title, names in metric_groups(scores)
         if wanted(title)
     ]
 
 
-def families(board: Board) -> list[tuple[str, list[str]]]:
+def metric_groups(scores: EnvironmentScores) -> list[tuple[str, list[str]]]:
     """The tables of an environment: what no run has is left out; reliability of evaluations where there are any."""
-    of = "greedy evaluations" if not _prefix(board) else "the training curve: no evaluations are stored"
-    still = nothing(board)
+    of = "greedy evaluations" if not _prefix(scores) else "the training curve: no evaluations are stored"
+    still = zero_throughout(scores)
     found = [
         ("running variance beside the level of the curve", list(STEADY)),
-        (f"reliability of {of}", [_prefix(board) + name for name in RELIABLE]),
+        (f"reliability of {of}", [_prefix(scores) + name for name in RELIABLE]),
         ("collapse and divergence", list(BREAKS)),
         (DIAGNOSTICS, list(VALUES)),
     ]
     kept = [
-        (title, [name for name in names if _any(board, name) and name not in still]) for title, names in found
+        (title, [name for name in names if _any(scores, name) and name not in still])
+        for title, names in found
     ]
     return [(title, names) for title, names in kept if names]
 
 
-def nothing(board: Board) -> list[str]:
+def zero_throughout(scores: EnvironmentScores) -> list[str]:
     """The measures of steadiness that are 0 in every run, as where nothing is ever paid."""
-    names = [*STEADY, *(_prefix(board) + name for name in RELIABLE)]
+    names = [*STEADY, *(_prefix(scores) + name for name in RELIABLE)]
     return [
         name
         for name in names
-        if _any(board, name)
+        if _any(scores, name)
         and all(
             (ends := line.numbers[name]).point == ends.low == ends.high == 0
-            for line in board.lines
+            for line in scores.summaries
             if line.n > 1
         )
-        and any(line.n > 1 for line in board.lines)
+        and any(line.n > 1 for line in scores.summaries)
     ]
 
 
-def _prefix(board: Board) -> str:
+def _prefix(scores: EnvironmentScores) -> str:
     """Of the names of the reliability measures: of evaluations, or where there are none of training."""
-    return "" if board.has("evaluation_return") else "training_"
+    return "" if scores.has("evaluation_return") else "training_"
 
 
-def _any(board: Board, name: str) -> bool:
-    return any(np.isfinite(line.numbers[name].point) or line.waits_text.get(name) for line in board.lines)
+def _any(scores: EnvironmentScores, name: str) -> bool:
+    return any(
+        np.isfinite(line.numbers[name].point) or line.not_reached_text.get(name) for line in scores.summaries
+    )
 
 
-def as_latex(name: str, boards: Sequence[Board], facts: str) -> str:
+def as_latex(name: str, found: Sequence[EnvironmentScores], facts: str) -> str:
     """The columns that fit on a page."""
-    prefix = "" if any(board.has("evaluation_return") for board in boards) else "training_"
+    prefix = "" if any(scores.has("evaluation_return") for scores in found) else "training_"
     names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
-    names = [metric for metric in names if any(_any(board, metric) for board in boards)]
-    caption = f"Study {name}: stability. {facts} {' '.join(notes(boards))}"
+    names = [metric for metric in names if any(_any(scores, metric) for scores in found)]
+    caption = f"Study {name}: stability. {facts} {' '.join(notes(found))}"
     parts = [
         (
-            board.env_id,
-            [[line.row.name, *(_cell(line, metric) for metric in names)] for line in board.lines],
+            scores.env_id,
+            [[row_name(line.row), *(_cell(line, metric) for metric in names)] for line in scores.summaries],
         )
-        for board in boards
+        for scores in found
     ]
     return booktabs(caption, ["Variant", *(METRICS[metric].title for metric in names)], parts)
 
 
-def _cell(line: Line, name: str) -> str:
+def _cell(line: RowSummary, name: str) -> str:
     number = line.numbers[name]
     if np.isnan(number.point):
-        return line.waits_text.get(name) or "n/a"
+        return line.not_reached_text.get(name) or "n/a"
     return interval_text(name, number)
 
 
-def notes(boards: Sequence[Board]) -> list[str]:
-    """How to read the table."""
+def notes(found: Sequence[EnvironmentScores]) -> list[str]:
+    """Notes on how to read the table."""
     level = f"{LEVEL:.0%}".replace("%", " %")
-    few = max((line.n for board in boards for line in board.lines), default=0) <= MINIMUM_UP_TO
-    found = [
+    few = max((line.n for scores in found for line in scores.summaries), default=0) <= MINIMUM_UP_TO
+    texts = [
         f"Brackets: {level} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for waits).",
         "The running variance shrinks at a floor or a ceiling: read it beside the mean of the curve.",
         f"Reliability (Chan et al. 2020): IQR of differences in windows of {DIFFERENCES}; CVaR(0.05) of differences "
@@ -165,25 +170,25 @@ def notes(boards: Sequence[Board]) -> list[str]:
             "%", " %"
         ),
         "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
-        _tolerance_note(boards),
+        _tolerance_note(found),
         *(
-            f"{board.env_id}: 0 in every run, and left out: "
-            f"{', '.join(lowered(METRICS[name].title) for name in nothing(board))}."
-            for board in boards
-            if nothing(board)
+            f"{scores.env_id}: 0 in every run, and left out: "
+            f"{', '.join(lowered(METRICS[name].title) for name in zero_throughout(scores))}."
+            for scores in found
+            if zero_throughout(scores)
         ),
     ]
     if few:
-        found.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")
-    return found
+        texts.insert(3, f"Up to {MINIMUM_UP_TO} runs, risk across runs is the worst run.")
+    return texts
 
 
-def _tolerance_note(boards: Sequence[Board]) -> str:
+def _tolerance_note(found: Sequence[EnvironmentScores]) -> str:
     content = f"{CONTENT:.0%}".replace("%", " %")
-    found = [tolerance(column(line.of_runs, "final_return")) for board in boards for line in board.lines]
+    intervals = [
+        tolerance(column(line.run_scores, "final_return")) for scores in found for line in scores.summaries
+    ]
     what = f"Tolerance intervals (hold {content} of runs) of the final return"
-    if any(not one.text for one in found):
+    if any(not one.text for one in intervals):
         return f"{what}: in the CSV."
-    counts = sorted({one.n for one in found})
-    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{what}: n too small ({n} of {FEWEST})."
+    return f"{what}: n too small ({range_text([one.n for one in intervals])} of {FEWEST})."

@@ -18,8 +18,8 @@ POINTS = 50
 
 
 @dataclass(frozen=True)
-class Track:
-    """What is known of a run. None or empty: not known, and a metric that needs it is NaN."""
+class RunData:
+    """The arrays and facts of a run. None or empty: not known, and a metric that needs it is NaN."""
 
     ends: Ints
     returns: Floats
@@ -60,7 +60,7 @@ class Track:
 
     @cached_property
     def has_solved(self) -> bool:
-        """Whether the threshold was reached."""
+        """True if the threshold was reached."""
         return self.threshold is not None and first_solved(self.returns, self.threshold) is not None
 
     @cached_property
@@ -76,8 +76,8 @@ class Track:
         return first_crossing(self.probes, self.bounds, self.diverged_at)
 
     @property
-    def watched(self) -> bool:
-        """Whether soft divergence could have been seen: there are bounds and probes."""
+    def can_soft_diverge(self) -> bool:
+        """True if soft divergence could have been seen: there are bounds and probes."""
         return self.bounds is not None and bool(self.probes) and len(self.probes["q_max"]) > 0
 
     def probe(self, name: str) -> Floats:

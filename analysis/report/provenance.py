@@ -1,4 +1,4 @@
-"""Where the runs of a study come from, and how to make them again."""
+"""The provenance of a study's runs, and how to make them again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from analysis.loading import Results
 
 
-def origin(results: Results) -> list[tuple[str, str]]:
-    """Where the runs come from: versions, commit, platform; with counts where runs differ."""
+def provenance(results: Results) -> list[tuple[str, str]]:
+    """Sources of the runs: versions, commit, platform; with counts where runs differ."""
     manifests = [run.manifest for run in results.runs if run.is_valid]
     found = [("versions", _counted(_words(manifest.get("versions")) for manifest in manifests))]
     found.append(("git", _counted(_git(manifest.get("git")) for manifest in manifests)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 
 from analysis.figures import parts, style
-from analysis.figures.data import Drawn, Scene
-from analysis.figures.layout import base_slots, is_factorial
+from analysis.figures.data import FigureData, RowBands
+from analysis.figures.layout import base_slots
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
-from analysis.findings.components import brief_text
-from analysis.loading import Row, swept_text
+from analysis.loading import Row
+from analysis.tables.spelling import brief_text, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -19,31 +19,31 @@ FOOT = 0.24
 PLAIN = "#444444"
 
 
-def draw(scene: Scene) -> Page:
+def draw(data: FigureData) -> Page:
     """A grid of small panels in the study's order, with common axes."""
-    shown = [drawn for drawn in scene.drawn if scene.is_swept or drawn.row.variant != scene.baseline]
-    tried = [drawn for drawn in shown or scene.drawn if drawn.row.is_tried]
-    pairs = [(drawn, scene.reference(drawn.row)) for drawn in tried or shown]
+    shown = [drawn for drawn in data.drawn if data.is_swept or drawn.row.variant != data.baseline]
+    tried = [drawn for drawn in shown or data.drawn if drawn.row.is_tried]
+    pairs = [(drawn, data.reference(drawn.row)) for drawn in tried or shown]
     columns = columns_for(len(pairs))
     width = (WIDTH - LEFT - 0.1 - GAP * (columns - 1)) / columns
     tall = min(0.72 * width, 1.6)
     rows = -(-len(pairs) // columns)
-    titles = [title_lines(scene, drawn, width) for drawn, _ in pairs]
+    titles = [title_lines(drawn, width) for drawn, _ in pairs]
     heads = [0.09 + LINE * max(map(len, titles[row * columns :][:columns])) for row in range(rows)]
     tops = [sum(heads[:row]) + row * (tall + 0.1) for row in range(rows)]
     reference = next((found for _, found in pairs if found is not None), None)
     page = Page(
         tops[-1] + heads[-1] + tall + FOOT,
-        parts.title(scene, "each against the baseline" if reference else "each alone"),
-        parts.counts_text(scene),
-        parts.caption(scene, _note(scene, reference), parts.untried_text(scene)),
+        parts.title(data, "each against the baseline" if reference else "each alone"),
+        parts.counts_text(data),
+        parts.caption(data, _note(data, reference), parts.rows_without_runs_text(data)),
     )
-    page.key(LEFT, -0.19, *parts.general_key(scene, reference), columns=5)
-    limits = parts.return_limits(scene.drawn, scene.threshold, seeds=True)
+    page.key(LEFT, -0.19, *parts.general_key(data, reference), columns=5)
+    limits = parts.return_limits(data.drawn, data.threshold, seeds=True)
     for place, (drawn, beside) in enumerate(pairs):
         row, column = divmod(place, columns)
         left, top = LEFT + column * (width + GAP), tops[row] + heads[row]
-        look = _look(scene, drawn)
+        look = _look(data, drawn)
         for line, (text, bold, color) in enumerate(reversed(titles[place])):
             page.text(
                 left,
@@ -54,16 +54,16 @@ def draw(scene: Scene) -> Page:
                 color=color or look.color,
             )
         axes = page.axes(left, top, width, tall)
-        parts.draw_threshold(axes, scene.threshold)
+        parts.draw_threshold(axes, data.threshold)
         if beside is not None:
-            parts.draw_mean(axes, scene.at, beside.bands["curve"], BASELINE, shade=0.12)
+            parts.draw_mean(axes, data.at, beside.bands["curve"], BASELINE, shade=0.12)
         elif reference is None:
-            parts.draw_others(axes, scene.at, [other for other in scene.drawn if other is not drawn])
-        parts.draw_row(axes, scene.at, drawn, look)
-        page.watch(axes, "curve", scene.places(drawn, beside))
+            parts.draw_others(axes, data.at, [other for other in data.drawn if other is not drawn])
+        parts.draw_row(axes, data.at, drawn, look)
+        page.name_axes(axes, "curve", data.places(drawn, beside))
         below = place + columns < len(pairs)
         parts.set_returns(axes, limits, numbers=column == 0, ticks=3)
-        parts.set_steps(axes, scene.at, numbers=not below, ticks=2)
+        parts.set_steps(axes, data.at, numbers=not below, ticks=2)
         if column == 0:
             axes.set_ylabel("return")
     return page
@@ -77,12 +77,12 @@ def columns_for(panels: int) -> int:
     return 6
 
 
-def title_lines(scene: Scene, drawn: Drawn, width: float) -> list[tuple[str, bool, str]]:
-    """(text, bold, colour) of the lines above a panel: its name, its point of the sweep, what is missing.
+def title_lines(drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
+    """(text, bold, color) of the lines above a panel: its name, its point of the sweep, what is missing.
 
-    A cell of a factorial is named by its pieces; no colour means the panel's own.
+    A cell of a factorial is named by its pieces; no color means the panel's own.
     """
-    first, second = _name(scene, drawn.row)
+    first, second = _name(drawn.row)
     letters = int(width / parts.LETTER)
     lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
     together = ", ".join(second)
@@ -92,24 +92,24 @@ def title_lines(scene: Scene, drawn: Drawn, width: float) -> list[tuple[str, boo
     return lines
 
 
-def _name(scene: Scene, row: Row) -> tuple[str, list[str]]:
+def _name(row: Row) -> tuple[str, list[str]]:
     """The bold part of a panel's name, and the parts of its plain one."""
     if row.swept:
         return row.title, [swept_text(key, value) for key, value in row.swept.items()]
-    if is_factorial(scene) and "+" in row.label:
-        texts = [brief_text(row.slots[slot]) for slot in style.SLOTS]
+    if row.cell:
+        texts = [brief_text(row.slots[slot]) for slot in row.slots if slot in row.cell]
         return " + ".join(texts[:2]), [" + ".join(texts[2:])]
     return row.title, []
 
 
-def _note(scene: Scene, reference: Drawn | None) -> str:
+def _note(data: FigureData, reference: RowBands | None) -> str:
     if reference is None:
-        return "Grey: the means of the other rows." if len(scene.drawn) > 1 else ""
-    return "Black: the baseline at the same point of the sweep." if scene.is_swept else ""
+        return "Grey: the means of the other rows." if len(data.drawn) > 1 else ""
+    return "Black: the baseline at the same point of the sweep." if data.is_swept else ""
 
 
-def _look(scene: Scene, drawn: Drawn) -> Look:
+def _look(data: FigureData, drawn: RowBands) -> Look:
     """Solid, as a line alone in its panel needs no dash; the baseline's own rows are black beside other variants."""
-    if drawn.row.variant == scene.baseline:
-        return style.own_look([one.row.variant for one in scene.drawn], scene.baseline)
-    return Look(style.look(drawn.row.slots, base_slots(scene, drawn.row)).color)
+    if drawn.row.variant == data.baseline:
+        return style.baseline_look([one.row.variant for one in data.drawn], data.baseline)
+    return Look(style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row)).color)

@@ -1,0 +1,62 @@
+"""Everything that the statistics say of a study, collected once for the tables and for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.findings.against_baseline import RowComparison, compare_all
+from analysis.findings.aggregates import Aggregate, aggregate_all
+from analysis.findings.factorial_effects import EstimatedEffect, estimate_all
+from analysis.findings.hard_vs_soft import SoftMinusHard, compare_hard_soft
+from analysis.findings.scores import EnvironmentScores, environment_scores
+from analysis.findings.select_evaluate import Quadrant, quadrants
+from analysis.findings.summary import RowSummary, summarize
+from analysis.findings.tuned import TunedComparison, compare_tuned
+from analysis.loading import Results, Row
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All findings that the valid runs carry; empty where they carry nothing."""
+
+    results: Results
+    summaries: list[RowSummary]
+    """Every row in every environment."""
+    scores: list[EnvironmentScores]
+    """One per environment in which a run stands."""
+    comparisons: list[RowComparison]
+    """Every row against the baseline."""
+    soft_minus_hard: list[SoftMinusHard]
+    """Soft targets against hard ones of the same lag."""
+    quadrants: list[Quadrant]
+    tuned: list[TunedComparison]
+    aggregates: list[Aggregate]
+    effects: list[EstimatedEffect]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.results.study["name"])
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the study, of one environment or another."""
+        return list({summary.row.label: summary.row for summary in self.summaries}.values())
+
+
+def collect(results: Results) -> Evidence:
+    """Every comparison, aggregate and effect that the stored runs allow."""
+    summaries = summarize(results)
+    found = environment_scores(results, summaries)
+    baseline, aliases = str(results.study.get("baseline", "")), results.study.get("aliases", [])
+    return Evidence(
+        results=results,
+        summaries=summaries,
+        scores=found,
+        comparisons=[one for scores in found for one in compare_all(scores)],
+        soft_minus_hard=[one for scores in found for one in compare_hard_soft(scores)],
+        quadrants=[one for scores in found for one in quadrants(scores)],
+        tuned=[one for scores in found for one in compare_tuned(scores, baseline)],
+        aggregates=aggregate_all(found),
+        effects=[one for scores in found for one in estimate_all(scores, aliases)],
+    )

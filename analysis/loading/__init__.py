@@ -1,0 +1,24 @@
+"""A results folder as records: the study, its rows with their pieces and facts, the state of every run it lists."""
+
+from analysis.loading.pieces import BOOTSTRAP, TARGET, Facts, Piece, Pieces, Slots
+from analysis.loading.reading import BadFolder, load, read, read_study, unlisted
+from analysis.loading.records import Results, Row, Run, reference, runs_text
+
+__all__ = [
+    "BOOTSTRAP",
+    "TARGET",
+    "BadFolder",
+    "Facts",
+    "Piece",
+    "Pieces",
+    "Results",
+    "Row",
+    "Run",
+    "Slots",
+    "load",
+    "read",
+    "read_study",
+    "reference",
+    "runs_text",
+    "unlisted",
+]

@@ -1,0 +1,44 @@
+"""Judged claims in sentences: one for each step."""
+
+from __future__ import annotations
+
+from analysis.findings.claims import JudgedClaim, JudgedStep, Kinds
+from analysis.metrics import METRICS
+from analysis.tables.spelling import interval_text, lowered, magnitude, signed_text
+
+MOST_PAIRS = 4
+"""Pairs of rows that are named; others are counted."""
+
+
+def reasons(judged: JudgedClaim) -> list[str]:
+    """'Overestimation: lower by 12.3 [10.1, 14.2] (value), n = 10; double - dqn.'"""
+    return [_reason(step) for step in judged.steps]
+
+
+def _reason(judged: JudgedStep) -> str:
+    step, one = judged.step, judged.comparison
+    metric = METRICS[step.metric]
+    if one is None:
+        return _untested(judged)
+    of = ", ".join(f"{a} - {b}" for a, b in judged.pairs[:MOST_PAIRS])
+    if len(judged.pairs) > MOST_PAIRS:
+        of += f" and {len(judged.pairs) - MOST_PAIRS} more pairs"
+    n = f"({metric.unit}), n = {one.n}"
+    if judged.outcome == "undecided":
+        difference = signed_text(metric.name, one.difference)
+        return f"{metric.title}: {step.expected} expected, {difference} {n}: undecided; {of}."
+    way = "higher" if one.difference.point > 0 else "lower"
+    return f"{metric.title}: {way} by {interval_text(metric.name, magnitude(one.difference))} {n}; {of}."
+
+
+def _untested(judged: JudgedStep) -> str:
+    step = judged.step
+    if judged.pairs:
+        return f"No {lowered(METRICS[step.metric].title)} is known of runs that could be compared."
+    changed = f"more {step.more}" if step.more else f"{_kinds(step.rows)} against {_kinds(step.against)}"
+    where = f" with {_kinds(step.where)}" if step.where else ""
+    return f"No two rows differ in this alone: {changed}{where}."
+
+
+def _kinds(kinds: Kinds) -> str:
+    return ", ".join(f"{slot} {' or '.join(some)}" for slot, some in kinds.items())

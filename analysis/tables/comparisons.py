@@ -1,0 +1,234 @@
+"""Rows against the baseline as text: tables/comparisons, and the verdicts for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
+from analysis.metrics import METRICS
+from analysis.statistics.intervals import LEVEL
+from analysis.statistics.paired import EXACT_UP_TO, SIGNIFICANT
+from analysis.statistics.power import MOST, POWER
+from analysis.tables.spelling import interval_text, lowered, metric_heading, number_text, range_text
+from analysis.tables.table import Table, booktabs, markdown_page, plain_columns
+
+IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
+"""The columns of the verdicts, which must fit beside each other."""
+WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "soft_divergence")
+"""Those where exact values are known."""
+
+
+def as_markdown(name: str, found: Sequence[RowComparison], missing: Sequence[str]) -> str:
+    """The headlines, a table per environment and metric."""
+    how = [*notes(), *left_out_metrics(found), *too_few_seeds(found), *missing]
+    return markdown_page(f"{name}: each row against the baseline", tables(found), how)
+
+
+def tables(found: Sequence[RowComparison]) -> list[Table]:
+    """The headlines, a table per environment and metric."""
+    made = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        for metric in HEADLINES:
+            here = on_metric(found, env_id, metric)
+            if not all(one.is_identical for one in here):
+                made.append(metric_table(f"{env_id}: {lowered(metric_heading(metric))}", here))
+    return made
+
+
+def metric_table(title: str, found: Sequence[RowComparison]) -> Table:
+    """Comparisons on one metric as a table."""
+    body = [list(_cells(one).values()) for one in found]
+    return Table(title, list(_cells(found[0])), body, {"variant", "verdict"})
+
+
+def left_out_metrics(found: Sequence[RowComparison]) -> list[str]:
+    """A note on the headlines that have no table, since all runs score the same."""
+    texts = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        same = [
+            name
+            for name in HEADLINES
+            if (here := on_metric(found, env_id, name)) and all(one.is_identical for one in here)
+        ]
+        if same:
+            titles = ", ".join(lowered(METRICS[name].title) for name in same)
+            texts.append(f"{env_id}: no table, as every run compared scores the same: {titles}.")
+    return texts
+
+
+def as_latex(name: str, found: Sequence[RowComparison], facts: str) -> str:
+    """Differences from the baseline on the metrics that fit on a page, a part per environment."""
+    return differences(
+        f"Study {name}: each row minus {_baseline_text(found)}. {facts}",
+        "Variant",
+        found,
+        lambda one: one.label,
+    )
+
+
+def differences(
+    caption: str, first: str, found: Sequence[RowComparison], named: Callable[[RowComparison], str]
+) -> str:
+    """Differences as LaTeX: a line per row, a column per metric of ``in_short``."""
+    metrics = headline_columns(found)
+    parts = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        lines: dict[str, dict[str, RowComparison]] = {}
+        for one in found:
+            if one.env_id == env_id:
+                lines.setdefault(one.label, {})[one.metric.name] = one
+        body = []
+        for here in lines.values():
+            ones = [here.get(metric) for metric in metrics]
+            some = next(iter(here.values()))
+            body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
+        parts.append((env_id, body))
+    marks = (
+        "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
+        "*: the interval excludes 0 and Holm p < .05; =: inside 5 % of the scale."
+    )
+    return booktabs(f"{caption} {marks}", [first, "n", *(METRICS[metric].title for metric in metrics)], parts)
+
+
+def headline_columns(found: Sequence[RowComparison]) -> list[str]:
+    """The few metrics that fit beside each other, as far as the runs have them and do not all score the same."""
+    compared = {one.metric.name for one in found}
+    varied = {one.metric.name for one in found if not one.is_identical}
+    few = WITH_EXACT if "q_error" in varied else IN_TERMINAL
+    return [metric for metric in few if metric in (varied & set(few) or compared)]
+
+
+def _baseline_text(found: Sequence[RowComparison]) -> str:
+    against = sorted({one.against for one in found})
+    return against[0] if len(against) == 1 else "the baseline at the same point"
+
+
+def _difference(one: RowComparison | None) -> str:
+    if one is None:
+        return "n/a"
+    mark = {"differs": "*", "undecided": ""}.get(one.verdict, " =")
+    return cells(one)["difference"] + mark
+
+
+def _cells(one: RowComparison) -> dict[str, str]:
+    against = one.against if "@" not in one.against else "baseline"
+    return {
+        "variant": one.label,
+        **{(against if key == "against" else key): text for key, text in cells(one).items()},
+    }
+
+
+def cells(one: RowComparison) -> dict[str, str]:
+    """A comparison as people read it, by what it is: n, both means, the difference, its tests and the verdict."""
+    found, metric = one.comparison, one.metric.name
+    texts = {
+        "n": str(found.n),
+        "mean": number_text(metric, one.means[0]),
+        "against": number_text(metric, one.means[1]),
+        "difference": interval_text(metric, found.difference),
+        "effect": "n/a" if np.isnan(found.effect_size) else f"{found.effect_size:.2f}",
+        "p": _p(found.p),
+        "Holm p": _p(one.p_holm),
+        "verdict": verdict_text(one),
+    }
+    if one.failed:
+        ends = f"{number_text(metric, one.at_worst)} to {number_text(metric, one.at_best)}"
+        texts["verdict"] += f"; {one.failed} failed: {ends}"
+    return texts
+
+
+def verdict_text(one: RowComparison) -> str:
+    """The verdict in words: 'differs (worse)', 'undecided: about 24 seeds (9 to > 100)'."""
+    if one.verdict == "differs":
+        return f"differs ({one.direction})"
+    if one.verdict == "undecided" and one.seeds is not None:
+        return f"undecided: {one.seeds.text}"
+    return one.verdict
+
+
+def _p(value: float) -> str:
+    return "n/a" if np.isnan(value) else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def notes() -> list[str]:
+    """Notes that a reader needs to read the verdicts."""
+    level = f"{LEVEL:.0%}".replace("%", " %")
+    return [
+        f"difference: mean over common seeds of the row minus the baseline; n: those seeds. Intervals: {level} "
+        "percentile bootstrap, the same resampled seeds for all rows. effect: mean difference over its standard "
+        "deviation.",
+        f"p: sign-flip permutation test, exact up to {EXACT_UP_TO} seeds (so at least 2 / 2^n), otherwise Monte Carlo; "
+        "Mann-Whitney where there are no common seeds (n = 0). Holm over the rows of an environment and metric.",
+        "differs: the interval excludes 0 and Holm p < .05. no effect larger than 5 %: the interval lies inside 5 % of "
+        "the scale (threshold minus random for returns, the budget for steps, the bounds' width for values, 1 for "
+        "shares; a metric without a scale never gets this verdict). undecided: everything else.",
+        f"undecided: about N seeds: if the true difference equals the observed one, {POWER:.0%} power needs about N "
+        "(in brackets: over the interval), at the strictest level of Holm. Adding seeds until significance inflates "
+        "error: say how often you looked, or confirm on fresh seeds.".replace("%", " %"),
+        "failed: the differences if failed runs had scored the worst, or the best, of any run here.",
+    ]
+
+
+# ---- for a terminal ----
+
+
+def verdicts(
+    name: str,
+    found: Sequence[RowComparison],
+    soft_minus_hard: Sequence[RowComparison],
+    missing: Sequence[str],
+) -> str:
+    """The verdicts for a terminal or a pipe: one line per row, plain text, a column per metric."""
+    text = []
+    for env_id in dict.fromkeys(one.env_id for one in found):
+        here = [one for one in found if one.env_id == env_id]
+        text += _verdict_table(f"{name}, {env_id}: minus {_baseline_text(here)}", here)
+    for env_id in dict.fromkeys(one.env_id for one in soft_minus_hard):
+        here = [one for one in soft_minus_hard if one.env_id == env_id]
+        text += _verdict_table(f"{name}, {env_id}: soft target minus the hard one of the same lag", here)
+    if found or soft_minus_hard:
+        text += [
+            "better, worse (higher, lower): the 95 % interval excludes 0 and Holm p < .05;",
+            "same: no effect larger than 5 %; ?: undecided. Intervals, p values, seeds needed: comparisons.md.",
+        ]
+    text += too_few_seeds(found or soft_minus_hard)
+    return "\n".join([*text, *missing, ""])
+
+
+def _verdict_table(title: str, found: Sequence[RowComparison]) -> list[str]:
+    """A line per row, a column per metric of ``in_short``."""
+    here = {(one.label, one.metric.name): one for one in found}
+    shown = headline_columns(found)
+    body = []
+    for label in dict.fromkeys(label for label, _ in here):
+        ones = [here[label, metric] for metric in shown]
+        body.append([label, range_text([one.comparison.n for one in ones], "-"), *map(_brief, ones)])
+    head = ["variant", "n", *(METRICS[metric].title for metric in shown)]
+    family = max(one.family for one in here.values())
+    table = plain_columns(Table(title, head, body))
+    return [f"{title}, paired over n seeds, Holm over {family}", "", *table, ""]
+
+
+def too_few_seeds(found: Sequence[RowComparison]) -> list[str]:
+    """A warning where there are so few seeds that no difference, however large, could be told."""
+    most = max((one.comparison.n for one in found), default=0)
+    family = max((one.family for one in found), default=0)
+    least = next(n for n in range(1, MOST) if family * 2.0 ** (1 - n) < SIGNIFICANT)
+    if not found or most >= least:
+        return []
+    return [
+        f"n = {most}: with {family} comparisons nothing can be called different below n = {least}, and the intervals "
+        "of so few seeds are too narrow."
+    ]
+
+
+def _brief(one: RowComparison) -> str:
+    """'-209.4 worse', '+12.0 ?', 'n/a'."""
+    point = one.comparison.difference.point
+    if np.isnan(point):
+        return "n/a"
+    sign = "+" if point > 0 else ""
+    word = {"differs": one.direction, "undecided": "?"}.get(one.verdict, "same")
+    return f"{sign}{number_text(one.metric.name, point)} {word:<6}"

@@ -1,0 +1,89 @@
+"""Sentences on what runs or a study lack, and what therefore can't be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.findings.evidence import Evidence
+from analysis.findings.scores import EnvironmentScores
+from analysis.loading import Results
+
+MOST_NAMED = 4
+"""Rows that are named where no run of theirs was made; others are counted."""
+RECORDED = (
+    ("probes", "mean_q", "soft divergence, churn and values"),
+    ("evaluations", "evaluation_return", "overestimation and greedy returns"),
+)
+"""(what is recorded, a metric that has it, what it tells)."""
+
+
+def missing_evidence(found: Evidence) -> list[str]:
+    """The environments without a run, the rows without one, and what the stored runs or the study lack."""
+    return [*without_runs(found), *rows_without_runs(found.scores), *missing_facts(found.scores)]
+
+
+def without_runs(found: Evidence) -> list[str]:
+    """The environments in which no run stands."""
+    here = {scores.env_id for scores in found.scores}
+    env_ids = [str(environment["env_id"]) for environment in found.results.environments]
+    return [f"{env_id}: no run stands, so it is in no table." for env_id in env_ids if env_id not in here]
+
+
+def rows_without_runs(found: Sequence[EnvironmentScores]) -> list[str]:
+    """The rows of which no run was made, in environments in which others were."""
+    texts = []
+    for scores in found:
+        labels = [line.row.label for line in scores.summaries if not line.row.is_tried]
+        if labels:
+            more = len(labels) - MOST_NAMED
+            rest = f" and {more} more" if more > 0 else ""
+            texts.append(f"{scores.env_id}: no run was made yet of {', '.join(labels[:MOST_NAMED])}{rest}.")
+    return texts
+
+
+def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
+    """Sentences on what was not recorded, and what the study does not know of an environment."""
+    texts = []
+    for scores in found:
+        env_id = scores.env_id
+        without = [(what, tells) for what, name, tells in RECORDED if not scores.has(name)]
+        if without:
+            what, tells = (list(side) for side in zip(*without, strict=True))
+            texts.append(
+                f"{env_id}: no {' and no '.join(what)} stored, so nothing is said of {' or '.join(tells)}."
+            )
+        if scores.threshold is None:
+            texts.append(f"{env_id}: no reward threshold, so nothing is said of solving or collapse.")
+        if scores.random is None:
+            texts.append(
+                f"{env_id}: no random policy stored, so returns have no scale and no effect can be called small."
+            )
+        if not scores.environment.get("value_bounds"):
+            texts.append(f"{env_id}: no value bounds, so nothing is said of soft divergence.")
+    return texts
+
+
+def invalid_runs(results: Results, most: int = 20) -> list[str]:
+    """One sentence for each run that doesn't stand or diverged, and for what study.json doesn't list."""
+    found = []
+    for run in results.runs:
+        if run.state == "ok":
+            continue
+        where = f"{run.env_id}, {run.label}, seed {run.seed}"
+        if run.state == "diverged":
+            found.append(f"{where}: diverged at step {run.diverged_at}; its series is complete and counts.")
+        elif run.state != "missing":
+            error = run.manifest.get("error") or {}
+            reason = run.reason or ": ".join(str(error[k]) for k in ("type", "message") if error.get(k))
+            found.append(f"{where}: {run.state}" + (f" ({reason})" if reason else "") + "; not counted.")
+    if len(found) > most:
+        found = [*found[:most], f"... and {len(found) - most} more runs that diverged or failed."]
+    missing = sum(run.state == "missing" for run in results.runs)
+    if missing:
+        found.append(f"{missing} of {len(results.runs)} listed runs are missing; nothing stands in for them.")
+    if results.unlisted:
+        named = ", ".join(results.unlisted[:most])
+        more = len(results.unlisted) - most
+        rest = f" and {more} more" if more > 0 else ""
+        found.append(f"Stored runs that study.json doesn't list, left out: {named}{rest}.")
+    return found

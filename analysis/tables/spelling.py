@@ -1,0 +1,121 @@
+"""The spelling of numbers, swept values and pieces: the same in every table, figure and sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.loading import Piece, Row
+from analysis.metrics import METRICS
+from analysis.statistics.intervals import Interval
+
+HUGE = 1e6
+"""Numbers from here on are spelled as powers of ten, but for steps and episodes."""
+
+
+# ---- numbers of metrics ----
+
+
+def interval_text(metric: str, number: Interval) -> str:
+    """'412.3 [380.1, 440.2]'; an end that isn't defined is an ellipsis, no interval is left out."""
+    point = number_text(metric, number.point)
+    if np.isnan(number.low) and np.isnan(number.high):
+        return point
+    ends = ("…" if np.isnan(end) else number_text(metric, end) for end in (number.low, number.high))
+    return f"{point} [{', '.join(ends)}]"
+
+
+def number_text(metric: str, value: float) -> str:
+    """A metric's value with the digits that a reader can use; 'n/a' where it isn't defined."""
+    if np.isnan(value):
+        return "n/a"
+    unit = METRICS[metric].unit
+    if unit == "share of runs":
+        return f"{value:z.2f}"
+    if unit in ("environment steps", "episodes"):
+        return f"{value:z.0f}"
+    if abs(value) >= HUGE:  # what diverged, of which nobody reads twenty digits
+        digits, _, power = f"{value:.1e}".partition("e")
+        return f"{digits}e{int(power)}" if power else digits
+    if abs(value) >= 1000:
+        return f"{value:z.0f}"
+    if abs(value) >= 10 or value == 0:
+        return f"{value:z.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def signed_text(metric: str, ends: Interval) -> str:
+    """'+13.4 [-5.10, 31.9]'."""
+    return ("+" if ends.point > 0 else "") + interval_text(metric, ends)
+
+
+def magnitude(ends: Interval) -> Interval:
+    """A difference that is told as 'raises by' or 'lowers by': its point positive."""
+    return ends if ends.point > 0 else Interval(-ends.point, -ends.high, -ends.low)
+
+
+def metric_heading(metric: str) -> str:
+    """'Final return (return per episode; bigger is better)'."""
+    found = METRICS[metric]
+    better = {True: "bigger is better", False: "smaller is better", None: "neither way is better"}
+    return f"{found.title} ({found.unit}; {better[found.bigger_is_better]})"
+
+
+def lowered(title: str) -> str:
+    """A metric's title inside a sentence; abbreviations stay."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def range_text(counts: list[int], to: str = " to ") -> str:
+    """'10', or '3 to 10' where counts differ."""
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least}{to}{most}"
+
+
+# ---- rows and pieces ----
+
+
+def row_name(row: Row) -> str:
+    """The name of a row in figures: its title, and the swept values in words."""
+    return ", ".join([row.title, *(swept_text(key, value) for key, value in row.swept.items())])
+
+
+def swept_text(key: str, value: Any) -> str:
+    """'period 10', 'buffer size 1000', 'hidden 64x64': a swept key and its value for people."""
+    return f"{key_text(key)} {value_text(value)}"
+
+
+def key_text(key: str) -> str:
+    """A swept key for people: 'target.period' is 'period', but 'head.hidden' is 'head hidden', one of two."""
+    slot, _, number = key.rpartition(".")
+    return f"{slot} {number}".lstrip() if number == "hidden" else number.replace("_", " ")
+
+
+def value_text(value: Any) -> str:
+    """A swept value for people: lists as 64x64, numbers short."""
+    if isinstance(value, list):
+        return "x".join(str(item) for item in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def piece_text(piece: Piece) -> str:
+    """A piece with all its numbers: 'hard (period 100)'."""
+    numbers = [f"{key} {setting_text(value)}" for key, value in piece.items() if key != "kind"]
+    return f"{piece['kind']} ({', '.join(numbers)})" if numbers else str(piece["kind"])
+
+
+def brief_text(piece: Piece) -> str:
+    """A piece in short: its kind, and its number where it has just one: 'hard 100', 'prioritized', 'dueling 64'."""
+    numbers = [number for name, number in piece.items() if name != "kind"]
+    one = len(numbers) == 1 and numbers[0] != []
+    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
+
+
+def setting_text(value: Any) -> str:
+    """A setting or a number of a piece as a table has it: lists in brackets, yes and no."""
+    if isinstance(value, list):
+        return "[" + ", ".join(setting_text(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
