@@ -22,7 +22,8 @@ variants = ["dqn"]
 total_timesteps = 120
 learning_starts = 40
 batch_size = 16
-hidden = [8]
+[slots]
+trunk = { hidden = [8] }
 [record]
 eval_every = 0
 """

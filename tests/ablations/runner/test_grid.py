@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def document(**changes: Any) -> dict[str, Any]:
         "seeds": 3,
         "baseline": "dqn",
         "variants": ["dqn", "per"],
-        "settings": {"total_timesteps": 200, "learning_starts": 50, "batch_size": 8, "hidden": [8]},
+        "settings": {"total_timesteps": 200, "learning_starts": 50, "batch_size": 8},
+        "slots": {"trunk": {"hidden": [8]}},
         **changes,
     }
 
@@ -327,19 +329,20 @@ def test_cohorts_leave_no_job_idle_and_never_mix_rows() -> None:
 
 def test_the_baseline_is_trained_first_then_what_takes_longest() -> None:
     names = ["naive", "per", "dqn", "no-replay", "dueling-deep", "double"]
-    study = load.from_document(document(variants=names, settings={}))
+    study = load.from_document(document(variants=names, settings={}, slots={}))
     runs = study.runs()
     ordered = order.baseline_then_longest(study, runs[1:])
     labels = [label for label, _ in groupby(ordered, key=lambda run: run.label)]
-    assert labels == ["dqn", "dueling-deep", "per", "double", "no-replay", "naive"]  # one naive run less
+    assert labels == ["dqn", "dueling-deep", "double", "per", "no-replay", "naive"]  # one naive run less
     assert sorted(ordered, key=runs.index) == runs[1:]
     assert [run.seed for run in ordered if run.label == "naive"] == [1, 2]
 
 
 def test_effort_grows_with_what_makes_a_run_longer() -> None:
-    def of(variant: str = "dqn", seeds: int = 1, **settings: Any) -> float:
+    def of(variant: str = "dqn", seeds: int = 1, hidden: Sequence[int] = (64, 64), **settings: Any) -> float:
         names = list(dict.fromkeys(["dqn", variant]))
-        study = load.from_document(document(seeds=seeds, variants=names, settings=settings))
+        slots = {"trunk": {"hidden": list(hidden)}}
+        study = load.from_document(document(seeds=seeds, variants=names, settings=settings, slots=slots))
         return order.multiplications([run for run in study.runs() if run.label == variant])
 
     assert of(seeds=2) == of(total_timesteps=100_000) == 2 * of()

@@ -81,9 +81,9 @@ def stored(folder: Path, env_id: str, variant: str = "dqn") -> list[Path]:
                 "total_timesteps": 200,
                 "learning_starts": 40,
                 "batch_size": 16,
-                "hidden": [16, 8],
                 "buffer_size": 300,
             },
+            "slots": {"trunk": {"hidden": [16, 8]}},
             "record": {"probe_every": 0, "eval_every": 100, "eval_episodes": 3},
         }
     )

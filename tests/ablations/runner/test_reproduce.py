@@ -25,7 +25,8 @@ total_timesteps = 200
 learning_starts = 50
 batch_size = 16
 buffer_size = 100
-hidden = [8]
+[slots]
+trunk = { hidden = [8] }
 [record]
 weights = true
 probe_every = 100

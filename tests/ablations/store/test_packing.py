@@ -359,7 +359,8 @@ total_timesteps = 150
 learning_starts = 40
 batch_size = 16
 buffer_size = 100
-hidden = [8]
+[slots]
+trunk = { hidden = [8] }
 [record]
 weights = true
 """
