@@ -70,7 +70,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     problems += _results_problems(folder)
     if problems:
         raise BadInput(problems)
-    study = load.with_engine(study, _checked_engine(study, folder, options))
+    study = _as_begun(load.with_engine(study, _checked_engine(study, folder, options)), folder)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -95,7 +95,7 @@ def locate(
     problems += _results_problems(place if study is None else place / study.name)
     if problems or study is None:
         raise BadInput(problems)
-    return study, place / study.name
+    return _as_begun(study, place / study.name), place / study.name
 
 
 def stored_engine(folder: Path) -> str | None:
@@ -108,6 +108,14 @@ def stored_engine(folder: Path) -> str | None:
     except (FileNotFoundError, store.Damaged):
         return None
     return stored if stored in engines.ALL else None
+
+
+def _as_begun(study: Study, folder: Path) -> Study:
+    """The study with the rows with which it began, if it has."""
+    try:
+        return load.with_rows_of(study, store.read_study(folder))
+    except (FileNotFoundError, store.Damaged):
+        return study
 
 
 def _checked_engine(study: Study, folder: Path, options: RunOptions) -> str | None:

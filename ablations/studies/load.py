@@ -15,7 +15,7 @@ from typing import Any
 
 from ablations import engines, store
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import DQN, Variant, changed
+from ablations.dqn.variants import DQN, changed
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, hint
 from ablations.studies import catalog, pieces, rows, schema
@@ -32,6 +32,7 @@ __all__ = [
     "read_document",
     "with_engine",
     "with_engine_override",
+    "with_rows_of",
     "with_seeds",
     "with_steps",
 ]
@@ -63,8 +64,8 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
     _check_name(document, sections.name, ships, found)
     _check_envs(document, sections, found)
     slots = pieces.checked_changes(sections.slots, DQN, found, "slots")
-    base = DQN if found.below("slots") else changed(DQN, slots)
-    environments = tuple(_environment(each, sections.env.get(each), base, found) for each in sections.envs)
+    base = changed(DQN, slots)
+    environments = tuple(_environment(each, sections.env.get(each), found) for each in sections.envs)
     engine = engines.available()[0] if sections.engine == "auto" else sections.engine
     if sections.engine != "auto":
         schema.check_engine(engine, environments, found)
@@ -110,7 +111,7 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
             found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
 
 
-def _environment(env_id: str, section: schema.EnvTable | None, base: Variant, found: Findings) -> Environment:
+def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) -> Environment:
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
     key = f'env."{env_id}".slots'
@@ -118,7 +119,7 @@ def _environment(env_id: str, section: schema.EnvTable | None, base: Variant, fo
         env_id=env_id,
         args=section.args,
         settings=section.settings,
-        slots={} if found.below("slots") else pieces.checked_changes(section.slots, base, found, key),
+        slots=pieces.checked_changes(section.slots, DQN, found, key),
         reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
         value_bounds=section.value_bounds,
     )
@@ -163,6 +164,14 @@ def with_engine(study: Study, stored: str | None) -> Study:
     schema.check_engine(stored, study.environments, found)
     found.stop()
     return replace(study, engine=stored)
+
+
+def with_rows_of(study: Study, stored: Mapping[str, Any]) -> Study:
+    """The study as it began: ``variants = "all"`` goes on meaning the rows that study.json lists."""
+    if study.document.get("variants") != schema.ALL:
+        return study
+    labels = {row["label"] for row in stored["rows"]}
+    return replace(study, rows=tuple(row for row in study.rows if row.label in labels))
 
 
 def with_engine_override(study: Study, name: str) -> Study:

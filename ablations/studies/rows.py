@@ -22,13 +22,13 @@ def with_rows(study: Study, sections: Document, found: Findings) -> Study:
     """The study with rows, aliases and baseline, as far as the sections they rest on hold no mistake."""
     tables = study.document.get("variant", {})
     own = pieces.read_variants(
-        {} if found.below("slots") else sections.variant,
+        sections.variant,
         list(tables) if isinstance(tables, dict) else [],
         study.slots,
         found,
     )
     listed = _listed(sections, study.document, own, found)
-    cells = [] if found.below("slots") else expand.cells(sections.factors, study.slots, found)
+    cells = expand.cells(sections.factors, study.slots, found)
     _check_names([*cells, *listed], own, found)
     candidates, misfits = _fitting(study, [*cells, *listed], found)
     sound = not found.below("variants", "variant", "factors", "slots")
@@ -127,7 +127,7 @@ def _fitting(
     study: Study, candidates: Sequence[Candidate], found: Findings
 ) -> tuple[list[Candidate], tuple[LeftOut, ...]]:
     """The candidates whose numbers the study's own pieces have in every environment, and the others."""
-    bases = [study.slots, *(changed(study.slots, each.slots) for each in study.environments)]
+    bases = [study.slots, *map(study.slots_in, study.environments)]
     left_out = []
     for each in candidates:
         lack = next(filter(None, (pieces.lacking(each.changes, base) for base in bases)), None)
@@ -274,7 +274,10 @@ def _notes(
             yield f"{key} does not apply to {few(lacking)}: one row for each point of the other keys"
     alone = [row.label for row in study.rows if row.against is None and row.variant != study.baseline]
     if alone:
-        yield f"{few(alone)}: no row of {study.baseline} has this point of the sweep: no comparison"
+        yield (
+            f"{few(alone)}: compared with nothing, as no single row of the baseline {study.baseline} has this point "
+            "of the sweep"
+        )
     for environment in study.environments:
         here = [study.row_in(environment, row) for row in study.rows]
         idle = [row.label for row in here if row.settings.total_timesteps < row.settings.learning_starts]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,9 +21,7 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
-    WrapValidator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ablations import engines
 from ablations.dqn import fields, settings
@@ -32,10 +30,10 @@ from ablations.dqn.variants import PIECES, SLOTS, Change
 from ablations.envs import checks
 from ablations.errors import Findings, hint, shown
 from ablations.studies import pieces
+from ablations.studies.mistakes import mistake, mistakes, table, told
 from ablations.studies.study import Environment, Record
 
 if TYPE_CHECKING:
-    from pydantic import ValidatorFunctionWrapHandler
     from pydantic_core import ErrorDetails
 
 MOST_SEEDS = 100_000
@@ -45,44 +43,6 @@ SHARED = (
     "set it under [settings] or vary it under [sweep]"
 )
 ALL = "all"
-
-# ---- mistakes in our own words ----
-
-
-def mistake(sentence: str) -> PydanticCustomError:
-    """An error that is told as it is."""
-    return PydanticCustomError("study", sentence)
-
-
-def mistakes(sentences: Iterable[tuple[tuple[str, ...], str]], value: Any) -> ValidationError:
-    """Several errors of one value, each with the keys below it that lead there."""
-    lines = [InitErrorDetails(type=mistake(sentence), loc=loc, input=value) for loc, sentence in sentences]
-    return ValidationError.from_exception_data("study", lines)
-
-
-def told(rule: str, whole: bool = False) -> WrapValidator:
-    """Any mistake in a value that has no words of its own; ``whole``: mistakes of its parts are told by themselves."""
-
-    def validate(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return check(value)
-        except ValidationError as error:
-            if any(each["type"] == "study" or (whole and each["loc"]) for each in error.errors()):
-                raise
-            raise mistake(f"{rule}, got {shown(value)}") from None
-
-    return WrapValidator(validate)
-
-
-def table(model: type[BaseModel]) -> PlainValidator:
-    """A table of this model: gives what the file gives of it, in its order."""
-
-    def validate(value: Any) -> dict[str, Any]:
-        checked = model.model_validate(value)
-        return {name: getattr(checked, name) for name in value}
-
-    return PlainValidator(validate)
-
 
 # ---- values ----
 
@@ -290,17 +250,35 @@ _VALID: dict[str, Sequence[str]] = {
 
 
 def read(document: Mapping[str, Any], found: Findings) -> Document:
-    """The sections that hold no mistake, as if the file had no others; every mistake goes to ``found``."""
+    """What of the file holds no mistake; every mistake goes to ``found``."""
     sections = fields.canonical(dict(document))
-    try:
-        return Document.model_validate(sections)
-    except ValidationError as error:
-        broken = set()
-        for each in error.errors(include_url=False):
-            names = tuple(part for part in each["loc"] if isinstance(part, str))
-            found.add(dotted(names), _sentence(names, each))
-            broken.add(names[0])
-        return Document.model_validate({key: value for key, value in sections.items() if key not in broken})
+    while True:
+        try:
+            return Document.model_validate(sections)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                names = tuple(part for part in each["loc"] if isinstance(part, str))
+                found.add(dotted(names), _sentence(names, each))
+                _leave_out(sections, names)
+
+
+def _leave_out(sections: dict[str, Any], names: Sequence[str]) -> None:
+    """Take the key that a mistake is in out of the sections: the deepest one that the file has.
+
+    A table that is left without a key goes, too: its emptiness is no mistake of the file's.
+    """
+    place: Any = sections
+    path: list[tuple[dict[str, Any], str]] = []
+    for name in names:
+        for part in [name] if name in place else name.split("."):  # the file may nest a dotted key
+            if not isinstance(place, dict) or part not in place:
+                break
+            path.append((place, part))
+            place = place[part]
+    for at, key in reversed(path):
+        del at[key]
+        if at:
+            break
 
 
 def dotted(names: Sequence[str]) -> str:

@@ -152,15 +152,20 @@ class Study:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()  # what is legal but worth knowing, for ``plan``
 
+    def slots_in(self, environment: Environment) -> Variant:
+        """The study's own pieces in an environment: what its section says of a slot stands in place of [slots]."""
+        here = changed(DQN, environment.slots)
+        return replace(self.slots, **{slot: getattr(here, slot) for slot in environment.slots})
+
     def row_in(self, environment: Environment, row: Row) -> Row:
         """The row with the pieces and settings that it has in an environment.
 
-        Pieces: neutral < [slots] < the environment's < the variant's < swept numbers. Settings: defaults < [settings] <
-        sweep < the environment's.
+        Pieces: neutral < [slots], or the environment's in its place < the variant's < swept numbers. Settings:
+        defaults < [settings] < sweep < the environment's.
         """
         return replace(
             row,
-            slots=row.on(changed(self.slots, environment.slots)),
+            slots=row.on(self.slots_in(environment)),
             settings=replace(row.settings, **environment.settings),
         )
 

@@ -122,7 +122,6 @@ MISTAKES = [
     place("a slot among an environment's settings", "settings", {"hidden": [8]}, "CartPole-v1", "trunk"),
     place("a misspelt slot of an environment", "slots", {"trnk": "mlp"}, "CartPole-v1", "trnk", "trunk"),
     place("a number that an environment's piece lacks", "slots", {"target": {"tau": 0.1}}, "target", "tau"),
-    place("arguments that the environment lacks", "args", {"gravityy": 3}, "gravityy"),
     place("one bound of two", "value_bounds", [1.0]),
     place("bounds the wrong way round", "value_bounds", [9.0, 1.0]),
     place("a bound that is infinite", "value_bounds", [0.0, INFINITY]),

@@ -113,7 +113,7 @@ def test_a_bad_command_line_is_refused_with_one_line(said, here, words, expected
 
 
 def test_all_mistakes_of_options_and_study_are_shown_together(said):
-    Path("mine.toml").write_text(TINY + "gama = 1\n")
+    Path("mine.toml").write_text(TINY.replace("[settings]", "[settings]\ngama = 1"))
     lines = refused(
         said,
         "run",

@@ -254,7 +254,7 @@ def test_where_several_points_agree_a_row_is_compared_with_the_studys_own_value(
 def test_where_no_point_fits_there_is_no_hypothesis_and_that_is_noted():
     changes = {"variants": ["dqn", "no-target"], "sweep": {"target.period": [5, 10]}}
     assert compared(**changes)["no-target"] is None
-    assert any("no-target" in note and "no comparison" in note for note in study(**changes).notes)
+    assert any("no-target" in note and "compared with nothing" in note for note in study(**changes).notes)
 
 
 def test_a_setting_that_a_variants_pieces_ignore_does_not_apply_to_it():

@@ -69,7 +69,7 @@ TOP = [
         "two ids with one folder",
         "envs",
         "share a folder",
-        envs=["m:a/B-v0", "m:a__B-v0"],
+        envs=["m:a/B-v0", "m:a_B-v0"],
         allow_modules=["m"],
     ),
     bad("no seed", "seeds", "1 to", seeds=0),
@@ -235,10 +235,10 @@ SLOTS = [
     ),
     bad(
         "a number that the piece there lacks in an environment",
-        f"{CARTPOLE}.slots.target.period",
-        "'soft' has no such number; 'period' is a number of 'hard'",
-        slots={"target": "soft"},
-        **here(target={"period": 5}),
+        f"{CARTPOLE}.slots.target.tau",
+        "'hard' has no such number; 'tau' is a number of 'soft'",
+        slots={"target": "soft"},  # in whose place the environment's table stands
+        **here(target={"tau": 0.1}),
     ),
     bad(
         "a piece of an environment in place of what is swept",
