@@ -34,7 +34,7 @@ def main() -> None:
         "--engines",
         nargs="+",
         default=list(engines.available()),
-        choices=engines.FAMILIES,
+        choices=engines.ON_PROCESSOR,
         metavar="ENGINE",
     )
     arguments = parser.parse_args()

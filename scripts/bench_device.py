@@ -80,14 +80,14 @@ def measured(name: str, lanes: int, buffer: int, seconds: float, repeats: int) -
         recorder.observe(next(moments))
     speeds = []
     for _ in range(repeats):
-        ops.finish()
+        ops.synchronize()
         started, steps, elapsed = time.perf_counter(), 0, 0.0
         while elapsed < seconds:
             for _ in range(32):
                 recorder.observe(next(moments))
             steps += 32
             elapsed = time.perf_counter() - started
-        ops.finish()
+        ops.synchronize()
         speeds.append(steps * lanes / (time.perf_counter() - started))
     most = torch.cuda.max_memory_allocated() if ops.DEVICE == "cuda" else 0
     return statistics.median(speeds), most / lanes

@@ -47,7 +47,7 @@ Done = TypeVar("Done")
 def main() -> None:
     """Print the tables of the kernel, or the one of looking on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engine", default=engines.available()[0], choices=engines.FAMILIES)
+    parser.add_argument("--engine", default=engines.available()[0], choices=engines.ON_PROCESSOR)
     parser.add_argument("--variants", nargs="+", default=["dqn", "per"])
     parser.add_argument("--iterations", type=int, default=2_000)
     parser.add_argument("--looking-on", action="store_true", help="what probes and evaluations cost, alone")

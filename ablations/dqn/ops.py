@@ -114,7 +114,7 @@ class Engine(Protocol):
         ...
 
     @staticmethod
-    def finish() -> None:
+    def synchronize() -> None:
         """Wait until all that was begun is done: for those who time it."""
         ...
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ablations.dqn.ops import Engine
     from ablations.dqn.variants import Variant
 
-FAMILIES = ("native", "reference")
+ON_PROCESSOR = ("native", "reference")
 """Those of a processor, best first: ``engine = "auto"`` takes the first that works here."""
 
-ALL = (*FAMILIES, "cuda")
+ALL = (*ON_PROCESSOR, "cuda")
 
 MODULES = {
     "reference": "ablations.engines.reference",
@@ -38,10 +38,10 @@ def of(name: str) -> Engine:
 
 def available() -> tuple[str, ...]:
     """The engines that work here, best first."""
-    return tuple(name for name in FAMILIES if not why_not(name))
+    return tuple(name for name in ON_PROCESSOR if not unavailable_because(name))
 
 
-def why_not(name: str) -> str:
+def unavailable_because(name: str) -> str:
     """Why an engine does not work here, or an empty text."""
     match name:
         case "native":

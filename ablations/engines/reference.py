@@ -32,7 +32,7 @@ def device() -> str:
     return "cpu"
 
 
-def finish() -> None:
+def synchronize() -> None:
     """Nothing is under way once a call has returned."""
 
 

@@ -1,7 +1,7 @@
 """How an environment that has no say in it is brought back in another process: by what it did since its last reset.
 
 That is the seed of its first reset, where its generator stood before the last one, and the actions since. It brings an
-environment back only if a reset makes it forget everything else, which ``why_not`` tries out.
+environment back only if a reset makes it forget everything else, which ``why_not_replayable`` tries out.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ActionLog:
         """Where the generator stood at the last reset (6,), None if that was the first. Raises ValueError."""
         return None if self.before is None else position(self.before)
 
-    def bring(self, generator: Generator | None, actions: Iterable[int]) -> Any:
+    def replay(self, generator: Generator | None, actions: Iterable[int]) -> Any:
         """Begin again and go where another journal led; gives the observation."""
         self.resets = 0
         seen = self.reset()
@@ -79,7 +79,7 @@ def _generator_state(env: Env) -> Mapping[str, Any]:
         return {}
 
 
-def why_not(used: Env, fresh: Env, actions: int, first: int) -> str:
+def why_not_replayable(used: Env, fresh: Env, actions: int, first: int) -> str:
     """Why journals would not bring back environments of this kind, or an empty text. Both are new, of one kind.
 
     One is played for a while, then the other is brought to where it is. There both must hold equal numbers, and from
@@ -94,7 +94,7 @@ def why_not(used: Env, fresh: Env, actions: int, first: int) -> str:
         _played(one, chosen[:WARMING])
         one.reset()
         _played(one, chosen[WARMING : WARMING + STEPS])
-        other.bring(one.generator(), one.actions)
+        other.replay(one.generator(), one.actions)
         outlives = difference(used, fresh)
         if outlives:
             return f"its '{_own(outlives)}' outlives a reset"

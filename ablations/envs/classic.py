@@ -42,7 +42,7 @@ class ClassicEnvironment(NamedTuple):
     limit: int | None  # environment steps after which an episode is truncated
 
 
-def known(env_id: str, args: Mapping[str, Any]) -> ClassicEnvironment | None:
+def classic_environment(env_id: str, args: Mapping[str, Any]) -> ClassicEnvironment | None:
     """The environment over arrays, or None where Gymnasium's own must be used.
 
     None for other environments, arguments that are not known here, other wrappers than Gymnasium's time limit, and

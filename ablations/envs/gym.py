@@ -22,7 +22,7 @@ from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
 
 
-class Refused(Exception):
+class UnsupportedSpace(Exception):
     """An environment that this suite cannot train on; the text names the space."""
 
 
@@ -60,19 +60,21 @@ def sizes(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
     """(numbers in an observation, number of actions). Raises Refused for spaces other than Box and Discrete."""
     observation, action = env.observation_space, env.action_space
     if not isinstance(observation, gymnasium.spaces.Box):
-        raise Refused(f"its observation space is {type(observation).__name__}; only Box is supported")
+        raise UnsupportedSpace(
+            f"its observation space is {type(observation).__name__}; only Box is supported"
+        )
     if not isinstance(action, gymnasium.spaces.Discrete):
-        raise Refused(f"its action space is {type(action).__name__}; only Discrete is supported")
+        raise UnsupportedSpace(f"its action space is {type(action).__name__}; only Discrete is supported")
     return int(np.prod(observation.shape)), int(action.n)
 
 
-def why_not_kept(env_id: str, args: Mapping[str, Any]) -> str:
+def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
     """Why the state of such environments can't be stored, or an empty text: a self-test, some hundred steps long."""
     try:
         used, fresh = make(env_id, args), make(env_id, args)
         if _bare_world(used) is not None:
             return ""
-        reason = action_log.why_not(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
+        reason = action_log.why_not_replayable(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
         used.close()
         fresh.close()
     except Exception as problem:
@@ -217,7 +219,7 @@ class GymLanes:
         else:
             histories = unpacked(state["actions"], state["counts"])
             for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
-                seen = each.bring(state["generators"][lane] if state["later"][lane] else None, actions)
+                seen = each.replay(state["generators"][lane] if state["later"][lane] else None, actions)
                 self.obs[lane] = np.reshape(seen, -1)
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
                     raise ValueError("an environment, taken through the same steps, shows something else")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.envs.classic import known
+from ablations.envs.classic import classic_environment
 from ablations.envs.episodes import GymEpisodes
 from ablations.envs.gym import GymLanes, Lanes
 from ablations.envs.vectorized import ArrayEpisodes, ArrayLanes
@@ -21,7 +21,7 @@ def lanes_of(
     role: Role = Role.ENVIRONMENT,
 ) -> Lanes:
     """An environment per seed, seeded by its stream of ``role``. Without ``fast`` always Gymnasium's own."""
-    found = known(env_id, args) if fast else None
+    found = classic_environment(env_id, args) if fast else None
     if found is None:
         return GymLanes(env_id, args, entropy, seeds, role)
     return ArrayLanes(found, entropy, seeds, role)
@@ -31,5 +31,5 @@ def episodes_of(
     env_id: str, args: Mapping[str, Any], seeds: Sequence[int], fast: bool
 ) -> GymEpisodes | ArrayEpisodes:
     """An episode per reset seed, all played again at each ``begin``. Without ``fast`` always Gymnasium's own."""
-    found = known(env_id, args) if fast else None
+    found = classic_environment(env_id, args) if fast else None
     return GymEpisodes(env_id, args, seeds) if found is None else ArrayEpisodes(found, seeds)

@@ -55,11 +55,11 @@ def _time(cohort: Sequence[Run]) -> float:
     for record in learn(learner):
         if started is None:
             if learner.updates >= UPDATES_OF_WARMING:
-                engine.finish()
+                engine.synchronize()
                 started = time.perf_counter(), record.step
         elif time.perf_counter() - started[0] >= SECONDS:
             break
-    engine.finish()
+    engine.synchronize()
     envs.close()
     assert started is not None  # a million steps hold more than ten updates
     return (time.perf_counter() - started[0]) / (record.step - started[1]) / len(seeds)

@@ -16,7 +16,7 @@ import torch
 from ablations import store
 from ablations.dqn.network import Layers, Network
 from ablations.dqn.variants import from_plain
-from ablations.envs.gym import Refused, sizes
+from ablations.envs.gym import UnsupportedSpace, sizes
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 
 RECORDED = 5
@@ -106,7 +106,7 @@ def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, L
         features, actions = sizes(env)
         variant = from_plain(run.config["slots"])
         network = Network(features, actions, variant.trunk, variant.head)
-    except Refused as problem:
+    except UnsupportedSpace as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
     except (KeyError, TypeError, ValueError) as problem:
         raise Unplayable(f"this version does not know its configuration ({problem!r})") from None

@@ -154,7 +154,7 @@ def with_engine(study: Study, stored: str | None) -> Study:
     """Keep the engine that the study's first run chose and stored."""
     if stored is None or stored == study.engine:
         return study
-    if reason := engines.why_not(stored):
+    if reason := engines.unavailable_because(stored):
         message = (
             f"the stored results come from the engine '{stored}', which does not work here: "
             f"{reason}; choose another --results folder to run anew"

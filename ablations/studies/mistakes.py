@@ -25,7 +25,7 @@ def mistakes(sentences: Iterable[tuple[tuple[str, ...], str]], value: Any) -> Va
     return ValidationError.from_exception_data("study", lines)
 
 
-def told(rule: str, whole: bool = False) -> WrapValidator:
+def worded(rule: str, whole: bool = False) -> WrapValidator:
     """Any mistake in a value that has no words of its own; ``whole``: mistakes of its parts are told by themselves."""
 
     def validate(value: Any, check: ValidatorFunctionWrapHandler) -> Any:

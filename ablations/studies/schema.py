@@ -30,7 +30,7 @@ from ablations.dqn.variants import PIECES, SLOTS, Change
 from ablations.envs import checks
 from ablations.errors import Findings, hint, shown
 from ablations.studies import pieces
-from ablations.studies.mistakes import mistake, mistakes, table, told
+from ablations.studies.mistakes import mistake, mistakes, table, worded
 from ablations.studies.study import Environment, Record
 
 if TYPE_CHECKING:
@@ -141,18 +141,18 @@ def _is_label(value: str) -> bool:
 Bounds = Annotated[
     tuple[float, float] | None,
     Predicate(lambda bounds: bounds[0] < bounds[1]),
-    told("expected [lowest, highest] of two finite numbers"),
+    worded("expected [lowest, highest] of two finite numbers"),
 ]
 _PIECES = {slot: Annotated[Any, PlainValidator(_piece(slot))] for slot in SLOTS}
 _LEVELS = {
     slot: Annotated[
         tuple[Annotated[Any, PlainValidator(_piece(slot))], ...],
         Predicate(bool),
-        told("expected a list of pieces", whole=True),
+        worded("expected a list of pieces", whole=True),
     ]
     for slot in SLOTS
 }
-Label = Annotated[str, Predicate(_is_label), told("expected 1 to 80 printable characters")]
+Label = Annotated[str, Predicate(_is_label), worded("expected 1 to 80 printable characters")]
 Slots = fields.strict_model("Slots", {slot: (piece, None) for slot, piece in _PIECES.items()})
 Factors = fields.strict_model("Factors", {slot: (levels, ()) for slot, levels in _LEVELS.items()})
 VariantTable = fields.strict_model(
@@ -175,7 +175,7 @@ class EnvTable(Section):
         Given,
         Predicate(_is_json),
         AfterValidator(fields.plain),
-        told("expected a table of strings, finite numbers, booleans and lists"),
+        worded("expected a table of strings, finite numbers, booleans and lists"),
     ] = Field(default_factory=dict)
     settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
@@ -186,52 +186,52 @@ class EnvTable(Section):
 class Document(Section):
     """A study file."""
 
-    name: Annotated[str, Predicate(lambda name: pieces.NAME.fullmatch(name)), told(pieces.NAME_RULE)] = ""
+    name: Annotated[str, Predicate(lambda name: pieces.NAME.fullmatch(name)), worded(pieces.NAME_RULE)] = ""
     question: Annotated[
         str,
         Predicate(lambda text: text.isprintable() and len(text) <= 500),
-        told("expected one line of text"),
+        worded("expected one line of text"),
     ] = ""
     envs: Annotated[
         tuple[str, ...],
         Predicate(bool),
         AfterValidator(_distinct),
-        told("expected a list of environment ids", whole=True),
+        worded("expected a list of environment ids", whole=True),
     ] = ()
     seeds: Annotated[
         tuple[
-            Annotated[int, Ge(0), Lt(fields.TOO_BIG), told("a seed is an integer from 0 to 2^63 - 1")], ...
+            Annotated[int, Ge(0), Lt(fields.TOO_BIG), worded("a seed is an integer from 0 to 2^63 - 1")], ...
         ],
         Predicate(bool),
         AfterValidator(_distinct),
-        told(f"expected 1 to {MOST_SEEDS:,} seeds or a list of integers", whole=True),
+        worded(f"expected 1 to {MOST_SEEDS:,} seeds or a list of integers", whole=True),
         BeforeValidator(_seeds),
     ] = tuple(range(10))
-    baseline: Annotated[str, told("expected the name of a variant")] = "dqn"
+    baseline: Annotated[str, worded("expected the name of a variant")] = "dqn"
     variants: Annotated[
         tuple[str, ...],
         AfterValidator(_distinct),
-        told('expected a list of variants (or "all")', whole=True),
+        worded('expected a list of variants (or "all")', whole=True),
         BeforeValidator(lambda value: (ALL,) if value == ALL else value),
     ] = ()
-    entropy: Annotated[int, Ge(0), Lt(2**128), told("expected an integer from 0 to 2^128 - 1")] = 0
+    entropy: Annotated[int, Ge(0), Lt(2**128), worded("expected an integer from 0 to 2^128 - 1")] = 0
     engine: Annotated[str, PlainValidator(ENGINE.validate_python)] = "auto"
     allow_modules: Annotated[
         tuple[Annotated[str, Predicate(lambda name: checks.MODULE.fullmatch(name))], ...],
-        told("expected a list of names of modules"),
+        worded("expected a list of names of modules"),
     ] = ()
     settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
-    env: Annotated[dict[str, EnvTable], told('expected sections such as [env."CartPole-v1"]', whole=True)] = (
-        Field(default_factory=dict)
-    )
+    env: Annotated[
+        dict[str, EnvTable], worded('expected sections such as [env."CartPole-v1"]', whole=True)
+    ] = Field(default_factory=dict)
     variant: Annotated[
         dict[str, Annotated[Given, table(VariantTable)]],
-        told("expected sections such as [variant.my-own]", whole=True),
+        worded("expected sections such as [variant.my-own]", whole=True),
     ] = Field(default_factory=dict)
     sweep: Annotated[Given, PlainValidator(_sweep)] = Field(default_factory=dict)
     factors: Annotated[
-        Given, table(Factors), Predicate(bool), told("expected lists of pieces by slot", whole=True)
+        Given, table(Factors), Predicate(bool), worded("expected lists of pieces by slot", whole=True)
     ] = Field(default_factory=dict)
     record: Annotated[Given, table(fields.model(Record))] = Field(default_factory=dict)
 
@@ -318,7 +318,7 @@ def _unknown(place: Sequence[str], name: str, value: Any) -> str:
 
 def check_engine(name: str, environments: Sequence[Environment], found: Findings) -> None:
     """Does this engine work here, and can it train on these environments?"""
-    if reason := engines.why_not(name):
+    if reason := engines.unavailable_because(name):
         found.add("engine", f"'{name}' does not work here: {reason}; use 'auto' or 'reference'")
     if name == "cuda":
         from ablations.engines import cuda

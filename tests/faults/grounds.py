@@ -50,7 +50,7 @@ class Walk(gymnasium.Env):
 
 gymnasium.register("Walk-v0", Walk)
 """
-FAMILIES = ("auto", "reference")
+ON_PROCESSOR = ("auto", "reference")
 STEPS = {"auto": (3000, 1500), "reference": (800, 500)}
 """Environment steps of a run by family of numerical code: of the lane environment, and of Gymnasium's."""
 RECORD = """[record]

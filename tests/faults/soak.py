@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .grounds import FAMILIES, run_undisturbed, undisturbed
+from .grounds import ON_PROCESSOR, run_undisturbed, undisturbed
 from .storm import Storm
 
 
@@ -19,9 +19,9 @@ def main() -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         place = Path(folder)
-        for family in FAMILIES:
+        for family in ON_PROCESSOR:
             run_undisturbed(place / family, family)
-        whole = {family: undisturbed(place / family, family) for family in FAMILIES}
+        whole = {family: undisturbed(place / family, family) for family in ON_PROCESSOR}
         storm = Storm(place, whole, asked.kills, asked.seed, lambda text: print(text, flush=True), damages=3)
         counts = storm.rage()
     print(f"seed {asked.seed}, {time.monotonic() - started:.0f} seconds")

@@ -93,7 +93,7 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_variant_equals_the_textbook(name: str) -> None:
-    unlisted = [piece.kind for slot, piece in NAMED[name].variant if not known(slot, piece)]
+    unlisted = [piece.kind for slot, piece in NAMED[name].variant if not classic_environment(slot, piece)]
     if unlisted:
         pytest.skip(f"the textbook does not know {', '.join(unlisted)}")
     compare(NAMED[name].variant, SETTINGS)
@@ -102,12 +102,12 @@ def test_every_named_variant_equals_the_textbook(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_every_pair_of_pieces_equals_the_textbook(name: str) -> None:
-    if all(known(slot, piece) for slot, piece in PAIRS[name]):
+    if all(classic_environment(slot, piece) for slot, piece in PAIRS[name]):
         own = {number: SETTINGS[number] for number in settings.NAMES if number in SETTINGS}
         compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
 
 
-def known(slot: str, piece: Any) -> bool:
+def classic_environment(slot: str, piece: Any) -> bool:
     """Whether the textbook has a piece of this kind: a new trick may come without."""
     return piece.kind in textbook_dqn.PIECES[slot]
 

@@ -50,7 +50,7 @@ def instruction_set() -> str:
     return f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}, CUDA {torch.version.cuda}"
 
 
-def finish() -> None:
+def synchronize() -> None:
     """Wait until the device has done all that it was told."""
     if DEVICE == "cuda":
         torch.cuda.synchronize()
@@ -65,7 +65,7 @@ def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> DeviceD
 
 
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> DeviceLanes:
-    """The environments, of a kind that ``why_not`` has nothing against."""
+    """The environments, of a kind that ``cuda.refusals`` has nothing against."""
     return DeviceLanes(env_id, args, entropy, seeds, DEVICE)
 
 

@@ -31,7 +31,12 @@ from ablations.state import State
 if TYPE_CHECKING:
     from ablations.dqn.types import Number
 
-device, finish, draws, tensor = reference.device, reference.finish, reference.draws, reference.tensor
+device, synchronize, draws, tensor = (
+    reference.device,
+    reference.synchronize,
+    reference.draws,
+    reference.tensor,
+)
 counter, advance = reference.counter, reference.advance
 
 

@@ -44,7 +44,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` gets lane-steps as they come."""
     import torch
 
-    from ablations.envs.gym import why_not_kept
+    from ablations.envs.gym import why_no_checkpoints
     from ablations.runner.cohort import train
     from ablations.runner.random_policy import random_policy
 
@@ -54,7 +54,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
             heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
             return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], heartbeat)
         if task["kind"] == "self_test":
-            return "done", why_not_kept(task["env_id"], task["env_args"])
+            return "done", why_no_checkpoints(task["env_id"], task["env_args"])
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)

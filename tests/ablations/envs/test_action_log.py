@@ -11,7 +11,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from ablations.envs.action_log import ActionLog
-from ablations.envs.gym import GymLanes, make, why_not_kept
+from ablations.envs.gym import GymLanes, make, why_no_checkpoints
 from ablations.envs.state_diff import difference
 from ablations.envs.worlds import World
 from tests.laws import toys  # noqa: F401  (registers environments)
@@ -123,7 +123,7 @@ gymnasium.register("journal/LimitedGrid-v0", "ablations.envs.worlds:grid", max_e
     ],
 )
 def test_what_forgets_at_a_reset_can_be_kept(env_id: str) -> None:
-    assert why_not_kept(env_id, {}) == ""
+    assert why_no_checkpoints(env_id, {}) == ""
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def test_what_forgets_at_a_reset_can_be_kept(env_id: str) -> None:
 )
 def test_what_does_not_is_refused_with_the_reason(env_id: str, reason: str) -> None:
     np.random.seed(0)  # noqa: NPY002 (Global's numbers: two of them may meet at a bound by chance)
-    assert reason in why_not_kept(env_id, {})
+    assert reason in why_no_checkpoints(env_id, {})
 
 
 def test_the_self_test_leaves_global_generators_alone() -> None:
     np.random.seed(3)  # noqa: NPY002
-    why_not_kept("journal/Kept-v0", {})
+    why_no_checkpoints("journal/Kept-v0", {})
     after = np.random.rand()  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
     assert after == np.random.rand()  # noqa: NPY002

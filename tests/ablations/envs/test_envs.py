@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablations.envs.gym import GymLanes, Refused, make, sizes
+from ablations.envs.gym import GymLanes, UnsupportedSpace, make, sizes
 from ablations.rng.streams import Role, stream
 from tests.laws import toys
 
@@ -63,7 +63,7 @@ def test_observations_of_any_box_shape_are_flattened_row_by_row(shape: tuple[int
 @pytest.mark.parametrize("words", toys.UNSUPPORTED)
 def test_other_spaces_are_refused_by_name(words: str) -> None:
     observes, acts = toys.UNSUPPORTED[words]
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UnsupportedSpace, match=words):
         GymLanes("tests/Strange-v0", {"observes": observes, "acts": acts}, 0, [0])
 
 
