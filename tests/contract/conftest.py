@@ -72,3 +72,16 @@ def copied(finished: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def results(finished: Path) -> Path:
     return finished / "results" / "tiny"
+
+
+SLOWER = (
+    "test_analysis_cli", "test_bad_command_lines", "test_bad_studies", "test_command_line", "test_engines",
+    "test_faults_small", "test_rows", "test_run", "test_slots", "test_surroundings", "test_valid_runs",
+)  # fmt: skip
+"""Files whose many commands take minutes; unit tests ask much of the same."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem in SLOWER:
+            item.add_marker(pytest.mark.slow)
