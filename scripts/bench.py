@@ -15,8 +15,8 @@ import torch
 
 from ablations import engines
 from ablations.dqn.variants import NAMED
+from ablations.engines.hardware import instruction_set
 from ablations.engines.native import library
-from ablations.engines.placement import instruction_set
 from scripts.timed_cohort import BUFFER, cohort
 from scripts.turns import ratio, take_turns
 from tests.oracles.lessons_loop import steps_per_second

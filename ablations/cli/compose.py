@@ -15,7 +15,7 @@ from typing import Any
 from ablations import engines, store
 from ablations.cli.options import WHERE, RunOptions, refuse_file
 from ablations.dqn.variants import NAMED
-from ablations.engines.placement import on_device
+from ablations.engines.hardware import on_device
 from ablations.errors import BadInput, Problem, hint
 from ablations.runner import grid
 from ablations.runner.executors import ExecutorConfig

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations import engines, store
-from ablations.engines.placement import MOST_LANES, most_lanes, on_device
+from ablations.engines.hardware import MOST_LANES, most_lanes, on_device
 from ablations.runner import checkpoints, order, provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, Task, make
 from ablations.runner.lock import hold

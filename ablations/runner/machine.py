@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ablations.engines.placement import instruction_set
+from ablations.engines.hardware import instruction_set
 
 PACKAGES = ("torch", "numpy", "gymnasium", "pyarrow", "pandas")
 BIT_MAKERS = ("torch", "numpy", "gymnasium", "system", "machine", "instruction_set")

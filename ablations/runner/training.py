@@ -12,7 +12,7 @@ from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import from_plain
-from ablations.engines.placement import on_device
+from ablations.engines.hardware import on_device
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
 from ablations.recorders.episodes import EpisodeRecorder

@@ -13,8 +13,9 @@ from analysis.loading import reference
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.blocks import Places
 from analysis.statistics.intervals import Interval
-from analysis.statistics.paired import SMALL, Comparison, Verdict, compare, holm, verdict
+from analysis.statistics.paired import Comparison, compare, holm
 from analysis.statistics.power import SeedsNeeded, seeds_needed_over
+from analysis.statistics.verdicts import SMALL, Verdict, verdict
 
 HEADLINES = (
     "final_return",

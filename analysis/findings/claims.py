@@ -13,7 +13,8 @@ import numpy as np
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Pieces, Row
 from analysis.metrics import METRICS
-from analysis.statistics.paired import Comparison, compare, holm, verdict
+from analysis.statistics.paired import Comparison, compare, holm
+from analysis.statistics.verdicts import verdict
 
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
 NOT_TESTED: Outcome = "not tested by these runs"

@@ -14,7 +14,8 @@ from analysis.loading import Facts
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
 from analysis.statistics.intervals import Interval, generator
-from analysis.statistics.paired import Verdict, holm, verdict
+from analysis.statistics.paired import holm
+from analysis.statistics.verdicts import Verdict, verdict
 
 TESTED = ("main", "interaction")
 """Kinds of effect that carry a test. Shapley values and their companions share out what these tell."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -15,14 +14,8 @@ from analysis.statistics.intervals import LEVEL, RESAMPLES, Interval, generator
 
 EXACT_UP_TO = 12
 """Differences up to which all 2^n signs are tried; beyond, as many as ``RESAMPLES`` are drawn."""
-SIGNIFICANT = 0.05
-"""Holm's p below which two variants may be called different."""
-SMALL = 0.05
-"""An effect inside this share of the scale on both sides is called none."""
 ROUNDING = 1e-12
 """Differences of less than this share of the scores are rounding, and 0."""
-
-Verdict = Literal["differs", "no effect larger than 5 %", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -169,17 +162,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     steps = values[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return [float(value) for value in adjusted]
-
-
-def verdict(difference: Interval, p_holm: float, scale: float) -> Verdict:
-    """The verdict on a difference (docs/metrics.md).
-
-    "differs": the 95 % interval excludes 0 and Holm's p is below .05. "no effect larger than 5 %": the interval lies
-    inside 5 % of the scale on both sides. Otherwise, and whenever there is no interval, "undecided".
-    """
-    low, high = difference.low, difference.high
-    if (low > 0 or high < 0) and p_holm < SIGNIFICANT:
-        return "differs"
-    if -SMALL * scale < low and high < SMALL * scale:
-        return "no effect larger than 5 %"
-    return "undecided"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from analysis.statistics.paired import SIGNIFICANT
+from analysis.statistics.verdicts import SIGNIFICANT
 
 POWER = 0.8
 MOST = 100

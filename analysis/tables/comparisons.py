@@ -9,8 +9,9 @@ import numpy as np
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
 from analysis.metrics import METRICS
 from analysis.statistics.intervals import LEVEL
-from analysis.statistics.paired import EXACT_UP_TO, SIGNIFICANT
+from analysis.statistics.paired import EXACT_UP_TO
 from analysis.statistics.power import MOST, POWER
+from analysis.statistics.verdicts import SIGNIFICANT
 from analysis.tables.spelling import interval_text, lowered, metric_heading, number_text, range_text
 from analysis.tables.table import Table, booktabs, markdown_page, plain_columns
 

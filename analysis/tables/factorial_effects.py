@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.metrics import METRICS
-from analysis.statistics.paired import SIGNIFICANT
+from analysis.statistics.verdicts import SIGNIFICANT
 from analysis.tables.spelling import interval_text, number_text, range_text
 from analysis.tables.table import Table, latex, markdown_page
 

@@ -18,11 +18,12 @@ from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Batch, Clock, Transition, Update
 from ablations.dqn.variants import Variant
-from ablations.engines import compiles, reference
+from ablations.engines import reference
 from ablations.engines.descent import moments_of, put_back, state_of
 from ablations.engines.native import library
 from ablations.engines.native.network import Compiled, compiled_network, empty, function_of, in_rows
 from ablations.engines.native.stepping import Interaction
+from ablations.engines.selection import compiles
 from ablations.envs.gym import Lanes
 from ablations.envs.make import lanes_of
 from ablations.envs.vectorized import ArrayLanes

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ablations import store
-from ablations.engines.placement import MOST_LANES
+from ablations.engines.hardware import MOST_LANES
 from ablations.runner import grid, lock, order
 from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import Progress

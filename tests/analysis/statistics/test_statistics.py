@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.metrics.series import Floats
-from analysis.statistics import aggregates, paired, power, tolerance
+from analysis.statistics import aggregates, paired, power, tolerance, verdicts
 from analysis.statistics.blocks import block_interval, over_finite
 from analysis.statistics.intervals import Interval, generator, mean_interval
 
@@ -226,7 +226,7 @@ def test_one_common_seed_has_a_difference_and_no_interval():
     (found,) = paired.compare(floats(2, NAN, 4)[None], floats(1, 2, NAN)[None])
     assert (found.n, found.difference.point, found.p) == (1, 1, 1)
     assert np.isnan([found.difference.low, found.effect_size, found.variance_reduction]).all()
-    assert paired.verdict(found.difference, 1.0, 100.0) == "undecided"
+    assert verdicts.verdict(found.difference, 1.0, 100.0) == "undecided"
 
 
 def test_two_seeds_have_an_interval_between_them_and_a_p_of_one_half():
@@ -240,7 +240,7 @@ def test_equal_scores_differ_by_nothing():
     assert found.difference == Interval(0, 0, 0)
     assert found.p == 1
     assert np.isnan([found.effect_size, found.variance_reduction]).all()
-    assert paired.verdict(found.difference, 1.0, 10.0) == "no effect larger than 5 %"
+    assert verdicts.verdict(found.difference, 1.0, 10.0) == "no effect larger than 5 %"
 
 
 def test_what_rounding_leaves_of_equal_scores_is_no_difference():
@@ -260,10 +260,10 @@ def test_equal_answers_of_few_runs_do_not_show_that_shares_are_equal():
     # 97.5 % limits of Clopper and Pearson for 0 of 10: 0 and 1 - (.025 / 2)^(1/10)
     most = 1 - 0.0125**0.1
     assert (found.difference.low, found.difference.high) == pytest.approx((-most, most))
-    assert paired.verdict(found.difference, found.p, 1.0) == "undecided"
+    assert verdicts.verdict(found.difference, found.p, 1.0) == "undecided"
     many = np.zeros((1, 100))
     (found,) = paired.compare(many, many, answers=True)
-    assert paired.verdict(found.difference, found.p, 1.0) == "no effect larger than 5 %"
+    assert verdicts.verdict(found.difference, found.p, 1.0) == "no effect larger than 5 %"
 
 
 def test_ten_answers_against_ten_differ_and_the_interval_holds_what_answers_can_tell():
@@ -271,7 +271,7 @@ def test_ten_answers_against_ten_differ_and_the_interval_holds_what_answers_can_
     least, most = 0.0125**0.1, 1 - 0.0125**0.1
     assert (found.difference.point, found.difference.high) == (1, 1)
     assert found.difference.low == pytest.approx(least - most)
-    assert paired.verdict(found.difference, found.p, 1.0) == "differs"
+    assert verdicts.verdict(found.difference, found.p, 1.0) == "differs"
 
 
 @pytest.mark.parametrize(("only_x", "only_y"), [(0.1, 0.1), (0.5, 0.2), (0.9, 0.0), (0.04, 0.0), (0.3, 0.6)])
@@ -308,7 +308,7 @@ def test_without_common_seeds_two_samples_are_compared_by_mann_and_whitney():
 def test_a_side_without_runs_cannot_be_compared():
     (found,) = paired.compare(np.full((1, 3), NAN), floats(1, 2, 3)[None])
     assert np.isnan([found.p, found.difference.point]).all()
-    assert paired.verdict(found.difference, found.p, 1.0) == "undecided"
+    assert verdicts.verdict(found.difference, found.p, 1.0) == "undecided"
 
 
 def test_holms_adjustment_by_hand():
@@ -344,11 +344,11 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(values: list[float]):
     ],
 )
 def test_verdicts_at_a_scale_of_100(low: float, high: float, p: float, expected: str):
-    assert paired.verdict(Interval((low + high) / 2, low, high), p, 100.0) == expected
+    assert verdicts.verdict(Interval((low + high) / 2, low, high), p, 100.0) == expected
 
 
 def test_without_a_scale_no_effect_is_called_small():
-    assert paired.verdict(Interval(0, -0.1, 0.1), 1.0, NAN) == "undecided"
+    assert verdicts.verdict(Interval(0, -0.1, 0.1), 1.0, NAN) == "undecided"
 
 
 @settings(max_examples=25, deadline=None)
@@ -419,12 +419,12 @@ def test_with_more_runs_the_tolerance_interval_leaves_extremes_out():
 def test_the_same_variant_under_two_names_is_called_different_about_five_times_in_a_hundred():
     rng = np.random.default_rng(2026)
     names, studies = 40, 10
-    verdicts = []
+    found = []
     for _ in range(studies):
         seeds = rng.normal(0, 30, 10)  # what a seed's luck does to all variants
         x, y = (seeds + rng.normal(400, 40, (names, 10)) for _ in range(2))
-        verdicts += [paired.verdict(one.difference, one.p, 450.0) for one in paired.compare(x, y)]
-    quiet = np.mean([verdict != "differs" for verdict in verdicts])
+        found += [verdicts.verdict(one.difference, one.p, 450.0) for one in paired.compare(x, y)]
+    quiet = np.mean([verdict != "differs" for verdict in found])
     assert 0.93 <= quiet <= 0.98
     assert {"undecided", "no effect larger than 5 %"} <= set(verdicts)
 
@@ -437,12 +437,12 @@ def test_twelve_names_of_one_variant_are_rarely_any_different():
         found = paired.compare(scores[1:], np.repeat(scores[:1], 12, axis=0))
         adjusted = paired.holm([one.p for one in found])
         both = zip(found, adjusted, strict=True)
-        wrong += any(paired.verdict(one.difference, p, 450.0) == "differs" for one, p in both)
+        wrong += any(verdicts.verdict(one.difference, p, 450.0) == "differs" for one, p in both)
     assert wrong <= 6  # 5 % of 60 are 3
 
 
 def test_a_difference_that_is_there_is_found():
     rng = np.random.default_rng(1)
     x, y = rng.normal(300, 40, (20, 10)), rng.normal(400, 40, (20, 10))
-    found = [paired.verdict(one.difference, one.p, 450.0) for one in paired.compare(x, y)]
+    found = [verdicts.verdict(one.difference, one.p, 450.0) for one in paired.compare(x, y)]
     assert found.count("differs") >= 18

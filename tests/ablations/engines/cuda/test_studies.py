@@ -15,7 +15,7 @@ from ablations.cli import main
 from ablations.engines import cuda
 from ablations.engines.cuda import ops
 from ablations.engines.cuda.physics import KINDS
-from ablations.engines.placement import MOST_LANES
+from ablations.engines.hardware import MOST_LANES
 from ablations.runner import grid
 from ablations.runner.executors import EXECUTORS
 from ablations.studies import load
