@@ -14,7 +14,7 @@ from ablations.errors import counted, few
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
-from ablations.studies.components import by_environment, caveats, component_matrix
+from ablations.studies.components import by_environment, caveats, component_matrix, shared_pieces
 from ablations.studies.study import Run, Study
 
 ALPHA = 0.05
@@ -32,6 +32,8 @@ def main(arguments: Namespace) -> int:
         say(f"COMPONENTS on {few(env_ids)}  (networks: which selects the next action, which evaluates it)")
         matrix = component_matrix(rows)
         say(table(matrix, tuple(matrix[0])))
+        if shared := shared_pieces(rows):
+            say(f"all rows: {', '.join(f'{slot} {piece}' for slot, piece in shared.items())}")
         for note in caveats(rows):
             say(f"  note: {note}")
         say()

@@ -33,7 +33,7 @@ def component_matrix(rows: Sequence[Row]) -> list[dict[str, str]]:
     learning_starts on), samples per update and per step, the network whose argmax chooses the next action in the
     bootstrap, and the network whose value of that action is taken.
     """
-    slots = [slot for slot, piece in DQN if any(getattr(row.slots, slot) != piece for row in rows)]
+    slots = [slot for slot, piece in DQN if slot not in shared_pieces(rows)]
     return [
         {
             "row": row.label,
@@ -43,6 +43,15 @@ def component_matrix(rows: Sequence[Row]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
+
+
+def shared_pieces(rows: Sequence[Row]) -> dict[str, str]:
+    """{slot: piece} of the slots in which every row holds the neutral piece."""
+    return {
+        slot: piece_label(piece)
+        for slot, piece in DQN
+        if all(getattr(row.slots, slot) == piece for row in rows)
+    }
 
 
 def caveats(rows: Sequence[Row]) -> Iterator[str]:
