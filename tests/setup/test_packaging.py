@@ -162,7 +162,7 @@ def test_the_installed_packages_answer_from_another_folder(installed, tmp_path):
 def test_the_installed_packages_run_a_study_from_another_folder(installed, tmp_path):
     (tmp_path / "tiny.toml").write_text(
         'name = "tiny"\nenvs = ["CartPole-v1"]\nseeds = 2\nbaseline = "dqn"\nvariants = ["dqn"]\n'
-        "[settings]\ntotal_timesteps = 400\nlearning_starts = 64\nhidden = [8]\n"
+        "[settings]\ntotal_timesteps = 400\nlearning_starts = 64\n[slots]\ntrunk = { hidden = [8] }\n"
     )
     ran = elsewhere(installed, tmp_path, "-m", "ablations", "run", "tiny.toml", "--jobs", "1")
     assert ran.returncode == 0, ran.stderr
