@@ -33,7 +33,8 @@ def component_matrix(rows: Sequence[Row]) -> list[dict[str, str]]:
     learning_starts on), samples per update and per step, the network whose argmax chooses the next action in the
     bootstrap, and the network whose value of that action is taken.
     """
-    slots = [slot for slot, piece in DQN if slot not in shared_pieces(rows)]
+    shared = shared_pieces(rows)
+    slots = [slot for slot, _ in DQN if slot not in shared]
     return [
         {
             "row": row.label,
