@@ -70,7 +70,9 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     problems += _results_problems(folder)
     if problems:
         raise BadInput(problems)
-    study = _as_begun(load.with_engine(study, _checked_engine(study, folder, options)), folder)
+    stored = _stored_study(folder)
+    study = load.with_engine(study, _checked_engine(study, _engine_of(stored), options))
+    study = study if stored is None else load.with_rows_of(study, stored)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -100,14 +102,23 @@ def locate(
 
 def stored_engine(folder: Path) -> str | None:
     """The engine of a study's first run, if it has begun. Raises ``BadInput`` on results of another release."""
+    return _engine_of(_stored_study(folder))
+
+
+def _stored_study(folder: Path) -> dict[str, Any] | None:
+    """What the study's first run stored, if it can be read. Raises ``BadInput`` on results of another release."""
     try:
-        stored = store.read_study(folder).get("engine")
+        return store.read_study(folder)
     except store.OtherVersion as refused:
         message = f"{folder / store.STUDY}: {refused}; choose another --results folder to run anew"
         raise BadInput([Problem(WHERE, "--results", message)]) from None
     except (FileNotFoundError, store.Damaged):
         return None
-    return stored if stored in engines.ALL else None
+
+
+def _engine_of(stored: Mapping[str, Any] | None) -> str | None:
+    engine = None if stored is None else stored.get("engine")
+    return engine if engine in engines.ALL else None
 
 
 def _as_begun(study: Study, folder: Path) -> Study:
@@ -118,9 +129,9 @@ def _as_begun(study: Study, folder: Path) -> Study:
         return study
 
 
-def _checked_engine(study: Study, folder: Path, options: RunOptions) -> str | None:
+def _checked_engine(study: Study, stored: str | None, options: RunOptions) -> str | None:
     """The stored engine. Raises ``BadInput`` where the study or an option now names another one."""
-    stored, named = stored_engine(folder), study.document.get("engine", "auto")
+    named = study.document.get("engine", "auto")
     if stored is None or named in ("auto", stored):
         return stored
     where, key = (study.where, "engine") if options.engine is None else (WHERE, "--engine")
