@@ -88,6 +88,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         row(
             f"{replay}+{target}+{bootstrap}+linear",
+            cell={"replay": replay, "target": target, "bootstrap": bootstrap, "head": "linear"},
             replay={"kind": replay},
             target=targets[target],
             bootstrap={"kind": bootstrap},
@@ -153,7 +154,7 @@ def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
     wide, found, console = seen
     check(found, console, wide)
     assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
-    sections = {"aggregates", "comparisons", "who-selects", "lags", "stability", "effects", "diagnostics"}
+    sections = {"aggregates", "comparisons", "who-selects", "hard-against-soft", "stability", "effects", "diagnostics"}
     assert sections <= set(found["headings"])
 
 
@@ -194,7 +195,7 @@ def test_a_browser_shows_worlds_that_grow_and_variants_at_their_best(tmp_path: P
     growing = worlds(tmp_path, {SMALL: 8, LARGE: 24}, regret)
     rates = [row(name, {"learning_rate": rate}) for name in ("dqn", "double") for rate in (0.1, 0.2)]
     swept = make_study(tmp_path / "swept", rows=rates, seeds=3, facts=FACTS)
-    for folder, section in ((growing, "growth"), (swept, "best")):
+    for folder, section in ((growing, "table-against-network"), (swept, "selection")):
         assert main(["report", str(folder)]) == 0
         found, console = open_page(folder / "report.html", tmp_path / "profile", wide)
         check(found, console, wide)
