@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ablations.store.digests import rows_sha256
+from ablations.store.files import parquet_table
 
 FOLDER = "packs"
 INDEX = "pack.json"
@@ -216,7 +217,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
     if hashlib.sha256(raw).hexdigest() != _stated(index, RUNS):
         raise Unreadable(f"{RUNS} does not match its digest")
     try:
-        listed = pq.read_table(pa.BufferReader(raw)).to_pylist()
+        listed = parquet_table(raw).to_pylist()
         return {
             line["path"]: PackedRun(
                 pack,
@@ -258,7 +259,7 @@ def _group(pack: Path, file: str, signature: Signature, group: int) -> pa.Table:
     reader = pq.ParquetFile(pack / file)
     if group < 0:
         return reader.schema_arrow.empty_table()
-    return reader.read_row_group(group)
+    return reader.read_row_group(group, use_threads=False)
 
 
 def _index(pack: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -114,6 +114,14 @@ def parquet_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", store_schema=False)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def parquet_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table, or some of its columns, that a parquet file's bytes hold. Raises pyarrow's errors and OSError.
+
+    Without pyarrow's threads: the tables are small, and a process that ends while such a thread is starting aborts.
+    """
+    return pq.ParquetFile(pa.BufferReader(data)).read(columns, use_threads=False)
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:

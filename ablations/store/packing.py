@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from ablations.store import archives, runs
 from ablations.store.digests import rows_sha256, series_sha256
-from ablations.store.files import Damaged, parquet_bytes, sha256, sync_folder, write_atomic
+from ablations.store.files import Damaged, parquet_bytes, parquet_table, sha256, sync_folder, write_atomic
 from ablations.store.schema import MANIFEST
 
 MOST_RUNS = 1_000  # of a pack
@@ -150,7 +150,7 @@ def _read(run_dir: Path, path: str, manifest: Mapping[str, Any]) -> _Run:
             others[name] = data
             continue
         try:
-            tables[name] = pq.read_table(pa.BufferReader(data), partitioning=None)
+            tables[name] = parquet_table(data)
         except (pa.ArrowException, OSError) as problem:
             raise Damaged(f"{name} can't be read ({problem})") from None
         if tables[name].num_rows != facts["rows"]:

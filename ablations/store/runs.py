@@ -25,6 +25,7 @@ from ablations.store.files import (
     json_object,
     npz_bytes,
     parquet_bytes,
+    parquet_table,
     read_json,
     sha256,
     with_digest,
@@ -184,10 +185,10 @@ def _file_problem(run_dir: Path, name: str, manifest: Mapping[str, Any]) -> str 
     if not name.endswith(".parquet"):
         return None
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        reason = schema_problem(name.removesuffix(".parquet"), file.schema_arrow)
-        columns = [column for column in CHECKED if column in file.schema_arrow.names]
-        return reason or _table_problem(name, file.read(columns), manifest)
+        schema = pq.read_schema(pa.BufferReader(data))
+        reason = schema_problem(name.removesuffix(".parquet"), schema)
+        columns = [column for column in CHECKED if column in schema.names]
+        return reason or _table_problem(name, parquet_table(data, columns), manifest)
     except (pa.ArrowException, OSError, ValueError) as problem:
         return f"{name} can't be read ({problem})"
 
@@ -224,7 +225,7 @@ def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
     """A stored table of a valid run. Raises Damaged where a pack can't be read any more."""
     packed_run = _packed(run_dir)
     if packed_run is None:
-        return pq.read_table(run_dir / f"{name}.parquet", partitioning=None)
+        return parquet_table((run_dir / f"{name}.parquet").read_bytes())
     try:
         return archives.table(packed_run, f"{name}.parquet")
     except archives.Unreadable as problem:

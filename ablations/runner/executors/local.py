@@ -77,6 +77,7 @@ class LocalExecutor:
                 raise task_result
             if task_result is not None:
                 yield task_result
+        self.feeder.join(STOP_SECONDS)  # no thread is at work when the process ends
 
     def _feed(
         self,
