@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 import pytest
 from gymnasium.envs.classic_control import AcrobotEnv, CartPoleEnv, MountainCarEnv
 from gymnasium.wrappers import TimeLimit
@@ -16,10 +17,8 @@ from gymnasium.wrappers import TimeLimit
 from ablations.dqn.variants import DQN
 from ablations.envs import classic as selftest
 from ablations.envs.classic import CLASSIC_CONTROL
-from ablations.envs.dynamics import Seen
-from ablations.envs.episodes import GymEpisodes
 from ablations.envs.gym import GymLanes, Lanes, Steps, failure_of
-from ablations.envs.make import episodes_of, lanes_of
+from ablations.envs.make import lanes_of
 from ablations.envs.vectorized import ArrayLanes
 from ablations.rng.streams import Role, position
 from tests import configured
@@ -44,7 +43,7 @@ def both(
     return GymLanes(env_id, args, entropy, seeds), fast
 
 
-def lively(env_id: str, obs: Seen, rng: np.random.Generator) -> Any:
+def lively(env_id: str, obs: npt.NDArray[np.float32], rng: np.random.Generator) -> Any:
     """Random actions; every other lane mostly swings itself up, so that episodes end in every way."""
     chosen = rng.integers(2 if env_id == "CartPole-v1" else 3, size=len(obs))
     if env_id != "CartPole-v1":
@@ -131,7 +130,6 @@ def test_lanes_are_seeded_by_the_role_asked_for(role: Role) -> None:
 def test_without_fast_lanes_are_always_gymnasiums_own() -> None:
     for env_id in ENVIRONMENTS:
         assert isinstance(lanes_of(env_id, {}, 0, SEEDS, fast=False), GymLanes)
-        assert isinstance(episodes_of(env_id, {}, [1], fast=False), GymEpisodes)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,6 @@ def test_other_environments_and_unknown_arguments_go_through_gymnasiums_own(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # CartPole-v0 is out of date
         assert isinstance(lanes_of(env_id, args, 0, SEEDS, fast=True), GymLanes)
-        assert isinstance(episodes_of(env_id, args, [1], fast=True), GymEpisodes)
 
 
 def test_bad_arguments_are_gymnasiums_own_error() -> None:
