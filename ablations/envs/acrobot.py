@@ -16,8 +16,6 @@ from ablations.envs.dynamics import PhysicsStep
 from ablations.envs.namespace import NUMPY, Array, Namespace
 
 DT = 0.2  # seconds per step
-MOST_TURNS = 2
-"""A step turns by less than two whole turns."""
 
 
 class Constants(NamedTuple):
@@ -85,7 +83,7 @@ class Acrobot:
         k3 = self.rates(states + c.half_step * k2, torque)
         k4 = self.rates(states + c.dt * k3, torque)
         moved = states + c.sixth * (k1 + c.two * k2 + c.two * k3 + k4)
-        moved[:2] = self.wrapped(moved[:2])
+        moved[:2] = xp.turned(moved[:2], c.pi, c.turn)
         moved[2:] = xp.minimum(xp.maximum(moved[2:], c.slowest), c.fastest)
         terminated = -xp.cos(moved[0]) - xp.cos(moved[1] + moved[0]) > c.one
         return PhysicsStep(moved, xp.where(terminated, c.zero, c.minus_one), terminated)
@@ -103,13 +101,3 @@ class Acrobot:
         acc2 = (torque + d2 / d1 * phi1 - spin[0] - phi2) / (c.five_fourths - xp.float_power(d2, c.two) / d1)
         acc1 = -(d2 * acc2 + phi1) / d1
         return xp.rows(dtheta1, dtheta2, acc1, acc2)
-
-    def wrapped(self, angles: Array) -> Array:
-        """By whole turns into [-pi, pi]."""
-        xp, c = self.xp, self.constants
-        for _ in range(MOST_TURNS):
-            far = xp.abs(angles) > c.pi
-            if xp.surely_none(far):
-                break
-            angles = angles - xp.where(far, xp.copysign(c.turn, angles), c.zero)
-        return angles

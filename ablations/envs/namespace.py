@@ -23,7 +23,6 @@ class Namespace(Protocol):
     abs: Any
     square: Any
     float_power: Any
-    copysign: Any
     minimum: Any
     maximum: Any
     where: Any
@@ -59,8 +58,8 @@ class Namespace(Protocol):
         """(D, n) -> (n, D) float32."""
         ...
 
-    def surely_none(self, flags: Array) -> bool:
-        """True where it is known that no flag is set; a device is not asked."""
+    def turned(self, angles: Array, pi: Array, turn: Array) -> Array:
+        """By whole turns into [-pi, pi]."""
         ...
 
     def fetched(self, array: Array) -> npt.NDArray[Any]:
@@ -72,9 +71,8 @@ class HostArrays:
     """numpy. Constants are arrays, even without axes: it multiplies by them twice as fast as by Python floats."""
 
     cos, sin, abs, square, float_power = np.cos, np.sin, np.abs, np.square, np.float_power
-    copysign, minimum, maximum = np.copysign, np.minimum, np.maximum
-    asarray, where = staticmethod(np.asarray), staticmethod(np.where)
-    count_nonzero = staticmethod(np.count_nonzero)
+    minimum, maximum, where = np.minimum, np.maximum, staticmethod(np.where)
+    asarray, count_nonzero = staticmethod(np.asarray), staticmethod(np.count_nonzero)
     look_every = 1
 
     def constant(self, numbers: Any) -> Array:
@@ -103,8 +101,11 @@ class HostArrays:
     def seen(self, states: Array) -> Array:
         return states.T.astype(np.float32, order="C")
 
-    def surely_none(self, flags: Array) -> bool:
-        return not np.count_nonzero(flags)
+    def turned(self, angles: Array, pi: Array, turn: Array) -> Array:
+        """Turn by turn as Gymnasium does, for each subtraction rounds."""
+        while np.count_nonzero(far := np.abs(angles) > pi):
+            angles = angles - np.where(far, np.copysign(turn, angles), 0.0)
+        return angles
 
     def fetched(self, array: Array) -> npt.NDArray[Any]:
         return np.array(array)

@@ -15,8 +15,8 @@ class Tensors:
     """torch on one device."""
 
     cos, sin, abs, square, float_power = torch.cos, torch.sin, torch.abs, torch.square, torch.float_power
-    copysign, minimum, maximum = torch.copysign, torch.minimum, torch.maximum
-    asarray, where, count_nonzero = torch.asarray, torch.where, torch.count_nonzero
+    minimum, maximum, where = torch.minimum, torch.maximum, torch.where
+    asarray, count_nonzero = torch.asarray, torch.count_nonzero
     look_every = 32
 
     def __init__(self, device: str) -> None:
@@ -43,8 +43,9 @@ class Tensors:
     def seen(self, states: Tensor) -> Tensor:
         return states.T.float().contiguous()
 
-    def surely_none(self, flags: Tensor) -> bool:
-        return False
+    def turned(self, angles: Tensor, pi: Tensor, turn: Tensor) -> Tensor:
+        """All turns at once: nobody can look how many."""
+        return angles - turn * (angles / turn).round()
 
     def fetched(self, array: Tensor) -> npt.NDArray[Any]:
         return array.cpu().numpy().copy()

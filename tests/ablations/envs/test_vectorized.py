@@ -16,6 +16,7 @@ from gymnasium.wrappers import TimeLimit
 
 from ablations.dqn.variants import DQN
 from ablations.envs import classic as selftest
+from ablations.envs.acrobot import Acrobot
 from ablations.envs.classic import CLASSIC_CONTROL
 from ablations.envs.gym import GymLanes, Lanes, Steps, failure_of
 from ablations.envs.make import lanes_of
@@ -112,6 +113,23 @@ def test_time_limits_and_arguments_are_kept(env_id: str, args: dict[str, Any]) -
 @pytest.mark.parametrize("lanes", [1, 7, 33])
 def test_the_number_of_lanes_changes_no_bit(env_id: str, lanes: int) -> None:
     run_along(*both(env_id, {"max_episode_steps": 60}, range(lanes), entropy=lanes), env_id, 150)
+
+
+def test_an_acrobot_that_spins_as_fast_as_it_can_is_turned_back_as_gymnasium_does() -> None:
+    """From such rates a step may turn an arm by more than four whole turns."""
+    env: Any = gymnasium.make("Acrobot-v1").unwrapped
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    low, high = np.array(Acrobot.state_bounds).T
+    states = rng.uniform(low, high, (3_000, 4))
+    states[:, 2:] = np.where(rng.random((3_000, 2)) < 0.5, low[2:], high[2:])
+    actions, expected = rng.integers(3, size=len(states)), []
+    for state, action in zip(states, actions.tolist(), strict=True):
+        env.state = state
+        env.step(action)
+        expected.append(env.state)
+    moved = Acrobot().step(np.ascontiguousarray(states.T), actions).states
+    np.testing.assert_array_equal(moved.T, expected)
 
 
 def test_actions_may_be_a_list_or_an_array() -> None:

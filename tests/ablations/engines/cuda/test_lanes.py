@@ -59,12 +59,6 @@ def test_other_environments_train_too_and_keep_lanes_apart(env_id: str) -> None:
     assert not torch.equal(rows[0], rows[1])
 
 
-def test_a_recorder_that_saw_no_episode_end_makes_an_empty_table() -> None:
-    recorder = trained(untrained(DQN, [0, 1], "MountainCar-v0", total_timesteps=50))
-    assert recorder.table(1, "e", "v", 0).num_rows == 0
-    assert recorder.unfinished(1) == {"length": 50, "return": -50.0}
-
-
 @pytest.mark.parametrize("name", ["dqn", "combined", "no-replay"])
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 def test_a_poisoned_lane_is_frozen_marked_and_costs_the_others_no_bit(name: str, poison: float) -> None:
