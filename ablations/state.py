@@ -31,7 +31,7 @@ class Part(Protocol):
         ...
 
 
-def packed(rows: Iterable[Sequence[Any]], kind: npt.DTypeLike) -> tuple[Array, npt.NDArray[np.int64]]:
+def packed(rows: Iterable[Sequence[Any] | Array], kind: npt.DTypeLike) -> tuple[Array, npt.NDArray[np.int64]]:
     """One list per lane as an array (L, longest), zeros behind the shorter ones, and the lengths (L,)."""
     lanes = [np.array(each, dtype=kind) for each in rows]
     lengths = np.array([len(each) for each in lanes], dtype=np.int64)

@@ -20,7 +20,7 @@ from ablations.dqn.learner import Learner, learn
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import NAMED
 from ablations.engines.cuda import ops
-from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+from ablations.recorders.episodes import EpisodeRecorder
 from scripts.timed_cohort import BUFFER, cohort
 
 LANES = (64, 256, 1_024, 4_096, 16_384)
@@ -75,7 +75,7 @@ def measured(name: str, lanes: int, buffer: int, seconds: float, repeats: int) -
         torch.cuda.reset_peak_memory_stats()
     settings = Settings(total_timesteps=10_000_000, learning_starts=buffer, buffer_size=buffer)
     learner = made(name, lanes, settings)
-    recorder, moments = DeviceEpisodeRecorder(lanes, ops.DEVICE), learn(learner)
+    recorder, moments = EpisodeRecorder(lanes, learner.envs.xp), learn(learner)
     while learner.updates < WARM_UPDATES:
         recorder.observe(next(moments))
     speeds = []

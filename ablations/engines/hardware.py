@@ -14,7 +14,7 @@ MOST_LANES = 64
 
 
 def on_device(engine: str) -> bool:
-    """True where one cohort has the machine's device for itself, and is recorded there."""
+    """True where one cohort has the machine's device for itself."""
     return engine in ON_DEVICE
 
 

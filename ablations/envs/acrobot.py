@@ -8,24 +8,37 @@ numpy scalars are; it differs from x * x in the last bit once in a thousand.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from ablations.envs.dynamics import Array, Flags, PhysicsStep, Seen, constant
+from ablations.envs.dynamics import PhysicsStep
+from ablations.envs.namespace import NUMPY, Array, Namespace
 
 DT = 0.2  # seconds per step
-FULL, HALF_STEP, SIXTH = constant(DT), constant(DT / 2.0), constant(DT / 6.0)
-TORQUE = constant([-1.0, 0.0, 1.0])  # by action
-PI, TURN, QUARTER = constant(pi), constant(2 * pi), constant(pi / 2)
-FASTEST = constant([[4 * pi], [9 * pi]])
-ONE, TWO, HALF = constant(1.0), constant(2.0), constant(0.5)
-FOURTH, FIVE_FOURTHS = constant(0.25), constant(1.25)
-GRAVITY_1 = constant(1.5 * 9.8)  # (m1 lc1 + m2 l1) g
-GRAVITY_2 = constant(0.5 * 9.8)  # m2 lc2 g
+
+
+class Constants(NamedTuple):
+    """Of the physics: numbers, then arrays of a namespace."""
+
+    dt: Any = DT
+    half_step: Any = DT / 2.0
+    sixth: Any = DT / 6.0
+    torque: Any = (-1.0, 0.0, 1.0)  # by action
+    pi: Any = pi
+    turn: Any = 2 * pi
+    quarter: Any = pi / 2
+    fastest: Any = ((4 * pi,), (9 * pi,))
+    slowest: Any = ((-4 * pi,), (-9 * pi,))
+    zero: Any = 0.0
+    one: Any = 1.0
+    minus_one: Any = -1.0
+    two: Any = 2.0
+    half: Any = 0.5
+    fourth: Any = 0.25
+    five_fourths: Any = 1.25
+    gravity_1: Any = 1.5 * 9.8  # (m1 lc1 + m2 l1) g
+    gravity_2: Any = 0.5 * 9.8  # m2 lc2 g
 
 
 @dataclass(frozen=True)
@@ -35,8 +48,12 @@ class Acrobot:
     Reward -1 per step, 0 for the one that swings the tip above the bar.
     """
 
+    xp: Namespace = NUMPY
+    constants: Constants = field(init=False, repr=False, compare=False)
+
     arguments: ClassVar[Mapping[str, tuple[type, ...]]] = {}
     draws: ClassVar[int] = 4
+    start_range: ClassVar[tuple[float, float]] = (-0.1, 0.1)
     features: ClassVar[int] = 6
     actions: ClassVar[int] = 3
     state_bounds: ClassVar[tuple[tuple[float, float], ...]] = (
@@ -46,59 +63,41 @@ class Acrobot:
         (-9 * pi, 9 * pi),
     )
 
-    def starts(self, generator: np.random.Generator, n: int) -> Array:
-        """Rounded to float32, as Gymnasium's are."""
-        return generator.uniform(-0.1, 0.1, (n, 4)).astype(np.float32).T.astype(np.float64)
+    def __post_init__(self) -> None:
+        """Constants are made here, since a step may be recorded."""
+        object.__setattr__(self, "constants", Constants(*map(self.xp.constant, Constants())))
 
-    def first_obs(self, states: Array) -> Seen:
-        """Cosines and sines of float32 angles: those of starting states alone."""
-        return _seen(states.astype(np.float32))
+    def starts(self, drawn: Array) -> Array:
+        return self.xp.single(drawn)
 
-    def obs(self, states: Array) -> Seen:
-        return _seen(states)
+    def obs(self, states: Array) -> Array:
+        cos, sin = self.xp.cos(states[:2]), self.xp.sin(states[:2])
+        return self.xp.seen(self.xp.rows(cos[0], sin[0], cos[1], sin[1], states[2], states[3]))
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
+    def step(self, states: Array, actions: Array) -> PhysicsStep:
         """Runge and Kutta's fourth order over ``DT``, angles then wrapped and rates bounded."""
-        torque = TORQUE[actions]
-        k1 = rates(states, torque)
-        k2 = rates(states + HALF_STEP * k1, torque)
-        k3 = rates(states + HALF_STEP * k2, torque)
-        k4 = rates(states + FULL * k3, torque)
-        moved = states + SIXTH * (k1 + TWO * k2 + TWO * k3 + k4)
-        _wrap(moved[:2])
-        np.minimum(np.maximum(moved[2:], -FASTEST), FASTEST, out=moved[2:])
-        terminated: Flags = -np.cos(moved[0]) - np.cos(moved[1] + moved[0]) > ONE
-        return PhysicsStep(moved, terminated - ONE, terminated)
+        xp, c = self.xp, self.constants
+        torque = c.torque[actions]
+        k1 = self.rates(states, torque)
+        k2 = self.rates(states + c.half_step * k1, torque)
+        k3 = self.rates(states + c.half_step * k2, torque)
+        k4 = self.rates(states + c.dt * k3, torque)
+        moved = states + c.sixth * (k1 + c.two * k2 + c.two * k3 + k4)
+        moved[:2] = xp.turned(moved[:2], c.pi, c.turn)
+        moved[2:] = xp.minimum(xp.maximum(moved[2:], c.slowest), c.fastest)
+        terminated = -xp.cos(moved[0]) - xp.cos(moved[1] + moved[0]) > c.one
+        return PhysicsStep(moved, xp.where(terminated, c.zero, c.minus_one), terminated)
 
-
-def rates(states: Array, torque: Array) -> Array:
-    """Time derivatives: (4, n), (n,) -> (4, n)."""
-    theta1, theta2, dtheta1, dtheta2 = states
-    cos2, sin2 = np.cos(theta2), np.sin(theta2)
-    spin = HALF * np.float_power(states[2:], TWO) * sin2  # (2, n): m2 l1 lc2 dtheta^2 sin(theta2)
-    d1 = FOURTH + (FIVE_FOURTHS + cos2) + ONE + ONE
-    d2 = FOURTH + HALF * cos2 + ONE
-    phi2 = GRAVITY_2 * np.cos(theta1 + theta2 - QUARTER)
-    phi1 = -spin[1] - dtheta2 * dtheta1 * sin2 + GRAVITY_1 * np.cos(theta1 - QUARTER) + phi2
-    found = np.empty_like(states)
-    found[:2] = states[2:]
-    found[3] = (torque + d2 / d1 * phi1 - spin[0] - phi2) / (FIVE_FOURTHS - np.float_power(d2, TWO) / d1)
-    found[2] = -(d2 * found[3] + phi1) / d1
-    return found
-
-
-def _wrap(angles: Array) -> None:
-    """Turn by whole turns into [-pi, pi], in place. A step turns by less than two."""
-    while (far := angles > PI).any():
-        np.subtract(angles, TURN, out=angles, where=far)
-    while (far := angles < -PI).any():
-        np.add(angles, TURN, out=angles, where=far)
-
-
-def _seen(states: npt.NDArray[np.floating]) -> Seen:
-    seen = np.empty((states.shape[1], 6), dtype=np.float32)
-    columns = seen.T
-    np.cos(states[:2], out=columns[0:4:2], casting="same_kind")
-    np.sin(states[:2], out=columns[1:4:2], casting="same_kind")
-    columns[4:] = states[2:]
-    return seen
+    def rates(self, states: Array, torque: Array) -> Array:
+        """Time derivatives: (4, n), (n,) -> (4, n)."""
+        xp, c = self.xp, self.constants
+        theta1, theta2, dtheta1, dtheta2 = states[0], states[1], states[2], states[3]
+        cos2, sin2 = xp.cos(theta2), xp.sin(theta2)
+        spin = c.half * xp.float_power(states[2:], c.two) * sin2  # (2, n): m2 l1 lc2 dtheta^2 sin(theta2)
+        d1 = c.fourth + (c.five_fourths + cos2) + c.one + c.one
+        d2 = c.fourth + c.half * cos2 + c.one
+        phi2 = c.gravity_2 * xp.cos(theta1 + theta2 - c.quarter)
+        phi1 = -spin[1] - dtheta2 * dtheta1 * sin2 + c.gravity_1 * xp.cos(theta1 - c.quarter) + phi2
+        acc2 = (torque + d2 / d1 * phi1 - spin[0] - phi2) / (c.five_fourths - xp.float_power(d2, c.two) / d1)
+        acc1 = -(d2 * acc2 + phi1) / d1
+        return xp.rows(dtheta1, dtheta2, acc1, acc2)

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from ablations.envs.dynamics import PhysicsStep
+from ablations.envs.namespace import NUMPY, Array, Namespace
 
-from ablations.envs.dynamics import Array, PhysicsStep, Seen, constant
-
-GRAVITY = constant(9.8)
-POLE_MASS = constant(0.1)
-TOTAL_MASS = constant(0.1 + 1.0)
-LENGTH = constant(0.5)  # half of the pole's
-POLE_MASS_LENGTH = constant(0.1 * 0.5)
-FOUR_THIRDS = constant(4.0 / 3.0)
-FORCE = constant([-10.0, 10.0])  # by action
-TAU = constant(0.02)  # seconds per step
 MOST_X = 2.4
 MOST_THETA = 12 * 2 * math.pi / 360
-X_LIMIT, THETA_LIMIT = constant(MOST_X), constant(MOST_THETA)
+
+
+class Constants(NamedTuple):
+    """Of the physics: numbers, then arrays of a namespace."""
+
+    gravity: Any = 9.8
+    pole_mass: Any = 0.1
+    total_mass: Any = 0.1 + 1.0
+    length: Any = 0.5  # half of the pole's
+    pole_mass_length: Any = 0.1 * 0.5
+    four_thirds: Any = 4.0 / 3.0
+    force: Any = (-10.0, 10.0)  # by action
+    tau: Any = 0.02  # seconds per step
+    most_x: Any = MOST_X
+    most_theta: Any = MOST_THETA
+    zero: Any = 0.0
+    minus_one: Any = -1.0
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,12 @@ class CartPole:
     """
 
     sutton_barto_reward: bool = False
+    xp: Namespace = NUMPY
+    constants: Constants = field(init=False, repr=False, compare=False)
 
     arguments: ClassVar[Mapping[str, tuple[type, ...]]] = {"sutton_barto_reward": (bool,)}
     draws: ClassVar[int] = 4
+    start_range: ClassVar[tuple[float, float]] = (-0.05, 0.05)
     features: ClassVar[int] = 4
     actions: ClassVar[int] = 2
     state_bounds: ClassVar[tuple[tuple[float, float], ...]] = (
@@ -45,29 +54,27 @@ class CartPole:
         (-4.0, 4.0),
     )
 
-    def starts(self, generator: np.random.Generator, n: int) -> Array:
-        return generator.uniform(-0.05, 0.05, (n, 4)).T
+    def __post_init__(self) -> None:
+        """Constants are made here, since a step may be recorded."""
+        object.__setattr__(self, "constants", Constants(*map(self.xp.constant, Constants())))
 
-    def first_obs(self, states: Array) -> Seen:
-        return self.obs(states)
+    def starts(self, drawn: Array) -> Array:
+        return drawn
 
-    def obs(self, states: Array) -> Seen:
-        return np.ascontiguousarray(states.T, dtype=np.float32)
+    def obs(self, states: Array) -> Array:
+        return self.xp.seen(states)
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
+    def step(self, states: Array, actions: Array) -> PhysicsStep:
+        xp, c = self.xp, self.constants
         x_dot, theta, theta_dot = states[1], states[2], states[3]
-        cos, sin = np.cos(theta), np.sin(theta)
-        temp = (FORCE[actions] + POLE_MASS_LENGTH * np.square(theta_dot) * sin) / TOTAL_MASS
-        theta_acc = (GRAVITY * sin - cos * temp) / (
-            LENGTH * (FOUR_THIRDS - POLE_MASS * np.square(cos) / TOTAL_MASS)
+        cos, sin = xp.cos(theta), xp.sin(theta)
+        temp = (c.force[actions] + c.pole_mass_length * xp.square(theta_dot) * sin) / c.total_mass
+        theta_acc = (c.gravity * sin - cos * temp) / (
+            c.length * (c.four_thirds - c.pole_mass * xp.square(cos) / c.total_mass)
         )
-        rates = np.empty_like(states)
-        rates[0] = x_dot
-        rates[1] = temp - POLE_MASS_LENGTH * theta_acc * cos / TOTAL_MASS
-        rates[2] = theta_dot
-        rates[3] = theta_acc
-        moved = states + TAU * rates
-        terminated = (np.abs(moved[0]) > X_LIMIT) | (np.abs(moved[2]) > THETA_LIMIT)
+        x_acc = temp - c.pole_mass_length * theta_acc * cos / c.total_mass
+        moved = states + c.tau * xp.rows(x_dot, x_acc, theta_dot, theta_acc)
+        terminated = (xp.abs(moved[0]) > c.most_x) | (xp.abs(moved[2]) > c.most_theta)
         if self.sutton_barto_reward:
-            return PhysicsStep(moved, np.where(terminated, -1.0, 0.0), terminated)
-        return PhysicsStep(moved, np.ones(len(terminated)), terminated)
+            return PhysicsStep(moved, xp.where(terminated, c.minus_one, c.zero), terminated)
+        return PhysicsStep(moved, xp.full(len(terminated), 1.0), terminated)

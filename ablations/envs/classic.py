@@ -18,6 +18,7 @@ from ablations.envs.cartpole import CartPole
 from ablations.envs.dynamics import Dynamics
 from ablations.envs.gym import make
 from ablations.envs.mountain_car import MountainCar
+from ablations.envs.namespace import NUMPY, Namespace
 
 Env = gymnasium.Env[Any, Any]
 
@@ -33,32 +34,41 @@ WALK, SPREAD = 100, 200
 """Steps that the self-test compares: of a random walk, and from states spread over all that can be reached."""
 LIMIT = 3
 """The time limit that the self-test tries."""
+NEVER = np.iinfo(np.int64).max
 
 
 class ClassicEnvironment(NamedTuple):
     """An environment that can be stepped all at once."""
 
-    dynamics: Dynamics
-    limit: int | None  # environment steps after which an episode is truncated
+    dynamics: CartPole | Acrobot | MountainCar
+    limit: int  # environment steps after which an episode is truncated; NEVER where there is none
 
 
 def classic_environment(env_id: str, args: Mapping[str, Any]) -> ClassicEnvironment | None:
-    """The environment over arrays, or None where Gymnasium's own must be used.
+    """The environment over numpy's arrays, or None where Gymnasium's own must be used.
 
     None for other environments, arguments that are not known here, other wrappers than Gymnasium's time limit, and
     where the self-test finds another bit than Gymnasium's; the last is warned of, once per process.
     """
     if env_id not in CLASSIC_CONTROL:
         return None
-    kind, entry_point = CLASSIC_CONTROL[env_id]
     own = {name: value for name, value in args.items() if name != "max_episode_steps"}
+    kind = CLASSIC_CONTROL[env_id][0]
     if any(type(value) not in kind.arguments.get(name, ()) for name, value in own.items()):
         return None
+    found = as_registered(env_id, args, NUMPY)
+    return found if found is not None and _agrees(env_id, found.dynamics) else None
+
+
+def as_registered(env_id: str, args: Mapping[str, Any], xp: Namespace) -> ClassicEnvironment | None:
+    """The environment over a namespace's arrays, or None where Gymnasium would make something else by this id."""
+    kind, entry_point = CLASSIC_CONTROL[env_id]
     env = make(env_id, args)
     if env.spec is None or env.spec.entry_point != entry_point or not _plain(env):
         return None
+    own = {name: value for name, value in args.items() if name != "max_episode_steps"}
     limit = env.spec.max_episode_steps if isinstance(env, TimeLimit) else None
-    return ClassicEnvironment(kind(**own), limit) if _agrees(env_id, kind(**own)) else None
+    return ClassicEnvironment(kind(**own, xp=xp), NEVER if limit is None else limit)
 
 
 def _plain(env: Env) -> bool:
@@ -83,6 +93,11 @@ def _agrees(env_id: str, dynamics: CartPole | Acrobot | MountainCar) -> bool:
     return found
 
 
+def drawn(dynamics: Dynamics, generator: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
+    """What the next ``count`` starts are made of, as Gymnasium's resets draw it: (draws, n)."""
+    return generator.uniform(*dynamics.start_range, (count, dynamics.draws)).T
+
+
 def agrees(env: Env, dynamics: Dynamics) -> bool:
     """Whether starts, steps, rewards, terminations and observations are Gymnasium's to the last bit, where tried."""
     rng = np.random.default_rng(0)
@@ -97,10 +112,10 @@ def agrees(env: Env, dynamics: Dynamics) -> bool:
         if terminated:
             first.append(env.reset()[0])
     befores, actions, afters, seen, rewards, ends = map(np.array, zip(*tried, strict=True))
-    starts = dynamics.starts(np_random(0)[0], len(first))
+    starts = dynamics.starts(drawn(dynamics, np_random(0)[0], len(first)))
     moved = dynamics.step(np.ascontiguousarray(befores.T), actions)
     return (
-        _same(dynamics.first_obs(starts), np.array(first))
+        _same(dynamics.obs(starts), np.array(first))
         and _same(starts[:, 0], befores[0])
         and _same(moved.states.T, afters)
         and _same(dynamics.obs(moved.states), seen)

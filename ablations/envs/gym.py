@@ -13,10 +13,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 from gymnasium.wrappers import OrderEnforcing
 
 from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
 from ablations.envs.action_log import ActionLog
+from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.worlds import World
 from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
@@ -93,12 +95,34 @@ def reset_seed(entropy: int, seed: int, role: Role) -> int:
     return int(stream(entropy, seed, role).integers(2**31))
 
 
+class Episodes(Protocol):
+    """N episodes from given reset seeds, played side by side to their ends and never reset: what evaluations need."""
+
+    obs: Any  # (N, D) float32: what is seen now, in one place
+    going: Any  # (N,) bool: which go on
+    elapsed: Any  # (N,) int64: steps of each
+    raised: dict[int, Exception]  # since ``begin``, by episode
+
+    def begin(self, without: npt.NDArray[np.intp]) -> None:
+        """Begin all, again, but these numbers (n,)."""
+        ...
+
+    def step(self, actions: Any) -> Steps:
+        """Step those that go on; the others stand still and give nothing. Actions (N,) count from 0."""
+        ...
+
+
 class Lanes(Protocol):
     """L environments of one kind, stepped together."""
 
     @property
     def fast(self) -> bool:
         """Whether all are stepped at once, over arrays."""
+        ...
+
+    @property
+    def xp(self) -> Namespace:
+        """Of what a step gives."""
         ...
 
     @property
@@ -119,6 +143,10 @@ class Lanes(Protocol):
         """
         ...
 
+    def episodes(self, seeds: Sequence[int]) -> Episodes:
+        """Episodes of such environments, one per reset seed."""
+        ...
+
     def state(self) -> State:
         """All that the coming steps depend on but failures."""
         ...
@@ -136,6 +164,7 @@ class GymLanes:
     """L environments of one kind, any that Gymnasium makes."""
 
     fast: ClassVar[bool] = False
+    xp: ClassVar[Namespace] = NUMPY
 
     def __init__(
         self,
@@ -147,6 +176,7 @@ class GymLanes:
     ) -> None:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
+        self.env_id, self.args = env_id, args
         self.envs = [make(env_id, args) for _ in seeds]
         self.features, self.actions = sizes(self.envs[0])
         self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
@@ -184,6 +214,10 @@ class GymLanes:
             else:
                 self.obs[lane] = next_obs[lane]
         return Steps(next_obs, reward, terminated, truncated)
+
+    def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
+        """One per reset seed, an environment for each."""
+        return GymEpisodes(self.env_id, self.args, seeds)
 
     def state(self) -> State:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
@@ -242,3 +276,46 @@ class GymLanes:
 
     def _fail(self, lane: int, problem: Exception) -> None:
         self.failures[lane] = failure_of(self.steps, problem)
+
+
+class GymEpisodes:
+    """``Episodes``, an environment of Gymnasium's own for each. One that raises goes on no longer."""
+
+    def __init__(self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int]) -> None:
+        self.seeds = seeds
+        self.envs = [make(env_id, args) for _ in seeds]
+        self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
+        self.obs = np.zeros((len(seeds), sizes(self.envs[0])[0]), dtype=np.float32)
+        self.going = np.zeros(len(seeds), dtype=bool)
+        self.elapsed = np.zeros(len(seeds), dtype=np.int64)
+        self.raised: dict[int, Exception] = {}
+
+    def begin(self, without: npt.NDArray[np.intp]) -> None:
+        """Reset all but these numbers (n,)."""
+        self.raised = {}
+        self.going[:], self.elapsed[:] = True, 0
+        self.going[without] = False
+        for number in np.flatnonzero(self.going).tolist():
+            try:
+                seen, _ = self.envs[number].reset(seed=self.seeds[number])
+                self.obs[number] = np.reshape(seen, -1)
+            except Exception as problem:
+                self._raise(number, problem)
+
+    def step(self, actions: Any) -> Steps:
+        """Step those that go on, one after the other."""
+        chosen = np.asarray(actions).tolist()
+        self.elapsed += self.going
+        reward, (terminated, truncated) = np.zeros(len(chosen)), np.zeros((2, len(chosen)), dtype=bool)
+        for number in np.flatnonzero(self.going).tolist():
+            try:
+                seen, gained, ended, cut, _ = self.envs[number].step(self.first_action + chosen[number])
+                self.obs[number] = np.reshape(seen, -1)
+                reward[number], terminated[number], truncated[number] = float(gained), bool(ended), bool(cut)
+            except Exception as problem:
+                self._raise(number, problem)
+        self.going &= ~(terminated | truncated)
+        return Steps(self.obs, reward, terminated, truncated)
+
+    def _raise(self, number: int, problem: Exception) -> None:
+        self.raised[number], self.going[number] = problem, False

@@ -1,4 +1,4 @@
-"""Lanes and episodes of an environment: all at once where that is known to give the same bits, else one by one."""
+"""Lanes of an environment: all at once where that is known to give the same bits, else one by one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.envs.classic import classic_environment
-from ablations.envs.episodes import GymEpisodes
 from ablations.envs.gym import GymLanes, Lanes
-from ablations.envs.vectorized import ArrayEpisodes, ArrayLanes
+from ablations.envs.vectorized import ArrayLanes
 from ablations.rng.streams import Role
 
 
@@ -25,11 +24,3 @@ def lanes_of(
     if found is None:
         return GymLanes(env_id, args, entropy, seeds, role)
     return ArrayLanes(found, entropy, seeds, role)
-
-
-def episodes_of(
-    env_id: str, args: Mapping[str, Any], seeds: Sequence[int], fast: bool
-) -> GymEpisodes | ArrayEpisodes:
-    """An episode per reset seed, all played again at each ``begin``. Without ``fast`` always Gymnasium's own."""
-    found = classic_environment(env_id, args) if fast else None
-    return GymEpisodes(env_id, args, seeds) if found is None else ArrayEpisodes(found, seeds)

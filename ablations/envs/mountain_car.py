@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from ablations.envs.dynamics import Array, PhysicsStep, Seen, constant
+from ablations.envs.dynamics import PhysicsStep
+from ablations.envs.namespace import NUMPY, Array, Namespace
 
 LEFT_END, RIGHT_END, TOP_SPEED = -1.2, 0.6, 0.07
-LEFT, RIGHT = constant(LEFT_END), constant(RIGHT_END)
-FASTEST, SLOWEST = constant(TOP_SPEED), constant(-TOP_SPEED)
-GOAL = constant(0.5)
-FORCE = constant([-0.001, 0.0, 0.001])  # by action
-GRAVITY = constant(-0.0025)
-THREE, ZERO = constant(3.0), constant(0.0)
+
+
+class Constants(NamedTuple):
+    """Of the physics: numbers, then arrays of a namespace."""
+
+    left: Any = LEFT_END
+    right: Any = RIGHT_END
+    fastest: Any = TOP_SPEED
+    slowest: Any = -TOP_SPEED
+    goal: Any = 0.5
+    force: Any = (-0.001, 0.0, 0.001)  # by action
+    gravity: Any = -0.0025
+    three: Any = 3.0
+    zero: Any = 0.0
 
 
 @dataclass(frozen=True)
@@ -26,32 +31,34 @@ class MountainCar:
     """A state is position, velocity; all of it is seen. Reward -1 per step."""
 
     goal_velocity: float = 0.0
+    xp: Namespace = NUMPY
+    constants: Constants = field(init=False, repr=False, compare=False)
 
     arguments: ClassVar[Mapping[str, tuple[type, ...]]] = {"goal_velocity": (int, float)}
     draws: ClassVar[int] = 1
+    start_range: ClassVar[tuple[float, float]] = (-0.6, -0.4)
     features: ClassVar[int] = 2
     actions: ClassVar[int] = 3
     state_bounds: ClassVar[tuple[tuple[float, float], ...]] = ((LEFT_END, RIGHT_END), (-TOP_SPEED, TOP_SPEED))
 
-    def starts(self, generator: np.random.Generator, n: int) -> Array:
-        return np.stack((generator.uniform(-0.6, -0.4, n), np.zeros(n)))
+    def __post_init__(self) -> None:
+        """Constants are made here, since a step may be recorded."""
+        object.__setattr__(self, "constants", Constants(*map(self.xp.constant, Constants())))
 
-    def first_obs(self, states: Array) -> Seen:
-        return self.obs(states)
+    def starts(self, drawn: Array) -> Array:
+        (position,) = drawn
+        return self.xp.rows(position, self.xp.full(len(position), 0.0))
 
-    def obs(self, states: Array) -> Seen:
-        return np.ascontiguousarray(states.T, dtype=np.float32)
+    def obs(self, states: Array) -> Array:
+        return self.xp.seen(states)
 
-    def step(self, states: Array, actions: npt.NDArray[np.int64]) -> PhysicsStep:
-        position, velocity = states
-        # the C library's cosine, one by one as Gymnasium takes it: numpy's own may differ in the last bit
-        slope = np.fromiter(map(math.cos, (THREE * position).tolist()), np.float64, len(position))
-        velocity = velocity + (FORCE[actions] + slope * GRAVITY)
-        velocity = np.minimum(np.maximum(velocity, SLOWEST), FASTEST)
-        moved = np.empty_like(states)
-        position = np.minimum(np.maximum(position + velocity, LEFT), RIGHT, out=moved[0])
-        stopped = (position == LEFT) & (velocity < ZERO)
-        velocity[stopped] = 0.0
-        moved[1] = velocity
-        terminated = (position >= GOAL) & (velocity >= self.goal_velocity)
-        return PhysicsStep(moved, np.full(len(position), -1.0), terminated)
+    def step(self, states: Array, actions: Array) -> PhysicsStep:
+        xp, c = self.xp, self.constants
+        position, velocity = states[0], states[1]
+        velocity = velocity + (c.force[actions] + xp.math_cos(c.three * position) * c.gravity)
+        velocity = xp.minimum(xp.maximum(velocity, c.slowest), c.fastest)
+        position = xp.minimum(xp.maximum(position + velocity, c.left), c.right)
+        stopped = (position == c.left) & (velocity < c.zero)
+        velocity = xp.where(stopped, c.zero, velocity)
+        terminated = (position >= c.goal) & (velocity >= self.goal_velocity)
+        return PhysicsStep(xp.rows(position, velocity), xp.full(len(position), -1.0), terminated)

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.utils.seeding import np_random
 
-from ablations.envs.classic import ClassicEnvironment
-from ablations.envs.dynamics import Array, Flags, Seen
+from ablations.envs.classic import ClassicEnvironment, drawn
 from ablations.envs.gym import Failure, Steps, reset_seed
+from ablations.envs.namespace import NUMPY, Array, Namespace
 from ablations.rng.streams import Role, position, put
 from ablations.state import State
 
 BLOCK = 64
 """Starting states that a lane draws from its generator at a time."""
-NEVER = np.iinfo(np.int64).max
 
 
 class ArrayLanes:
@@ -25,14 +24,15 @@ class ArrayLanes:
 
     fast: ClassVar[bool] = True
     first_action: ClassVar[int] = 0
+    xp: ClassVar[Namespace] = NUMPY
 
     def __init__(
         self, known: ClassicEnvironment, entropy: int, seeds: Sequence[int], role: Role = Role.ENVIRONMENT
     ) -> None:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
-        self.dynamics = known.dynamics
-        self.limit = NEVER if known.limit is None else known.limit
+        self.known = known
+        self.dynamics, self.limit = known
         self.features, self.actions = known.dynamics.features, known.dynamics.actions
         self.generators = [np_random(reset_seed(entropy, seed, role))[0] for seed in seeds]
         lanes, numbers = len(seeds), len(known.dynamics.state_bounds)
@@ -64,6 +64,10 @@ class ArrayLanes:
             self.obs = next_obs.copy()
             self._begin(over)
         return Steps(next_obs, reward, terminated, truncated)
+
+    def episodes(self, seeds: Sequence[int]) -> ArrayEpisodes:
+        """One per reset seed."""
+        return ArrayEpisodes(self.known, seeds)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -114,35 +118,42 @@ class ArrayLanes:
             self._draw(lane)
 
     def _draw(self, lane: int) -> None:
-        starts = self.dynamics.starts(self.generators[lane], BLOCK)  # (S, K)
+        starts = self.dynamics.starts(drawn(self.dynamics, self.generators[lane], BLOCK))  # (S, K)
         self.starts[lane] = starts.T
-        self.first_obs[lane] = self.dynamics.first_obs(starts)
+        self.first_obs[lane] = self.dynamics.obs(starts)
         self.used[lane] = 0
 
 
 class ArrayEpisodes:
-    """Episodes of a known environment from given reset seeds, played to their ends side by side."""
+    """N episodes of a known environment from given reset seeds, played side by side, on the host or a device.
+
+    Arrays keep their places, so that what steps them can be recorded once and replayed.
+    """
 
     def __init__(self, known: ClassicEnvironment, seeds: Sequence[int]) -> None:
-        self.dynamics = known.dynamics
-        self.limit = NEVER if known.limit is None else known.limit
-        drawn = [known.dynamics.starts(np_random(seed)[0], 1) for seed in seeds]
-        self.starts: Array = np.concatenate(drawn, axis=1)  # (S, N)
-        self.first_obs = known.dynamics.first_obs(self.starts)
+        self.dynamics, self.limit = known
+        self.xp = xp = known.dynamics.xp
+        each = [drawn(known.dynamics, np_random(seed)[0], 1) for seed in seeds]
+        self.starts = known.dynamics.starts(xp.constant(np.concatenate(each, axis=1)))  # (S, N)
+        self.states = xp.zeros(self.starts.shape, float)
+        self.first_obs, self.obs = (known.dynamics.obs(self.starts) for _ in range(2))  # (N, D)
+        self.elapsed = xp.zeros((len(seeds),), int)
+        self.going = xp.zeros((len(seeds),), bool)
         self.raised: dict[int, Exception] = {}  # physics over arrays raises nothing
 
-    def begin(self, chosen: Flags) -> Seen:
-        """Begin those chosen (N,): what is seen of their starts (n, D)."""
-        self.states, self.elapsed = self.starts[:, chosen], 0
-        return self.first_obs[chosen]
+    def begin(self, without: npt.NDArray[np.intp]) -> None:
+        """Begin all but these numbers (n,)."""
+        self.states[:], self.obs[:], self.elapsed[:] = self.starts, self.first_obs, 0
+        self.going[:] = True
+        self.going[without] = False
 
-    def step(self, actions: npt.NDArray[np.int64]) -> Steps:
-        """Step the n episodes that go on: (n,)."""
-        self.states, reward, terminated = self.dynamics.step(self.states, actions)
-        self.elapsed += 1
-        truncated = np.full(len(terminated), self.elapsed >= self.limit)
-        return Steps(self.dynamics.obs(self.states), reward, terminated, truncated)
-
-    def keep(self, going: Flags) -> None:
-        """Of the episodes stepped last only these (n,) go on."""
-        self.states = self.states[:, going]
+    def step(self, actions: Array) -> Steps:
+        """Step those that go on; the others stand still and give nothing."""
+        xp, going = self.xp, self.going
+        states, reward, terminated = self.dynamics.step(self.states, xp.asarray(actions))
+        self.elapsed += going
+        steps = Steps(self.obs, reward * going, terminated & going, going & (self.elapsed >= self.limit))
+        self.states[:] = xp.where(going, states, self.states)
+        self.obs[:] = self.dynamics.obs(self.states)
+        self.going &= ~(steps.terminated | steps.truncated)
+        return steps

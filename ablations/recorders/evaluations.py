@@ -7,7 +7,7 @@ and differences are those of the agent. No training bit changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ from torch import Tensor
 from ablations.dqn.learner import Learner
 from ablations.dqn.types import StepRecord
 from ablations.envs.gym import failure_of
-from ablations.envs.make import episodes_of
 from ablations.rng.streams import Role, stream
 from ablations.state import State, stacked, unstacked
 from ablations.store import EVALUATIONS, tabulate
+
+if TYPE_CHECKING:
+    from ablations.dqn.types import Number
 
 MOST_STEPS = 10_000
 """An episode that its environment does not end is cut here."""
@@ -34,22 +36,18 @@ def start_seeds(entropy: int, seed: int, episodes: int) -> list[int]:
 
 
 class EvaluationRecorder:
-    """Plays ``episodes`` greedy episodes per lane every ``every`` environment steps."""
+    """Plays ``episodes`` greedy episodes per lane every ``every`` environment steps, all N = L E side by side."""
 
-    def __init__(
-        self,
-        learner: Learner,
-        env_id: str,
-        env_args: Mapping[str, Any],
-        every: int,
-        episodes: int,
-    ) -> None:
+    def __init__(self, learner: Learner, every: int, episodes: int) -> None:
         self.learner = learner
         self.every = every
         self.start_seeds = np.array([start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds])
-        self.lane = np.repeat(np.arange(len(learner.seeds)), episodes)  # of each of the N = L E episodes
-        self.episodes = episodes_of(env_id, env_args, self.start_seeds.flatten().tolist(), learner.envs.fast)
-        self.obs = np.zeros((*self.start_seeds.shape, learner.envs.features), dtype=np.float32)  # (L, E, D)
+        self.lane = np.repeat(np.arange(len(learner.seeds)), episodes)  # of each episode: (N,)
+        self.xp = learner.envs.xp
+        self.episodes = learner.envs.episodes(self.start_seeds.flatten().tolist())
+        self.total, self.discounted = self.xp.zeros((2, len(self.lane)), float)
+        self.terminated, self.truncated = self.xp.zeros((2, len(self.lane)), bool)
+        self.advance = learner.engine.compile(_advance)
         self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L, E)
 
     def observe(self, record: StepRecord) -> None:
@@ -81,58 +79,58 @@ class EvaluationRecorder:
         self.rows = unstacked(state)
 
     def play(self) -> dict[str, npt.NDArray[Any]]:
-        """One greedy episode per environment, all lanes together: columns (N,).
+        """One greedy episode per start seed: columns (N,).
 
         A lane whose environment raises sits out, and its numbers mean nothing.
         """
-        gamma = self.learner.settings.gamma
-        seen = self.obs.reshape(len(self.lane), -1)  # (N, D): the same memory
-        total, discounted = np.zeros(len(seen)), np.zeros(len(seen))
-        length = np.zeros(len(seen), dtype=np.int64)
-        terminated, truncated = np.zeros(len(seen), dtype=bool), np.zeros(len(seen), dtype=bool)
-
-        going = self._sound().nonzero()[0]  # (n,): the episodes under way
-        seen[going] = self.episodes.begin(self._sound())
-        going = self._without(going, np.zeros(len(going), dtype=bool))
-        predicted = self._q().amax(-1)
+        gamma, episodes = self.learner.settings.gamma, self.episodes
+        for number in (self.total, self.discounted, self.terminated, self.truncated):
+            number[:] = 0
+        episodes.begin(self._failed())
+        self._sit_out()
+        predicted = _values(self).amax(-1).cpu().numpy()
         for step in range(MOST_STEPS):
-            if not len(going):
+            if step % self.xp.look_every == 0 and not self.xp.count_nonzero(episodes.going):
                 break
-            steps = self.episodes.step(self._q().argmax(-1).numpy()[going])
-            seen[going] = steps.next_obs
-            discounted[going] += gamma**step * steps.reward
-            total[going] += steps.reward
-            over = steps.terminated | steps.truncated
-            if np.count_nonzero(over) or self.episodes.raised:
-                terminated[going], truncated[going] = steps.terminated, steps.truncated
-                length[going] = step + 1
-                going = self._without(going, over)
-        length[going], truncated[going] = MOST_STEPS, True
+            self.advance(self, gamma**step)
+            self._sit_out()
+        self.truncated |= episodes.going
+        length, terminated = self.xp.fetched(episodes.elapsed), self.xp.fetched(self.terminated)
         # what a cut tail may add is at most this times the largest possible |Q|
         tails = np.where(terminated, 0.0, [gamma**each for each in length.tolist()])
         return {
-            "episodic_return": total,
+            "episodic_return": self.xp.fetched(self.total),
             "episodic_length": length,
             "terminated": terminated,
-            "truncated": truncated,
-            "predicted_q": predicted.numpy(),
-            "discounted_return": discounted,
+            "truncated": self.xp.fetched(self.truncated),
+            "predicted_q": predicted,
+            "discounted_return": self.xp.fetched(self.discounted),
             "tail_discount": tails,
         }
 
-    def _q(self) -> Tensor:
-        """Q of what is seen now: (N, A). The same shapes at each step, whoever still plays: the same bits."""
-        return self.learner.q(torch.from_numpy(self.obs).to(self.learner.online.flat)).flatten(0, 1).cpu()
+    def _failed(self) -> npt.NDArray[np.intp]:
+        """The episodes of lanes that have failed: (n,)."""
+        return np.isin(self.lane, list(self.learner.envs.failures)).nonzero()[0]
 
-    def _sound(self) -> npt.NDArray[np.bool_]:
-        """Which episodes belong to a lane that has not failed: (N,)."""
-        return ~np.isin(self.lane, list(self.learner.envs.failures))
-
-    def _without(self, going: npt.NDArray[np.intp], over: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-        """Take note of what was raised. Of these episodes (n,) those that go on."""
+    def _sit_out(self) -> None:
+        """Take note of what was raised; the other episodes of such a lane go on no longer."""
         envs = self.learner.envs
-        for number, problem in self.episodes.raised.items():
-            envs.failures.setdefault(int(self.lane[number]), failure_of(envs.steps, problem))
-        keep = ~over & self._sound()[going]
-        self.episodes.keep(keep)
-        return going[keep]
+        if self.episodes.raised:
+            for number, problem in self.episodes.raised.items():
+                envs.failures.setdefault(int(self.lane[number]), failure_of(envs.steps, problem))
+            self.episodes.going[self._failed()] = False
+
+
+def _values(a: EvaluationRecorder) -> Tensor:
+    """Q of what is seen now: (N, A). The same shapes at each step, whoever still plays: the same bits."""
+    obs = a.learner.tensor(a.episodes.obs)  # (N, D)
+    return a.learner.q(obs.view(*a.start_seeds.shape, -1)).flatten(0, 1)
+
+
+def _advance(a: EvaluationRecorder, discount: Number) -> None:
+    """One greedy step of the episodes that go on; ``discount`` is gamma to the number of steps before it."""
+    steps = a.episodes.step(_values(a).argmax(-1))
+    a.total += steps.reward
+    a.discounted += discount * steps.reward
+    a.terminated |= steps.terminated
+    a.truncated |= steps.truncated

@@ -12,9 +12,6 @@ from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import from_plain
-from ablations.engines.hardware import on_device
-from ablations.recorders.device_episodes import DeviceEpisodeRecorder
-from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
 from ablations.recorders.exact import ExactRecorder, model_of
@@ -22,14 +19,7 @@ from ablations.recorders.probes import ProbeRecorder
 from ablations.runner.tasks import CohortJob
 from ablations.state import Part
 
-Recorder = (
-    EpisodeRecorder
-    | DeviceEpisodeRecorder
-    | EvaluationRecorder
-    | DeviceEvaluationRecorder
-    | ProbeRecorder
-    | ExactRecorder
-)
+Recorder = EpisodeRecorder | EvaluationRecorder | ProbeRecorder | ExactRecorder
 """Looks on between two steps of the learner and makes a table of each lane."""
 
 
@@ -50,11 +40,7 @@ class Training:
         engine = engines.of(config["engine"])
         self.envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
         self.learner = Learner(variant, settings, self.envs, config["entropy"], seeds, engine=engine)
-        self.episodes = (
-            DeviceEpisodeRecorder(len(seeds), engine.device())
-            if on_device(config["engine"])
-            else EpisodeRecorder(len(seeds))
-        )
+        self.episodes = EpisodeRecorder(len(seeds), self.envs.xp)
         self.recorders: dict[str, Recorder] = {
             "episodes": self.episodes,
             **_further_recorders(config, self.learner),
@@ -84,8 +70,7 @@ def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str,
         if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
     if record["eval_every"]:
-        kind = DeviceEvaluationRecorder if on_device(config["engine"]) else EvaluationRecorder
-        recorders["evaluations"] = kind(learner, env_id, args, record["eval_every"], record["eval_episodes"])
+        recorders["evaluations"] = EvaluationRecorder(learner, record["eval_every"], record["eval_episodes"])
     return recorders
 
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.variants import NAMED
-from ablations.recorders.episodes import Row
 
 from .worlds import history, untrained
 
@@ -31,7 +30,7 @@ class Run:
     target_params: Tensor  # (P,)
     moments: Tensor  # (2 P,): the optimiser's
     next_draw: tuple[float, ...]
-    episodes: list[Row]
+    episodes: list[tuple[Any, ...]]
 
     def same(self, other: Run) -> bool:
         mine, its = (torch.cat([run.online, run.target_params, run.moments]) for run in (self, other))

@@ -45,6 +45,11 @@ def others(flat: Tensor) -> Tensor:
     return flat[[0, 2]]
 
 
+def series(recorder: EpisodeRecorder) -> list[Any]:
+    """The other lanes' finished episodes."""
+    return [recorder.rows(lane).tolist() for lane in (0, 2)]
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str) -> None:
     sound = untrained(VARIANTS[name], seeds=[0, 1, 2], **SHORT)
@@ -54,10 +59,10 @@ def test_a_poisoned_lane_is_marked_acts_on_and_costs_the_others_no_bit(name: str
         moments, recorder = watched(sick, poison_at=50, poison=poison)
         assert torch.equal(others(sick.online.flat), others(sound.online.flat))
         assert torch.equal(others(sick.target_params), others(sound.target_params))
-        assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
+        assert series(recorder) == series(expected)
         assert sick.diverged_at == {LANE: 51}
         assert len(moments) == 90
-        lane_steps = sum(row[2] for row in recorder.rows[LANE]) + int(recorder.lengths[LANE])
+        lane_steps = recorder.rows(LANE)["episodic_length"].sum() + recorder.unfinished(LANE)["length"]
         assert lane_steps == 90  # it goes on acting to the end of its budget
 
 
@@ -94,7 +99,7 @@ def test_a_poisonous_reward_stays_in_its_lane(spike: float, name: str, loss: str
     learner, recorder = spiked(name, loss, spike, worlds.ENGINE)
     sound, expected = spiked(name, loss, 0.0, worlds.ENGINE)
     assert torch.equal(others(learner.online.flat), others(sound.online.flat))
-    assert [recorder.rows[lane] for lane in (0, 2)] == [expected.rows[lane] for lane in (0, 2)]
+    assert series(recorder) == series(expected)
     if loss == "squared" or not math.isfinite(spike):
         assert list(learner.diverged_at) == [LANE]
         assert 40 <= learner.diverged_at[LANE] <= 90

@@ -64,11 +64,10 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
         env_id, {}, plain(variant), shared.plain(), SEEDS[LANE], 0, shared.total_timesteps
     )
 
-    assert [e.global_step for e in trace.episodes] == [row[0] for row in recorder.rows[LANE]]
-    assert [e.episodic_return for e in trace.episodes] == [row[1] for row in recorder.rows[LANE]]
-    np.testing.assert_allclose(
-        [e.epsilon for e in trace.episodes], [row[5] for row in recorder.rows[LANE]], rtol=1e-12
-    )
+    rows = recorder.rows(LANE)
+    assert [e.global_step for e in trace.episodes] == rows["global_step"].tolist()
+    assert [e.episodic_return for e in trace.episodes] == rows["episodic_return"].tolist()
+    np.testing.assert_allclose([e.epsilon for e in trace.episodes], rows["epsilon"], rtol=1e-12)
     assert len(trace.updates) == learner.updates >= 100
     for (step, update), expected in zip(updates, trace.updates, strict=True):
         assert step == expected.step

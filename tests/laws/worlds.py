@@ -12,7 +12,7 @@ from ablations.dqn.learner import Learner, learn
 from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import DQN, Variant
 from ablations.envs.gym import GymLanes
-from ablations.recorders.episodes import EpisodeRecorder, Row
+from ablations.recorders.episodes import EpisodeRecorder
 from tests import configured
 
 from . import covering as arrays
@@ -75,9 +75,9 @@ def covering(strength: int) -> dict[str, Variant]:
     return {name_of(variant): variant for variant in arrays.covering(strength, settings)}
 
 
-def history(learner: Learner) -> list[list[Row]]:
+def history(learner: Learner) -> list[list[tuple[Any, ...]]]:
     """Train; every finished episode of every lane."""
     recorder = EpisodeRecorder(len(learner.seeds))
     for record in learn(learner):
         recorder.observe(record)
-    return recorder.rows
+    return [recorder.rows(lane).tolist() for lane in range(len(learner.seeds))]

@@ -16,13 +16,7 @@ BELOW: dict[str, set[str]] = {
     "ablations.envs": {"ablations.rng"},
     "ablations.dqn": {"ablations.rng", "ablations.envs"},
     "ablations.engines": {"ablations.rng", "ablations.envs", "ablations.dqn"},
-    "ablations.recorders": {
-        "ablations.rng",
-        "ablations.store",
-        "ablations.envs",
-        "ablations.dqn",
-        "ablations.engines",  # the device's recorders alone
-    },
+    "ablations.recorders": {"ablations.rng", "ablations.store", "ablations.envs", "ablations.dqn"},
     "ablations.studies": {"ablations.store", "ablations.envs", "ablations.dqn", "ablations.engines"},
     "ablations.runner": {
         "ablations.rng",

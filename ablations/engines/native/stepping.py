@@ -21,8 +21,9 @@ from ablations.engines.native import library
 from ablations.engines.native.network import Compiled, compiled_network, function_of
 from ablations.engines.reference import NUMPY
 from ablations.envs.cartpole import CartPole
-from ablations.envs.dynamics import Array, PhysicsStep
+from ablations.envs.dynamics import PhysicsStep
 from ablations.envs.gym import Steps
+from ablations.envs.namespace import Array
 from ablations.envs.vectorized import BLOCK, ArrayLanes
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 import pytest
 from gymnasium.envs.classic_control import AcrobotEnv, CartPoleEnv, MountainCarEnv
 from gymnasium.wrappers import TimeLimit
 
 from ablations.dqn.variants import DQN
 from ablations.envs import classic as selftest
+from ablations.envs.acrobot import Acrobot
 from ablations.envs.classic import CLASSIC_CONTROL
-from ablations.envs.dynamics import Seen
-from ablations.envs.episodes import GymEpisodes
 from ablations.envs.gym import GymLanes, Lanes, Steps, failure_of
-from ablations.envs.make import episodes_of, lanes_of
+from ablations.envs.make import lanes_of
 from ablations.envs.vectorized import ArrayLanes
 from ablations.rng.streams import Role, position
 from tests import configured
@@ -44,7 +44,7 @@ def both(
     return GymLanes(env_id, args, entropy, seeds), fast
 
 
-def lively(env_id: str, obs: Seen, rng: np.random.Generator) -> Any:
+def lively(env_id: str, obs: npt.NDArray[np.float32], rng: np.random.Generator) -> Any:
     """Random actions; every other lane mostly swings itself up, so that episodes end in every way."""
     chosen = rng.integers(2 if env_id == "CartPole-v1" else 3, size=len(obs))
     if env_id != "CartPole-v1":
@@ -115,6 +115,23 @@ def test_the_number_of_lanes_changes_no_bit(env_id: str, lanes: int) -> None:
     run_along(*both(env_id, {"max_episode_steps": 60}, range(lanes), entropy=lanes), env_id, 150)
 
 
+def test_an_acrobot_that_spins_as_fast_as_it_can_is_turned_back_as_gymnasium_does() -> None:
+    """From such rates a step may turn an arm by more than four whole turns."""
+    env: Any = gymnasium.make("Acrobot-v1").unwrapped
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    low, high = np.array(Acrobot.state_bounds).T
+    states = rng.uniform(low, high, (3_000, 4))
+    states[:, 2:] = np.where(rng.random((3_000, 2)) < 0.5, low[2:], high[2:])
+    actions, expected = rng.integers(3, size=len(states)), []
+    for state, action in zip(states, actions.tolist(), strict=True):
+        env.state = state
+        env.step(action)
+        expected.append(env.state)
+    moved = Acrobot().step(np.ascontiguousarray(states.T), actions).states
+    np.testing.assert_array_equal(moved.T, expected)
+
+
 def test_actions_may_be_a_list_or_an_array() -> None:
     for make in (lambda: both("Acrobot-v1", {})[0], lambda: both("Acrobot-v1", {})[1]):
         one, other = make(), make()
@@ -131,7 +148,6 @@ def test_lanes_are_seeded_by_the_role_asked_for(role: Role) -> None:
 def test_without_fast_lanes_are_always_gymnasiums_own() -> None:
     for env_id in ENVIRONMENTS:
         assert isinstance(lanes_of(env_id, {}, 0, SEEDS, fast=False), GymLanes)
-        assert isinstance(episodes_of(env_id, {}, [1], fast=False), GymEpisodes)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +166,6 @@ def test_other_environments_and_unknown_arguments_go_through_gymnasiums_own(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # CartPole-v0 is out of date
         assert isinstance(lanes_of(env_id, args, 0, SEEDS, fast=True), GymLanes)
-        assert isinstance(episodes_of(env_id, args, [1], fast=True), GymEpisodes)
 
 
 def test_bad_arguments_are_gymnasiums_own_error() -> None:

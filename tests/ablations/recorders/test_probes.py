@@ -147,7 +147,7 @@ def test_prioritised_weights_that_differ_lower_the_health_of_the_batch() -> None
 
 def test_evaluations_start_from_the_same_states_and_follow_the_greedy_policy() -> None:
     a = learner()
-    evaluations = EvaluationRecorder(a, "CartPole-v1", {}, 150, 3)
+    evaluations = EvaluationRecorder(a, 150, 3)
     for record in learn(a):
         evaluations.observe(record)
     rows = evaluations.table(0, "CartPole-v1", "dqn", 0).to_pylist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ import torch
 from ablations.dqn.learner import learn, step_of
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.variants import DQN, NAMED, Variant
-from ablations.envs.gym import Steps
-from ablations.recorders import device_episodes
 from ablations.recorders.episodes import EpisodeRecorder
 
 from .training import trained, untrained
@@ -62,37 +59,12 @@ def test_other_environments_train_too_and_keep_lanes_apart(env_id: str) -> None:
     assert not torch.equal(rows[0], rows[1])
 
 
-@pytest.mark.parametrize("noted", [1, 7 * 3, 2**22])
-def test_episodes_are_those_that_a_look_at_each_step_finds_however_many_are_read_at_once(
-    noted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device_episodes, "MOST_NOTES", noted)
-    learner = untrained(DQN, range(3), epsilon_schedule="exponential", start_e=0.9)
-    device, host = device_episodes.DeviceEpisodeRecorder(3, "cpu"), EpisodeRecorder(3)
-    for record in learn(learner):
-        device.observe(record)
-        host.observe(replace(record, steps=Steps(*(each.numpy().copy() for each in record.steps))))
-        if record.step in (20, 150):
-            assert device.rows(2).tolist() == host.rows[2]
-    for lane in range(3):
-        assert device.rows(lane).tolist() == host.rows[lane]
-        assert device.table(lane, "e", "v", 7).equals(host.table(lane, "e", "v", 7))
-        assert device.unfinished(lane) == host.unfinished(lane)
-    assert min(map(len, host.rows)) > 2
-
-
-def test_a_recorder_that_saw_no_episode_end_makes_an_empty_table() -> None:
-    recorder = trained(untrained(DQN, [0, 1], "MountainCar-v0", total_timesteps=50))
-    assert recorder.table(1, "e", "v", 0).num_rows == 0
-    assert recorder.unfinished(1) == {"length": 50, "return": -50.0}
-
-
 @pytest.mark.parametrize("name", ["dqn", "combined", "no-replay"])
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 def test_a_poisoned_lane_is_frozen_marked_and_costs_the_others_no_bit(name: str, poison: float) -> None:
     sound, sick = (untrained(NAMED[name].variant, [0, 1, 2], train_frequency=2) for _ in range(2))
     expected = trained(sound)
-    recorder, frozen = device_episodes.DeviceEpisodeRecorder(3, "cpu"), None
+    recorder, frozen = EpisodeRecorder(3, sick.envs.xp), None
     for record in learn(sick):
         recorder.observe(record)
         if record.step == 101:

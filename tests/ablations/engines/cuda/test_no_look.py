@@ -19,8 +19,8 @@ from ablations.dqn.learner import learn
 from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant
 from ablations.engines import reference
 from ablations.engines.cuda import ops
-from ablations.recorders.device_episodes import DeviceEpisodeRecorder
-from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
+from ablations.recorders.episodes import EpisodeRecorder
+from ablations.recorders.evaluations import EvaluationRecorder
 from tests.laws.covering import CHOICES
 
 from .training import untrained
@@ -58,7 +58,7 @@ def without_values(on_cpu_tensors: None, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def assert_no_look(variant: Variant, env_id: str = "CartPole-v1", **settings: Any) -> None:
     learner = untrained(variant, [0, 1, 2], env_id, **{**SHORT, **settings})
-    recorder = DeviceEpisodeRecorder(3, "meta")
+    recorder = EpisodeRecorder(3, learner.envs.xp)
     with without_the_host():
         for record in learn(learner):
             recorder.observe(record)
@@ -82,7 +82,7 @@ def test_no_piece_looks(slot: str) -> None:
 def test_no_environment_and_no_evaluation_looks(env_id: str) -> None:
     assert_no_look(DQN, env_id)
     learner = untrained(DQN, [0, 1], env_id, **SHORT)
-    recorder = DeviceEvaluationRecorder(learner, env_id, {}, 10, 2)
+    recorder = EvaluationRecorder(learner, 10, 2)
     with without_the_host():
         for step in range(5):
             recorder.advance(recorder, 0.99**step)

@@ -11,8 +11,7 @@ import torch
 
 from ablations import store
 from ablations.dqn.learner import learn
-from ablations.dqn.variants import DQN, NAMED
-from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
+from ablations.dqn.variants import NAMED
 from ablations.recorders.evaluations import EvaluationRecorder
 from ablations.recorders.probes import ProbeRecorder
 from ablations.runner import checkpoints
@@ -56,40 +55,10 @@ def cohort(folder: Path, variant: str = "dqn", **numbers: Any) -> CohortJob:
     return {"folder": str(folder), "label": variant, "weights": True, "lanes": lanes, "git": {}}
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"])
-def test_evaluations_play_the_episodes_that_gymnasium_plays_from_the_same_seeds(env_id: str) -> None:
-    learner = untrained(DQN, [3, 1], env_id, total_timesteps=90, gamma=0.9)
-    ours = DeviceEvaluationRecorder(learner, env_id, {}, 30, 3)
-    theirs = EvaluationRecorder(learner, env_id, {}, 30, 3)
-    for record in learn(learner):
-        ours.observe(record)
-        theirs.observe(record)
-    for lane in range(2):
-        tables = [each.table(lane, env_id, "dqn", lane) for each in (ours, theirs)]
-        assert tables[0].num_rows == 9
-        assert tables[0].schema.equals(tables[1].schema)
-        for name in tables[0].column_names[3:]:
-            one, other = (table.column(name).to_numpy() for table in tables)
-            np.testing.assert_allclose(one, other, rtol=1e-5, err_msg=name)
-
-
-def test_an_evaluation_goes_on_where_some_episodes_are_over_and_ends_with_the_longest() -> None:
-    learner = untrained(DQN, [0, 1], total_timesteps=60)
-    recorder = DeviceEvaluationRecorder(learner, "CartPole-v1", {}, 60, 4)
-    trained(learner)
-    played = recorder.play()
-    lengths = played["episodic_length"]
-    assert lengths.shape == (2, 4)
-    assert lengths.min() >= 8
-    assert len(np.unique(lengths)) > 1
-    assert (played["terminated"] ^ played["truncated"]).all()
-    np.testing.assert_array_equal(played["episodic_return"], lengths)
-
-
 def test_looking_on_moves_no_bit_and_probes_are_those_of_the_host(tmp_path: Path) -> None:
     alone, watched = (untrained(NAMED["per"].variant, [2, 0]) for _ in range(2))
     recorders: list[Any] = [
-        DeviceEvaluationRecorder(watched, "CartPole-v1", {}, 50, 2),
+        EvaluationRecorder(watched, 50, 2),
         ProbeRecorder(watched, "CartPole-v1", {}, 25),
     ]
     for record in learn(watched):

@@ -14,8 +14,8 @@ from ablations import engines, store
 from ablations.cli import main
 from ablations.engines import cuda
 from ablations.engines.cuda import ops
-from ablations.engines.cuda.physics import KINDS
 from ablations.engines.hardware import MOST_LANES
+from ablations.envs.classic import CLASSIC_CONTROL
 from ablations.runner import grid
 from ablations.runner.executors import EXECUTORS
 from ablations.studies import load
@@ -171,4 +171,4 @@ def test_all_seeds_of_a_row_train_together_by_the_thousand() -> None:
 def test_the_engine_is_never_chosen_by_itself_and_the_light_list_is_the_true_one() -> None:
     assert "cuda" not in engines.available()
     assert load.from_document({**study().document, "engine": "auto"}).engine != "cuda"
-    assert tuple(KINDS) == cuda.WORLDS
+    assert tuple(CLASSIC_CONTROL) == cuda.WORLDS

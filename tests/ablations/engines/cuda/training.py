@@ -8,7 +8,7 @@ from typing import Any
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.variants import Variant
 from ablations.engines.cuda import ops
-from ablations.recorders.device_episodes import DeviceEpisodeRecorder
+from ablations.recorders.episodes import EpisodeRecorder
 from tests import configured
 
 SMALL: dict[str, Any] = {
@@ -28,9 +28,9 @@ def untrained(
     return configured.learner(variant, envs, seeds, "cuda", **{**SMALL, **numbers})
 
 
-def trained(learner: Learner) -> DeviceEpisodeRecorder:
+def trained(learner: Learner) -> EpisodeRecorder:
     """Train to the end; the episodes."""
-    recorder = DeviceEpisodeRecorder(len(learner.seeds), ops.DEVICE)
+    recorder = EpisodeRecorder(len(learner.seeds), learner.envs.xp)
     for record in learn(learner):
         recorder.observe(record)
     return recorder
