@@ -7,11 +7,10 @@ environment step, and whatever looks on between two moments must not draw from t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,11 +39,10 @@ class Learner:
     engine: Engine
     dtype: torch.dtype = torch.float32
     updates: int = 0  # finished gradient updates
-    diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
 
     def __post_init__(self) -> None:
         s, v, engine, lanes = self.settings, self.variant, self.engine, len(self.seeds)
-        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head)
+        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head, v.loss)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(engine.device()))
         self.explore = engine.explorer(v.exploration)
@@ -64,6 +62,17 @@ class Learner:
         self.target_params, self.q_target = flat, self.engine.evaluator(self.network, flat)
         self.update = self.engine.compile(update)
 
+    @property
+    def diverged_at(self) -> dict[int, int]:
+        """Lane -> the environment step at which its loss, gradient or parameters ceased to be finite."""
+        frozen = enumerate(self.optimizer.frozen_at.tolist())
+        found = {lane: step_of(self.settings, update) for lane, update in frozen if update}
+        # parameters that an update takes out of range show in the next one's loss; after the last there is none
+        for lane, finite in enumerate(self.online.flat.isfinite().all(-1).tolist()):
+            if not finite:
+                found.setdefault(lane, step_of(self.settings, self.updates))
+        return found
+
     def parts(self) -> dict[str, Part]:
         """Everything that a checkpoint holds of a training, by name."""
         return {
@@ -76,14 +85,12 @@ class Learner:
         }
 
     def state(self) -> State:
-        """Both networks, how many updates made them, and who diverged when (-1: never)."""
-        diverged_at = [self.diverged_at.get(lane, -1) for lane in range(len(self.seeds))]
+        """Both networks, and how many updates made them."""
         return {
             "online": self.online.flat,
             "target_params": self.target_params,
             "one_network": self.target_params is self.online.flat,
             "updates": self.updates,
-            "diverged_at": np.array(diverged_at, dtype=np.int64),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -94,8 +101,6 @@ class Learner:
         else:
             self.target_params.copy_(torch.from_numpy(state["target_params"]))
         self.updates = state["updates"]
-        steps = enumerate(state["diverged_at"].tolist())
-        self.diverged_at = {lane: step for lane, step in steps if step >= 0}
 
 
 def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
@@ -107,7 +112,6 @@ def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(train_step(a, step) for _ in range(rounds))
         yield StepRecord(step, rate(clock), steps, updates)
-    mark_diverged(a)
 
 
 def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
@@ -138,9 +142,6 @@ def transition(
 def train_step(a: Learner, step: int) -> Update:
     """One gradient update of every lane; the target follows, and the networks are maintained."""
     v, made = a.variant, a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
-    if made.froze:
-        frozen = (~a.optimizer.alive).nonzero().flatten().tolist()
-        a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
     a.updates += 1
     target_params = v.target.follow(a.target_params, a.online.flat, a.updates)
     if target_params is not a.target_params:
@@ -157,19 +158,8 @@ def update(a: Learner, u: Tensor, progress: Number) -> Update:
     with torch.no_grad():
         y = v.bootstrap(batch, a.q, a.q_target)  # (L, B)
     made = a.optimizer.descend(batch, y)
-    v.replay.feedback(a.memory, index, made.delta)
+    v.replay.feedback(a.memory, index, made.priority)
     return made
-
-
-def mark_diverged(a: Learner) -> None:
-    """Name at the end the lanes that diverged and that no update has told of."""
-    if a.optimizer.frozen_at is not None:
-        frozen = enumerate(a.optimizer.frozen_at.tolist())
-        a.diverged_at = {lane: step_of(a.settings, update) for lane, update in frozen if update}
-    # parameters that an update takes out of range show in the next one's loss; after the last there is none
-    for lane, finite in enumerate(a.online.flat.isfinite().all(-1).tolist()):
-        if not finite:
-            a.diverged_at.setdefault(lane, step_of(a.settings, a.updates))
 
 
 def step_of(s: Settings, update: int) -> int:

@@ -64,6 +64,14 @@ class Batch:
     index: Tensor  # (L, B) int64: slots of the memory
 
 
+class Errors(NamedTuple):
+    """What a loss says of a batch, before weighting."""
+
+    loss: Tensor  # (L, B)
+    delta: Tensor  # (L, B): the TD error y - Q(s, a)
+    priority: Tensor  # (L, B): what a replay ranks samples by is its size
+
+
 @dataclass(slots=True)
 class Update:
     """What a gradient update saw, for those who look on."""
@@ -71,9 +79,9 @@ class Update:
     batch: Batch
     q: Tensor  # (L, B, A): Q(s, .) before the update
     delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    priority: Tensor  # (L, B)
     loss: Tensor  # (L,)
     largest_q: Tensor  # (L,): max |Q| over the batch
-    froze: bool  # whether a lane was frozen by this update; False where nobody looks before the end
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,14 @@ ALL = (*ON_PROCESSOR, "cuda")
 MODULES = {
     "reference": "ablations.engines.reference",
     "native": "ablations.engines.native.ops",
+    "native-general": "ablations.engines.native.ops",
     "cuda": "ablations.engines.cuda.ops",
 }
 """Name -> what has its functions, imported only when it is asked for."""
 
 
 def of(name: str) -> Engine:
-    """The engine of this name."""
+    """The engine of this name, or of the ``path`` that a key names."""
     module: Any = import_module(MODULES[name])
     return module  # type: ignore[no-any-return]
 
@@ -51,24 +52,25 @@ def unavailable_because(name: str) -> str:
             return "this version does not have it"
 
 
-def notes(name: str, variants: Mapping[str, Variant]) -> list[str]:
-    """What is worth knowing of training these rows ({label: variant}) with an engine."""
-    if name == "reference":
-        reason = library.missing()
-        return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
-    strange = (
-        [] if name != "native" else [label for label, variant in variants.items() if not compiles(variant)]
-    )
-    if not strange:
-        return []
-    return [
-        f"{few(strange)}: a trunk, head, loss or optimizer that the native engine has not compiled; it is computed by "
-        "the reference"
-    ]
+def path(engine: str, variant: Variant) -> str:
+    """Whose bits a row's series are, as its key says: on ``native`` that depends on which pieces are compiled.
+
+    "native" is the *fused* path: trunk, head, loss and optimizer are compiled. "native-general": the trunk or the
+    optimizer is, and torch does the rest. "reference": neither.
+    """
+    if engine != "native":
+        return engine
+    known = {slot for slot, piece in variant if op_of(piece) is not None}
+    if {"trunk", "head", "loss", "optimizer"} <= known:
+        return "native"
+    return "native-general" if known & {"trunk", "optimizer"} else "reference"
 
 
-def compiles(variant: Variant) -> bool:
-    """Whether the native engine knows all that an update computes with: trunk, head, loss and optimizer."""
-    return all(
-        op_of(piece) is not None for piece in (variant.trunk, variant.head, variant.loss, variant.optimizer)
+def notes(name: str) -> list[str]:
+    """What is worth knowing of training with an engine."""
+    reason = library.missing()
+    return (
+        [f"engine: {name}; the native one is several times faster but {reason}"]
+        if name == "reference" and reason
+        else []
     )
