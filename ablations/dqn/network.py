@@ -125,8 +125,8 @@ class Trainable:
         self.params = {name: view.detach().requires_grad_() for name, view in network.views(flat).items()}
         self.grads = network.views(self.grad)
 
-    def differentiate(self, loss: Tensor) -> None:
-        """The gradient of the scalar ``loss`` by all parameters into ``grad`` (L, P)."""
-        fresh = torch.autograd.grad(loss, list(self.params.values()))
+    def differentiate(self, losses: Tensor, shares: Tensor) -> None:
+        """The gradient of the sum of shares * losses by all parameters, into ``grad`` (L, P)."""
+        fresh = torch.autograd.grad(losses, list(self.params.values()), shares)
         for stored, part in zip(self.grads.values(), fresh, strict=True):
             stored.copy_(part)

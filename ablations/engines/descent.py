@@ -38,23 +38,23 @@ class ReferenceOptimizer:
         """One update towards the targets y (L, B): the loss of a lane is mean_b weight_b loss_b."""
         outputs = self.outputs(batch.obs)  # (L, B, A, Z)
         errors = self.loss.error(outputs, batch.action, y)
-        loss = (batch.weight * errors.loss).mean(-1)  # (L,)
-        self.step(loss)
         with torch.no_grad():
+            losses = errors.loss.detach()
+            loss = (batch.weight * losses).mean(-1)  # (L,)
             q = self.loss.values(outputs.detach())  # (L, B, A)
             largest_q = q.abs().flatten(1).amax(-1)
-            return Update(
-                batch, q, errors.delta.detach(), errors.priority.detach(), loss.detach(), largest_q
-            )
+        # the gradient of the **sum** of the lanes' losses: it keeps them apart
+        self.step(errors.loss, batch.weight * (1 / y.shape[1]), loss)
+        return Update(batch, q, errors.delta.detach(), errors.priority.detach(), loss, largest_q)
 
     def outputs(self, obs: Tensor) -> Tensor:
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
         network, params = self.online.network, self.online.params
         return network.outputs(params, network.features(params, obs))
 
-    def step(self, loss: Tensor) -> None:
-        """One update from the losses (L,); their **sum** keeps the lanes' gradients apart."""
-        self.online.differentiate(loss.sum())
+    def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
+        """One update down the gradient of the sum of shares * losses, both (L, B), which is ``loss`` (L,) by lane."""
+        self.online.differentiate(losses, shares)
         self.apply(loss)
 
     def apply(self, loss: Tensor) -> None:

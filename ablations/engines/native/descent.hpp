@@ -41,6 +41,7 @@ template <class T> void settle(const Descent& d, const Rule& rule, long lane, T*
 
 // The rule alone, down the gradient ``grad`` (L, stride).
 template <class T> void descend_gradient(const Descent& d) {
+    const Flush flush;
     const Rule rule = next_rule(d);
     for (long lane = 0; lane < d.lanes; lane++) settle(d, rule, lane, (T*)d.grad + lane * d.stride, d.stride);
 }
@@ -57,6 +58,7 @@ template <class T> class Model {
     // (L, B, columns) of obs (L, B, D). With ``keep`` every lane's activations stay for ``backward``.
     void outputs(long lanes, long batch, const T* theta, long stride, const T* obs, long obs_lane, long obs_row, T* q,
                  bool keep) {
+        const Flush flush;
         constexpr long MOST = 64;  // rows at a time, so that activations stay in the cache
         const long part = keep || batch < MOST ? batch : MOST;
         network.reserve(part, keep ? lanes : 1);
@@ -77,6 +79,7 @@ template <class T> class Model {
         const int B = int(d.batch), actions = head.columns;
         for (int64_t i = 0; i < d.lanes * d.batch; i++)
             if (d.action[i] < 0 || d.action[i] >= actions) return false;
+        const Flush flush;
         network.reserve(B, 1), room(B * actions);
         network.use(0);
         const Rule rule = next_rule(d);
@@ -99,6 +102,7 @@ template <class T> class Model {
 
     // From the gradient by ``outputs`` to that by this part's parameters, in ``grad``; then the rule, if there is one.
     void backward(const Descent& d) {
+        const Flush flush;
         const int B = int(d.batch);
         const Rule rule = d.rule_kind < 0 ? Rule{RuleKind::none, 0, 0, 0, 0, 0} : next_rule(d);
         for (long lane = 0; lane < d.lanes; lane++) {

@@ -84,26 +84,28 @@ class NativeOptimizer(ReferenceOptimizer):
         if self.part is None:
             return super().outputs(obs)
         self._obs = in_rows(obs, self.online.flat.dtype)
-        self._leaf = self.part.outputs(self.online.flat, self._obs, keep=True).requires_grad_()
-        network = self.online.network
-        return network.by_action(self._leaf) if self.part.whole else network.outputs(self.online.params, self._leaf)
+        network, self._leaf = self.online.network, self.part.outputs(self.online.flat, self._obs, keep=True)
+        if self.part.whole:
+            self._leaf = network.by_action(self._leaf)
+            return self._leaf.requires_grad_()
+        return network.outputs(self.online.params, self._leaf.requires_grad_())
 
-    def step(self, loss: Tensor) -> None:
-        """One update from the losses (L,): torch's part of the gradient first, then all that is compiled."""
+    def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
+        """One update: torch's part of the gradient first, then all that is compiled."""
         if self.part is None and not self.knows_rule:
-            super().step(loss)
+            super().step(losses, shares, loss)
             return
         leaves = [self.online.params[name] for name in self._by_torch]
         if self.part is not None:
             leaves.append(self._leaf)
-        by_leaf = list(torch.autograd.grad(loss.sum(), leaves))
-        a, kept = self._arguments, loss.detach().contiguous()
-        a.loss = kept.data_ptr()
+        by_leaf = list(torch.autograd.grad(losses, leaves, shares))
+        a = self._arguments
+        a.loss = loss.data_ptr()
         if self.part is None:
             self.store(by_leaf)
             self._step(ctypes.byref(a))
             return
-        by_output = by_leaf.pop().contiguous()  # (L, B, columns)
+        by_output = by_leaf.pop().contiguous()  # (L, B, ...)
         self.store(by_leaf)
         a.batch, a.by_output = by_output.shape[1], by_output.data_ptr()
         a.obs, (a.obs_lane, a.obs_row, _) = self._obs.data_ptr(), self._obs.stride()
