@@ -8,7 +8,7 @@ whatever the loss; a lane's loss is the mean over its batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ablations.dqn import ops
 from ablations.dqn.facts import Facts
@@ -33,6 +33,17 @@ class ScalarLoss:
     def penalty(self, delta: Tensor) -> Tensor:
         """(L, B) -> (L, B)."""
         raise NotImplementedError
+
+
+def is_penalty(loss: Any) -> bool:
+    """True for a loss that is a penalty of the TD error and nothing else, so that it need not be asked for the rest."""
+    kind = type(loss)
+    return (
+        isinstance(loss, ScalarLoss)
+        and kind.values is ScalarLoss.values
+        and kind.error is ScalarLoss.error
+        and kind.outputs_per_action == 1
+    )
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class ReferenceOptimizer:
             losses = errors.loss.detach()
             loss = (batch.weight * losses).mean(-1)  # (L,)
             q = self.loss.values(outputs.detach())  # (L, B, A)
-            largest_q = q.abs().flatten(1).amax(-1)
+            largest_q = torch.linalg.vector_norm(q, torch.inf, dim=(1, 2))
         # the gradient of the **sum** of the lanes' losses: it keeps them apart
         self.step(errors.loss, batch.weight * (1 / y.shape[1]), loss)
         return Update(batch, q, errors.delta.detach(), errors.priority.detach(), loss, largest_q)

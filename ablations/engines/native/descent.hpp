@@ -16,7 +16,7 @@ struct Descent {
     const int64_t* action;      // (L, B)
     const void *y, *weight;     // (L, B)
     void *q, *delta;            // out: (L, B, A), (L, B)
-    const void* by_output;      // (L, B, columns): the gradient by the compiled part's outputs
+    const void *by_output, *by_delta;  // the gradient by the compiled part's outputs (L, B, columns), or by delta (L, B)
     void *loss, *norm, *largest;  // (L): loss, gradient norm before clipping, max |Q|
     int64_t loss_kind, rule_kind;
     double learning_rate, eps, max_norm;
@@ -53,7 +53,7 @@ template <class T> class Model {
           head{kind, columns, network.layers + count - 1, network.layers + advantage},
           slope(scratch<T>(size)) {}
 
-    ~Model() { free(slope), free(by_q); }
+    ~Model() { free(slope), free(by_q), free(by_delta); }
 
     // (L, B, columns) of obs (L, B, D). With ``keep`` every lane's activations stay for ``backward``.
     void outputs(long lanes, long batch, const T* theta, long stride, const T* obs, long obs_lane, long obs_row, T* q,
@@ -77,40 +77,43 @@ template <class T> class Model {
     // One fused update. False, and nothing was changed, if an action is out of range.
     bool descend(const Descent& d) {
         const int B = int(d.batch), actions = head.columns;
-        for (int64_t i = 0; i < d.lanes * d.batch; i++)
-            if (d.action[i] < 0 || d.action[i] >= actions) return false;
+        if (!in_range(d)) return false;
         const Flush flush;
-        network.reserve(B, 1), room(B * actions);
-        network.use(0);
+        network.reserve(B, 1), room(B);
         const Rule rule = next_rule(d);
         for (long lane = 0; lane < d.lanes; lane++) {
             const long at = lane * d.batch;
-            T *theta = (T*)d.theta + lane * d.stride, *q = (T*)d.q + at * actions;
-            const Strided<T> obs = {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1};
-            network.pack(theta);
-            network.forward(theta, obs, B);
-            head.read(B, q);
-            ((T*)d.largest)[lane] = largest(q, B * actions);
-            ((T*)d.loss)[lane] = penalties(LossKind(d.loss_kind), B, actions, q, d.action + at, (const T*)d.y + at,
-                                           (const T*)d.weight + at, (T*)d.delta + at, by_q);
-            head.spread(B, by_q);
-            network.backward(theta, obs, B, slope);
+            look(d, lane, 0);
+            ((T*)d.loss)[lane] =
+                penalties(LossKind(d.loss_kind), B, (const T*)d.delta + at, (const T*)d.weight + at, by_delta);
+            by_values(B, actions, d.action + at, by_delta, by_q);
+            back(d, lane, by_q, slope);
             settle(d, rule, lane, slope, network.size);
         }
         return true;
     }
 
-    // From the gradient by ``outputs`` to that by this part's parameters, in ``grad``; then the rule, if there is one.
+    // Q and delta of a batch, everything kept for ``backward``. False if an action is out of range.
+    bool forward(const Descent& d) {
+        if (!in_range(d)) return false;
+        network.reserve(d.batch, d.lanes);
+        for (long lane = 0; lane < d.lanes; lane++) look(d, lane, lane);
+        return true;
+    }
+
+    // From a gradient to that by this part's parameters, in ``grad``; then the rule, if there is one.
     void backward(const Descent& d) {
         const Flush flush;
-        const int B = int(d.batch);
+        const int B = int(d.batch), columns = head.columns;
+        room(B);
         const Rule rule = d.rule_kind < 0 ? Rule{RuleKind::none, 0, 0, 0, 0, 0} : next_rule(d);
         for (long lane = 0; lane < d.lanes; lane++) {
-            T *theta = (T*)d.theta + lane * d.stride, *grad = (T*)d.grad + lane * d.stride;
+            const long at = lane * d.batch;
+            T* grad = (T*)d.grad + lane * d.stride;
             network.use(lane);
-            network.pack(theta);
-            head.spread(B, (const T*)d.by_output + lane * B * head.columns);
-            network.backward(theta, {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1}, B, grad);
+            network.pack((T*)d.theta + lane * d.stride);
+            if (d.by_delta) by_values(B, columns, d.action + at, (const T*)d.by_delta + at, by_q);
+            back(d, lane, d.by_delta ? by_q : (const T*)d.by_output + at * columns, grad);
             if (rule.kind != RuleKind::none) settle(d, rule, lane, grad, d.stride);
         }
     }
@@ -118,12 +121,42 @@ template <class T> class Model {
   private:
     Network<T> network;
     Head<T> head;
-    T *slope, *by_q = nullptr;  // a lane's gradient, as the parameters lie; (B, A)
-    long room_for = 0;
+    T *slope, *by_q = nullptr, *by_delta = nullptr;  // a lane's gradient, as the parameters lie; (B, A); (B)
+    long rows = 0;
 
-    void room(long numbers) {
-        if (numbers <= room_for) return;
-        free(by_q);
-        by_q = scratch<T>(room_for = numbers);
+    void room(long batch) {
+        if (batch <= rows) return;
+        free(by_q), free(by_delta);
+        rows = batch;
+        by_q = scratch<T>(batch * head.columns), by_delta = scratch<T>(batch);
+    }
+
+    bool in_range(const Descent& d) const {
+        for (int64_t i = 0; i < d.lanes * d.batch; i++)
+            if (d.action[i] < 0 || d.action[i] >= head.columns) return false;
+        return true;
+    }
+
+    Strided<T> obs(const Descent& d, long lane) const {
+        return {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1};
+    }
+
+    // A lane's Q, the largest of it, and delta; the activations stay at ``place``.
+    void look(const Descent& d, long lane, long place) {
+        const int B = int(d.batch);
+        const long at = lane * d.batch;
+        const T* theta = (const T*)d.theta + lane * d.stride;
+        T* q = (T*)d.q + at * head.columns;
+        network.use(place);
+        network.pack(theta);
+        network.forward(theta, obs(d, lane), B);
+        head.read(B, q);
+        ((T*)d.largest)[lane] = largest(q, B * head.columns);
+        td_errors(B, head.columns, q, d.action + at, (const T*)d.y + at, (T*)d.delta + at);
+    }
+
+    void back(const Descent& d, long lane, const T* by_output, T* gradient) {
+        head.spread(int(d.batch), by_output);
+        network.backward((const T*)d.theta + lane * d.stride, obs(d, lane), int(d.batch), gradient);
     }
 };

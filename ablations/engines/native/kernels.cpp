@@ -26,6 +26,7 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
         ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep);                    \
     }                                                                                                                 \
     EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
+    EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \
     EXPORT void model_backward_##NAME(void* model, const Descent* d) { ((Model<T>*)model)->backward(*d); }            \
     EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \

@@ -40,7 +40,8 @@ class DescentArguments(Structure):
         *((name, c_int64) for name in ("lanes", "batch", "stride")),
         *((name, c_void_p) for name in ("theta", "first", "second", "grad", "updates", "frozen_at", "count", "obs")),
         *((name, c_int64) for name in ("obs_lane", "obs_row")),
-        *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "loss", "norm", "largest")),
+        *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "by_delta")),
+        *((name, c_void_p) for name in ("loss", "norm", "largest")),
         *((name, c_int64) for name in ("loss_kind", "rule_kind")),
         *((name, c_double) for name in ("learning_rate", "eps", "max_norm")),
     ]
@@ -64,6 +65,7 @@ _BY_TYPE: dict[str, _Signature] = {
     "model_free": (None, [_P]),
     "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _I]),
     "model_descend": (c_int, [_P, POINTER(DescentArguments)]),
+    "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
     "model_backward": (None, [_P, POINTER(DescentArguments)]),
     "rule_step": (None, [POINTER(DescentArguments)]),
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P]),

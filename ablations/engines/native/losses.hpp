@@ -8,21 +8,28 @@
 
 enum class LossKind : int64_t { squared, huber };
 
-// delta = y - Q(s, a), the mean of weight * penalty(delta), and its gradient by Q (B, A).
-template <class T>
-T penalties(LossKind kind, int B, int actions, const T* q, const int64_t* action, const T* y, const T* weight, T* delta,
-            T* by_q) {
-    memset(by_q, 0, sizeof(T) * B * actions);
+// delta = y - Q(s, a), (B).
+template <class T> void td_errors(int B, int actions, const T* q, const int64_t* action, const T* y, T* delta) {
+    for (int b = 0; b < B; b++) delta[b] = y[b] - q[b * actions + action[b]];
+}
+
+// The mean of weight * penalty(delta), and its gradient by delta (B).
+template <class T> T penalties(LossKind kind, int B, const T* delta, const T* weight, T* by_delta) {
     T sum = 0;
     for (int b = 0; b < B; b++) {
-        const T d = delta[b] = y[b] - q[b * actions + action[b]];
-        const T size = std::fabs(d);
-        T penalty = T(0.5) * d * d, by_delta = d;
-        if (kind == LossKind::huber && size > 1) penalty = size - T(0.5), by_delta = d > 0 ? T(1) : T(-1);
+        const T d = delta[b], size = std::fabs(d);
+        T penalty = T(0.5) * d * d, slope = d;
+        if (kind == LossKind::huber && size > 1) penalty = size - T(0.5), slope = d > 0 ? T(1) : T(-1);
         sum += weight[b] * penalty;
-        by_q[b * actions + action[b]] = -(weight[b] * by_delta) / T(B);
+        by_delta[b] = (weight[b] * slope) / T(B);
     }
     return sum / T(B);
+}
+
+// From the gradient by delta (B) to that by Q (B, A).
+template <class T> void by_values(int B, int actions, const int64_t* action, const T* by_delta, T* by_q) {
+    memset(by_q, 0, sizeof(T) * B * actions);
+    for (int b = 0; b < B; b++) by_q[b * actions + action[b]] = -by_delta[b];
 }
 
 // max |q| of n numbers; NaN if one is.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ablations.dqn import ops
+from ablations.dqn.loss import is_penalty
 from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Clock, Transition
@@ -110,7 +111,7 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     if not part.whole:
         params = network.views(flat)
         return lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
-    if ops.op_of(network.loss) is None:
+    if not is_penalty(network.loss):
         return lambda obs: network.loss.values(network.by_action(outputs(obs)))
     return outputs  # (L, B, A): one output per action, its value
 

@@ -1,8 +1,8 @@
 """The native optimizer: forward, backward and the rule's step compiled, as far as the pieces are.
 
 *Fused*: trunk, head, loss and rule are known, and an update is one call. *General*: what is known of the network is
-compiled up to its features or outputs; from there to the loss torch differentiates, and the gradient by the features or
-outputs goes back into compiled code. The rules are those of ``ReferenceOptimizer``.
+compiled up to its features or outputs, or, if the loss is a penalty, up to the TD errors; from there to the loss torch
+differentiates, and the gradient goes back into compiled code. The rules are those of ``ReferenceOptimizer``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ablations.dqn import ops
+from ablations.dqn.loss import is_penalty
 from ablations.dqn.network import Trainable
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Batch, Update
@@ -32,13 +33,14 @@ class NativeOptimizer(ReferenceOptimizer):
         dtype = online.flat.dtype
         self.part = compiled_part(online.network, dtype)
         rule, loss = ops.op_of(variant.optimizer), ops.op_of(variant.loss)
-        self.knows_rule = rule is not None
-        self.fused = self.part is not None and self.part.whole and loss is not None and self.knows_rule
-        compiled = {f"{name}." for name in self.part.names} if self.part else set()
-        self._by_torch = [name for name in online.params if not name.startswith(tuple(compiled) or "\0")]
-        self._descend, self._backward, self._step = (
-            function_of(name, dtype) for name in ("model_descend", "model_backward", "rule_step")
+        self.knows_rule, self.knows_loss = rule is not None, loss is not None
+        self.by_delta = self.part is not None and self.part.whole and is_penalty(variant.loss)
+        compiled = tuple(f"{name}." for name in self.part.names) if self.part else ()
+        self.by_torch = [name for name in online.params if not name.startswith(compiled)]
+        self._descend, self._forward, self._backward = (
+            function_of(f"model_{name}", dtype) for name in ("descend", "forward", "backward")
         )
+        self._step = function_of("rule_step", dtype)
         lanes, stride = online.flat.shape
         self._arguments = library.DescentArguments(
             lanes=lanes,
@@ -52,15 +54,20 @@ class NativeOptimizer(ReferenceOptimizer):
             frozen_at=self.frozen_at.data_ptr(),
             norm=self.gradient_norm.data_ptr(),
             rule_kind=rule if self.knows_rule else NO_RULE,
-            loss_kind=loss if loss is not None else 0,
+            loss_kind=loss if self.knows_loss else 0,
             learning_rate=settings.learning_rate,
             eps=getattr(variant.optimizer, "eps", 0.0),
             max_norm=variant.optimizer.max_grad_norm,
         )
 
+    @property
+    def fused(self) -> bool:
+        """Whether an update is one call."""
+        return self.by_delta and self.knows_loss and self.knows_rule
+
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
-        if not self.fused or self.part is None:
+        if not self.by_delta or self.part is None:
             return super().descend(batch, y)
         dtype, (lanes, samples) = self.online.flat.dtype, y.shape
         obs = in_rows(batch.obs, dtype)
@@ -75,9 +82,22 @@ class NativeOptimizer(ReferenceOptimizer):
         a.obs, (a.obs_lane, a.obs_row, _) = obs.data_ptr(), obs.stride()
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
         a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
-        if not self._descend(self.part.handle, ctypes.byref(a)):
+        done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
+        if not done:
             raise IndexError(f"an action is outside 0 ... {self.part.columns - 1}")
+        if not self.fused:
+            loss = self._penalized(delta, weight)
         return Update(batch, q, delta, delta, loss, largest)
+
+    def _penalized(self, delta: Tensor, weight: Tensor) -> Tensor:
+        """The rest of an update by the penalty of delta (L, B), which torch differentiates; the losses (L,)."""
+        leaf = delta.detach().requires_grad_()
+        penalty: Tensor = self.loss.penalty(leaf)  # (L, B)
+        (by_delta,) = torch.autograd.grad(penalty, leaf, weight * (1 / delta.shape[1]))
+        loss, by_delta = (weight * penalty.detach()).mean(-1), by_delta.contiguous()
+        self._arguments.by_delta = by_delta.data_ptr()
+        self._finish(loss)
+        return loss
 
     def outputs(self, obs: Tensor) -> Tensor:
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
@@ -92,28 +112,25 @@ class NativeOptimizer(ReferenceOptimizer):
 
     def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
         """One update: torch's part of the gradient first, then all that is compiled."""
-        if self.part is None and not self.knows_rule:
-            super().step(losses, shares, loss)
-            return
-        leaves = [self.online.params[name] for name in self._by_torch]
+        leaves = [self.online.params[name] for name in self.by_torch]
         if self.part is not None:
             leaves.append(self._leaf)
-        by_leaf = list(torch.autograd.grad(losses, leaves, shares))
+        gradients = list(torch.autograd.grad(losses, leaves, shares))
         a = self._arguments
-        a.loss = loss.data_ptr()
-        if self.part is None:
-            self.store(by_leaf)
-            self._step(ctypes.byref(a))
-            return
-        by_output = by_leaf.pop().contiguous()  # (L, B, ...)
-        self.store(by_leaf)
-        a.batch, a.by_output = by_output.shape[1], by_output.data_ptr()
-        a.obs, (a.obs_lane, a.obs_row, _) = self._obs.data_ptr(), self._obs.stride()
-        self._backward(self.part.handle, ctypes.byref(a))
+        if self.part is not None:
+            by_output = gradients.pop().contiguous()  # (L, B, ...)
+            a.batch, a.by_output = by_output.shape[1], by_output.data_ptr()
+            a.obs, (a.obs_lane, a.obs_row, _) = self._obs.data_ptr(), self._obs.stride()
+        for name, gradient in zip(self.by_torch, gradients, strict=True):
+            self.online.grads[name].copy_(gradient)
+        self._finish(loss)
+
+    def _finish(self, loss: Tensor) -> None:
+        """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""
+        self._arguments.loss = loss.data_ptr()
+        if self.part is not None:
+            self._backward(self.part.handle, ctypes.byref(self._arguments))
+        elif self.knows_rule:
+            self._step(ctypes.byref(self._arguments))
         if not self.knows_rule:
             self.apply(loss)
-
-    def store(self, parts: list[Tensor]) -> None:
-        """Put torch's part of the gradient beside the compiled one."""
-        for name, part in zip(self._by_torch, parts, strict=True):
-            self.online.grads[name].copy_(part)
