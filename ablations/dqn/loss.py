@@ -1,7 +1,7 @@
 """The loss slot: from the head's outputs to values, and from a target y to the error that is descended.
 
-``outputs_per_action`` is Z; ``values(outputs)`` maps (L, B, A, Z) to Q (L, B, A); ``error(outputs, action, y)`` gives the
-``Errors`` of a batch before weighting, of actions and targets (L, B). The weight of a sample multiplies its loss,
+``outputs_per_action`` is Z; ``values(outputs)`` maps (L, B, A, Z) to Q (L, B, A); ``error(outputs, action, y)`` gives
+the ``Errors`` of a batch before weighting, of actions and targets (L, B). The weight of a sample multiplies its loss,
 whatever the loss; a lane's loss is the mean over its batch.
 """
 

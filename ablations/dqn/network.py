@@ -25,6 +25,10 @@ NARROW = 8
 """Weights (I, O) with fewer outputs are stored as (O, I): batched products are several times faster that way."""
 
 
+SQUARED = Squared()
+"""The loss of one output per action, its value."""
+
+
 class Place(NamedTuple):
     """Where a parameter lies in a lane's slice of the buffer."""
 
@@ -52,7 +56,7 @@ class Network:
     actions: int  # A
     trunk: Any
     head: Any
-    loss: Any = Squared()
+    loss: Any = SQUARED
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -22,8 +22,8 @@ from ablations.state import State
 class ReferenceOptimizer:
     """Steps a ``Trainable`` down the gradient of per-lane losses, by autograd and torch's own rules.
 
-    ``frozen_at`` (L,) is the update that froze a lane, 0 where none did; ``gradient_norm`` (L,) the Euclidean norm of the
-    latest gradient before clipping.
+    ``frozen_at`` (L,) is the update that froze a lane, 0 where none did; ``gradient_norm`` (L,) the Euclidean norm of
+    the latest gradient before clipping.
     """
 
     def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:

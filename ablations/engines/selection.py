@@ -52,25 +52,39 @@ def unavailable_because(name: str) -> str:
             return "this version does not have it"
 
 
+COMPILED = ("trunk", "head", "loss", "optimizer")
+"""The slots whose pieces may have bodies that an update is compiled of."""
+
+
 def path(engine: str, variant: Variant) -> str:
     """Whose bits a row's series are, as its key says: on ``native`` that depends on which pieces are compiled.
 
-    "native" is the *fused* path: trunk, head, loss and optimizer are compiled. "native-general": the trunk or the
-    optimizer is, and torch does the rest. "reference": neither.
+    "native" is the *fused* path: all of ``COMPILED`` are. "native-general": the trunk or the optimizer is, and torch
+    does the rest. "reference": neither.
     """
     if engine != "native":
         return engine
-    known = {slot for slot, piece in variant if op_of(piece) is not None}
-    if {"trunk", "head", "loss", "optimizer"} <= known:
+    plain = in_torch(variant)
+    if not plain:
         return "native"
-    return "native-general" if known & {"trunk", "optimizer"} else "reference"
+    return "reference" if {"trunk", "optimizer"} <= set(plain) else "native-general"
 
 
-def notes(name: str) -> list[str]:
-    """What is worth knowing of training with an engine."""
-    reason = library.missing()
-    return (
-        [f"engine: {name}; the native one is several times faster but {reason}"]
-        if name == "reference" and reason
-        else []
-    )
+def in_torch(variant: Variant) -> tuple[str, ...]:
+    """The slots of an update whose pieces have no compiled body."""
+    return tuple(slot for slot, piece in variant if slot in COMPILED and op_of(piece) is None)
+
+
+def notes(name: str, variants: Mapping[str, Variant]) -> list[str]:
+    """What is worth knowing of training these rows ({label: variant}) with an engine."""
+    if name == "reference":
+        reason = library.missing()
+        return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for label, variant in variants.items():
+        if (taken := path(name, variant)) != name:
+            rows.setdefault((taken, in_torch(variant)), []).append(label)
+    return [
+        f"{few(labels)}: path {taken}; {', '.join(slots)} without a compiled body, computed in torch"
+        for (taken, slots), labels in rows.items()
+    ]

@@ -100,7 +100,7 @@ def open_run(run_dir: Path) -> StoredRun:
     return StoredRun(status.manifest, _arrays(run_dir))
 
 
-def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, Params]:
+def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, dict[str, torch.Tensor]]:
     """The network of a run's configuration with its final weights in its only lane. Raises Unplayable."""
     try:
         features, actions = sizes(env)

@@ -38,7 +38,10 @@ class DescentArguments(Structure):
 
     _fields_ = [
         *((name, c_int64) for name in ("lanes", "batch", "stride")),
-        *((name, c_void_p) for name in ("theta", "first", "second", "grad", "updates", "frozen_at", "count", "obs")),
+        *(
+            (name, c_void_p)
+            for name in ("theta", "first", "second", "grad", "updates", "frozen_at", "count", "obs")
+        ),
         *((name, c_int64) for name in ("obs_lane", "obs_row")),
         *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "by_delta")),
         *((name, c_void_p) for name in ("loss", "norm", "largest")),
@@ -53,7 +56,10 @@ class SteppingArguments(Structure):
     _fields_ = [
         *((name, c_int64) for name in ("lanes", "features", "numbers")),
         *((name, c_void_p) for name in ("action", "states", "cos", "sin", "moved", "reward", "terminated")),
-        *((name, c_void_p) for name in ("truncated", "next_obs", "obs", "elapsed", "used", "starts", "first_obs")),
+        *(
+            (name, c_void_p)
+            for name in ("truncated", "next_obs", "obs", "elapsed", "used", "starts", "first_obs")
+        ),
         *((name, c_int64) for name in ("block", "limit", "sutton_barto")),
     ]
 

@@ -25,6 +25,7 @@ from ablations.engines.native.network import compiled_part, empty, function_of
 from ablations.engines.native.optimizer import NativeOptimizer
 from ablations.engines.native.stepping import lanes_of
 from ablations.envs.gym import Lanes
+
 device, synchronize, draws, tensor = (
     reference.device,
     reference.synchronize,
