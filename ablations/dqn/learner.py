@@ -45,14 +45,23 @@ class Learner:
         self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head, v.loss)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(engine.device()))
-        self.explore = engine.explorer(v.exploration)
         self.tensor = partial(engine.tensor, dtype=self.dtype)
         self.q = engine.evaluator(self.network, self.online.flat)  # Q(s, .): (L, B, D) -> (L, B, A)
         self.use_target(self.online.flat.clone())
         self.optimizer = engine.optimizer(self.online, v, s)
         zeros = partial(torch.zeros, dtype=self.dtype, device=engine.device())
-        space = Space(lanes, s.buffer_size, s.batch_size, self.envs.features, zeros, engine)
+        space = Space(
+            lanes, s.buffer_size, s.batch_size, self.envs.features, self.network.size, zeros, engine
+        )
         self.memory = v.replay.init(space)
+        self.own = {
+            slot: piece.init(space) for slot, piece in v if slot != "replay" and hasattr(piece, "init")
+        }
+        self.explore = self.bound("exploration", engine.explorer(v.exploration))
+        self.batch = self.bound("returns", v.returns.batch)
+        self.bootstrap = self.bound("bootstrap", v.bootstrap)
+        self.follow = self.bound("target", v.target.follow)
+        self.maintain = self.bound("maintenance", v.maintenance.maintain)
         self.exploration = engine.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
         self.sampling = engine.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
         self.act_and_store = engine.compile(act_and_store, self.envs)
@@ -61,6 +70,10 @@ class Learner:
         """Take theta- (L, P) as what ``q_target`` evaluates: (L, B, D) -> (L, B, A)."""
         self.target_params, self.q_target = flat, self.engine.evaluator(self.network, flat)
         self.update = self.engine.compile(update)
+
+    def bound(self, slot: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of a slot's piece, with what that piece keeps, {name: (L, ...)}, as ``state`` if it keeps any."""
+        return partial(function, state=self.own[slot]) if slot in self.own else function
 
     @property
     def diverged_at(self) -> dict[int, int]:
@@ -85,8 +98,10 @@ class Learner:
         }
 
     def state(self) -> State:
-        """Both networks, and how many updates made them."""
+        """Both networks, how many updates made them, and what pieces keep."""
+        own = {f"{slot}.{name}": kept for slot, names in self.own.items() for name, kept in names.items()}
         return {
+            **own,
             "online": self.online.flat,
             "target_params": self.target_params,
             "one_network": self.target_params is self.online.flat,
@@ -101,6 +116,9 @@ class Learner:
         else:
             self.target_params.copy_(torch.from_numpy(state["target_params"]))
         self.updates = state["updates"]
+        for slot, names in self.own.items():
+            for name, kept in names.items():
+                kept.copy_(torch.from_numpy(state[f"{slot}.{name}"]))
 
 
 def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
@@ -141,24 +159,24 @@ def transition(
 
 def train_step(a: Learner, step: int) -> Update:
     """One gradient update of every lane; the target follows, and the networks are maintained."""
-    v, made = a.variant, a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
+    made: Update = a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
     a.updates += 1
-    target_params = v.target.follow(a.target_params, a.online.flat, a.updates)
+    target_params = a.follow(a.target_params, a.online.flat, a.updates)
     if target_params is not a.target_params:
         a.use_target(target_params)
-    v.maintenance.maintain(a.online, a.target_params, a.optimizer, a.updates)
-    return made  # type: ignore[no-any-return]
+    a.maintain(a.online, a.target_params, a.optimizer, a.updates)
+    return made
 
 
 def update(a: Learner, u: Tensor, progress: Number) -> Update:
     """Correct Q by a batch: sample with uniform draws ``u`` (L, B), bootstrap, descend, feed the errors back."""
-    v = a.variant
-    index, weight = v.replay.sample(a.memory, u, progress)
-    batch = v.returns.batch(a.memory, index, weight)
+    replay = a.variant.replay
+    index, weight = replay.sample(a.memory, u, progress)
+    batch = a.batch(a.memory, index, weight)
     with torch.no_grad():
-        y = v.bootstrap(batch, a.q, a.q_target)  # (L, B)
+        y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
     made = a.optimizer.descend(batch, y)
-    v.replay.feedback(a.memory, index, made.priority)
+    replay.feedback(a.memory, index, made.priority)
     return made
 
 

@@ -31,12 +31,13 @@ class Clock(NamedTuple):
 
 
 class Space(NamedTuple):
-    """What a replay memory is to hold, and how to get storage for it."""
+    """What a replay memory, or what else a piece keeps, is to hold, and how to get storage for it."""
 
     lanes: int
     capacity: int  # settings.buffer_size
     batch_size: int
     features: int  # numbers in one observation: D
+    parameters: int  # numbers in one network: P
     zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
     engine: Engine  # moves rows, climbs trees
 
