@@ -14,15 +14,19 @@ import time
 import torch
 
 from ablations import engines
+from ablations.dqn.head import Linear
+from ablations.dqn.loss import Squared
+from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import NAMED
 from ablations.engines.hardware import instruction_set
 from ablations.engines.native import library
-from scripts.timed_cohort import BUFFER, cohort
+from scripts.timed_cohort import BUFFER, Slots, cohort
 from scripts.turns import ratio, take_turns
 from tests.oracles.lessons_loop import steps_per_second
 
 LANES = (1, 8, 10, 16, 32, 64)
 VARIANT_LANES = 32
+PATH_LANES = (10, 32)
 LESSONS, PEAK = "the lessons' loop", "peak"
 
 
@@ -46,6 +50,8 @@ def main() -> None:
         print(f"\nengine {with_instructions(engine)}")
         _by_lanes(engine, arguments.repeats)
         _by_variant(engine, arguments.repeats)
+        if engine == "native":
+            _by_path(arguments.repeats)
 
 
 def with_instructions(engine: str = "") -> str:
@@ -99,6 +105,30 @@ def _by_variant(engine: str, repeats: int) -> None:
     for name, values in speeds.items():
         cost, memory = ratio(speeds, "dqn", name), made[name].bytes_per_lane / 1e6
         print(f"{name:24}{statistics.median(values):14,.0f}{cost:11.2f}{'':14}{memory:9.2f}")
+
+
+class TorchSquared(Squared):
+    """The squared loss as somebody else would write it: a subclass has no compiled body."""
+
+
+class TorchLinear(Linear):
+    """Likewise the linear head."""
+
+
+def _by_path(repeats: int) -> None:
+    """What pieces in plain torch cost beside compiled ones, and what layer norm does."""
+    pieces: dict[str, Slots] = {
+        "dqn": {},
+        "loss in torch": {"loss": TorchSquared()},
+        "head and loss in torch": {"head": TorchLinear(), "loss": TorchSquared()},
+        "layer norm": {"trunk": Mlp(layer_norm=True)},
+    }
+    for lanes in PATH_LANES:
+        made = {name: cohort("dqn", lanes, "native", slots=slots) for name, slots in pieces.items()}
+        speeds = take_turns({name: each.turn for name, each in made.items()}, repeats)
+        print(f"\n{f'at {lanes} lanes':24}{'lane-steps/s':>14}{'speed / dqn':>13}")
+        for name, values in speeds.items():
+            print(f"{name:24}{statistics.median(values):14,.0f}{ratio(speeds, name, 'dqn'):13.2f}")
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ def flops(learner: Learner) -> float:
 
 def _products(network: Network) -> tuple[int, int]:
     """(weights of all layers, weights of the layers that don't see the observation)."""
-    total = sum(layer.fan_in * layer.fan_out for layer in network.layers)
-    first = sum(layer.fan_in * layer.fan_out for layer in network.layers if layer.name == "trunk_0")
+    weights = {each.name: each.size for each in network.parameters if len(each.shape) == 2}
+    total, first = sum(weights.values()), weights.get("trunk_0.weight", 0)
     return total, total - first if first else 0
 
 

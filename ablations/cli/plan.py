@@ -38,6 +38,8 @@ def main(arguments: Namespace) -> int:
             say(f"  note: {note}")
         say()
     variants = {row.label: row.slots for row in study.rows}
+    say(f"PATHS  {_paths(study)}")
+    say()
     notes = [*study.notes, *_not_run(study), *_too_few_seeds(study), *engines.notes(study.engine, variants)]
     for note in notes:
         say(f"note: {note}")
@@ -82,6 +84,14 @@ def _by_environment(
         "done": done,
         "to do": len(runs) - done,
     }
+
+
+def _paths(study: Study) -> str:
+    """Which rows which of the engine's paths trains: 'native: all rows'."""
+    taken: dict[str, list[str]] = {}
+    for row in study.rows:
+        taken.setdefault(engines.path(study.engine, row.slots), []).append(row.label)
+    return "; ".join(f"{path}: {few(rows) if len(taken) > 1 else 'all rows'}" for path, rows in taken.items())
 
 
 def _not_run(study: Study) -> list[str]:

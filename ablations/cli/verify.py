@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ablations import store
+from ablations import engines, store
 from ablations.cli import compose, signals
 from ablations.cli.console import printable, reason_of, say, stored_study, table
 from ablations.cli.options import whole_option
@@ -131,14 +131,15 @@ def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[s
         environment = next(env for env in stored["environments"] if env["env_id"] == run["env_id"])
         slots = {**row["slots"], **environment["row_slots"].get(run["label"], {})}
         pieces = {slot: {k: v for k, v in piece.items() if k != "facts"} for slot, piece in slots.items()}
+        variant = from_plain(pieces)
         return {
             "env_id": run["env_id"],
             "env_args": environment["args"],
-            "slots": plain_changes(from_plain(pieces)),
+            "slots": plain_changes(variant),
             "settings": Settings(**{**row["settings"], **environment["settings"]}).plain_changes(),
             "seed": run["seed"],
             "entropy": stored["entropy"],
-            "engine": stored["engine"],
+            "engine": engines.path(stored["engine"], variant),
         }
     except (KeyError, TypeError, StopIteration):
         return None

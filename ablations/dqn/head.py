@@ -1,13 +1,11 @@
-"""The head slot: from the features of the last hidden layer to the values of the actions.
+"""The head slot: from the features of the last hidden layer to the outputs of the actions.
 
-``layers(features, actions)`` declares the head's dense layers, ``apply(layers, h)`` maps (L, B, F) to (L, B, A).
-The advantage stream's last layer takes the draws of the linear head, and V has a role of its own, so that at one seed
-``dueling`` starts from ``dqn``'s trunk and A.
+``parameters(features, actions, outputs_per_action)`` declares what is learned, ``outputs(params, h)`` maps (L, B, F) to
+(L, B, A Z), the Z outputs of an action side by side; the loss reads values from them, and with Z = 1 they are these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -16,11 +14,13 @@ from annotated_types import Ge
 
 from ablations.dqn import ops
 from ablations.dqn.facts import Facts
-from ablations.dqn.layers import Dense, Layer, affine
+from ablations.dqn.layers import Parameter, affine, dense
 from ablations.rng.streams import Role
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ablations.dqn.layers import Params
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Linear:
     kind: ClassVar[str] = "linear"
     op: ClassVar[ops.Head] = ops.Head.LINEAR
 
-    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
-        return (Dense("advantage", features, actions, Role.HEAD),)
+    def parameters(self, features: int, actions: int, outputs_per_action: int) -> tuple[Parameter, ...]:
+        return dense("advantage", features, actions * outputs_per_action, Role.HEAD)
 
-    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
-        return affine(layers["advantage"], h)
+    def outputs(self, params: Params, h: Tensor) -> Tensor:
+        return affine(params, "advantage", h)
 
     def facts(self) -> Facts:
         return Facts(off=True)
@@ -47,11 +47,11 @@ class BiasFree:
     kind: ClassVar[str] = "bias-free"
     op: ClassVar[ops.Head] = ops.Head.LINEAR
 
-    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
-        return (Dense("advantage", features, actions, Role.HEAD, bias=False),)
+    def parameters(self, features: int, actions: int, outputs_per_action: int) -> tuple[Parameter, ...]:
+        return dense("advantage", features, actions * outputs_per_action, Role.HEAD, bias=False)
 
-    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
-        return affine(layers["advantage"], h)
+    def outputs(self, params: Params, h: Tensor) -> Tensor:
+        return affine(params, "advantage", h)
 
     def facts(self) -> Facts:
         return Facts(order=1, dash="long")
@@ -69,25 +69,30 @@ class Dueling:
     kind: ClassVar[str] = "dueling"
     op: ClassVar[ops.Head] = ops.Head.DUELING
 
-    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
+    def parameters(self, features: int, actions: int, outputs_per_action: int) -> tuple[Parameter, ...]:
         widths = (features, *self.hidden)
         shapes = list(enumerate(pairwise(widths)))
-        return (
-            *(Dense(f"advantage_hidden_{i}", a, b, Role.ADVANTAGE_HIDDEN) for i, (a, b) in shapes),
-            Dense("advantage", widths[-1], actions, Role.HEAD),
-            *(Dense(f"value_hidden_{i}", a, b, Role.VALUE) for i, (a, b) in shapes),
-            Dense("value", widths[-1], 1, Role.VALUE),
+        return tuple(
+            parameter
+            for layer in (
+                *(dense(f"advantage_hidden_{i}", a, b, Role.ADVANTAGE_HIDDEN) for i, (a, b) in shapes),
+                dense("advantage", widths[-1], actions * outputs_per_action, Role.HEAD),
+                *(dense(f"value_hidden_{i}", a, b, Role.VALUE) for i, (a, b) in shapes),
+                dense("value", widths[-1], outputs_per_action, Role.VALUE),
+            )
+            for parameter in layer
         )
 
-    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
-        advantage = self._stream("advantage", layers, h)  # (L, B, A)
-        value = self._stream("value", layers, h)  # (L, B, 1)
-        return value + advantage - advantage.mean(-1, keepdim=True)
+    def outputs(self, params: Params, h: Tensor) -> Tensor:
+        value = self._stream("value", params, h)  # (L, B, Z)
+        advantage = self._stream("advantage", params, h)  # (L, B, A Z)
+        by_action = advantage.view(*advantage.shape[:-1], -1, value.shape[-1])  # (L, B, A, Z)
+        return (value[..., None, :] + by_action - by_action.mean(-2, keepdim=True)).flatten(-2)
 
     def facts(self) -> Facts:
         return Facts(order=2, shade=0.3, dash="dashed") if self.hidden else Facts(order=2, dash="solid")
 
-    def _stream(self, name: str, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
+    def _stream(self, name: str, params: Params, h: Tensor) -> Tensor:
         for i in range(len(self.hidden)):
-            h = affine(layers[f"{name}_hidden_{i}"], h).relu()
-        return affine(layers[name], h)
+            h = affine(params, f"{name}_hidden_{i}", h).relu()
+        return affine(params, name, h)

@@ -1,49 +1,103 @@
-"""Dense layers over lanes: what a head declares and what it applies. Imports no torch, so that specs stay light."""
+"""What networks are made of: parameters as trunks and heads declare them, and the layers that read them.
+
+Params are {name: (L, *shape)}, each lane's own. Imports no torch by itself, so that specs stay light.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from torch import Tensor
 
     from ablations.rng.streams import Role
 
+    Params = Mapping[str, Tensor]
 
-class Dense(NamedTuple):
-    """The shape of a dense layer and the stream that its initial weights are drawn from."""
+EPS = 1e-5
+"""Added to the variance by ``layer_norm``, as in PyTorch."""
+
+
+class Uniform(NamedTuple):
+    """Initial numbers uniform in [-bound, bound)."""
+
+    bound: float
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        return generator.uniform(-self.bound, self.bound, shape)
+
+
+class Constant(NamedTuple):
+    """Initial numbers that are all the same; nothing is drawn."""
+
+    value: float
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        return np.full(shape, self.value)
+
+
+class Parameter(NamedTuple):
+    """Numbers that are learned: what they are called, how many, how they begin.
+
+    ``init.draw(generator, shape)`` makes the initial numbers of one lane from the stream of ``role``; parameters that
+    share a role draw in their order.
+    """
 
     name: str
-    fan_in: int
-    fan_out: int
+    shape: tuple[int, ...]
+    init: Any
     role: Role
-    bias: bool = True
 
     @property
     def size(self) -> int:
-        """How many numbers the layer has: weights and biases."""
-        return self.fan_in * self.fan_out + (self.fan_out if self.bias else 0)
+        """How many numbers."""
+        return math.prod(self.shape)
 
 
-class Layer(NamedTuple):
-    """One dense layer of every lane. Without a bias, ``bias`` is a constant of zeros outside the parameters."""
+def dense(name: str, fan_in: int, fan_out: int, role: Role, bias: bool = True) -> tuple[Parameter, ...]:
+    """Weight (I, O) and bias (O,) of ``affine``, uniform in +-1 / sqrt(fan_in): PyTorch's default for Linear."""
+    init = Uniform(1 / math.sqrt(fan_in))
+    weight = Parameter(f"{name}.weight", (fan_in, fan_out), init, role)
+    return (weight, Parameter(f"{name}.bias", (fan_out,), init, role)) if bias else (weight,)
 
-    weight: Tensor  # (L, I, O)
-    bias: Tensor  # (L, 1, O)
+
+def norm(name: str, features: int, role: Role) -> tuple[Parameter, ...]:
+    """Gain 1 and shift 0 of ``layer_norm``, (F,) each; nothing is drawn."""
+    return (
+        Parameter(f"{name}.gain", (features,), Constant(1.0), role),
+        Parameter(f"{name}.shift", (features,), Constant(0.0), role),
+    )
 
 
-def affine(layer: Layer, x: Tensor) -> Tensor:
-    """x W + b in every lane: (L, B, I) -> (L, B, O).
+def affine(params: Params, name: str, x: Tensor) -> Tensor:
+    """x W + b in every lane: (L, B, I) -> (L, B, O); without a bias, x W.
 
     A single output or input is summed by hand: a batched product with one column (or such a gradient) takes another
     path for one lane than for many, and a run's bits must not depend on the lanes beside it.
     """
-    inputs, outputs = layer.weight.shape[-2:]
+    weight = params[f"{name}.weight"]  # (L, I, O)
+    bias = params[f"{name}.bias"][:, None] if f"{name}.bias" in params else x.new_zeros(1, 1, 1)
+    inputs, outputs = weight.shape[-2:]
     if inputs == 1:
-        return x * layer.weight + layer.bias
+        return x * weight + bias
     if outputs == 1:
-        return (x * layer.weight.transpose(1, 2)).sum(-1, keepdim=True) + layer.bias
+        return (x * weight.transpose(1, 2)).sum(-1, keepdim=True) + bias
     if x.shape[0] == x.shape[1] == 1:  # likewise one row of one lane, on some processors: as one of two lanes
-        bias, x, weight = (part.expand(2, -1, -1) for part in (layer.bias, x, layer.weight))
+        bias, x, weight = (part.expand(2, -1, -1) for part in (bias, x, weight))
         return bias.baddbmm(x, weight)[:1]
-    return layer.bias.baddbmm(x, layer.weight)
+    return bias.baddbmm(x, weight)
+
+
+def layer_norm(params: Params, name: str, x: Tensor) -> Tensor:
+    """gain (x - mean) / sqrt(variance + eps) + shift over the features of each row (Ba, Kiros and Hinton 2016, eq. 4).
+
+    (L, B, F) -> (L, B, F); the variance is the mean of squared deviations.
+    """
+    x = x - x.mean(-1, keepdim=True)
+    x = x * (x.square().mean(-1, keepdim=True) + EPS).rsqrt()
+    return x * params[f"{name}.gain"][:, None] + params[f"{name}.shift"][:, None]

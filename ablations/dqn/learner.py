@@ -7,11 +7,10 @@ environment step, and whatever looks on between two moments must not draw from t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,21 +39,29 @@ class Learner:
     engine: Engine
     dtype: torch.dtype = torch.float32
     updates: int = 0  # finished gradient updates
-    diverged_at: dict[int, int] = field(default_factory=dict)  # lane -> environment step
 
     def __post_init__(self) -> None:
         s, v, engine, lanes = self.settings, self.variant, self.engine, len(self.seeds)
-        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head)
+        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head, v.loss)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(engine.device()))
-        self.explore = engine.explorer(v.exploration)
         self.tensor = partial(engine.tensor, dtype=self.dtype)
         self.q = engine.evaluator(self.network, self.online.flat)  # Q(s, .): (L, B, D) -> (L, B, A)
         self.use_target(self.online.flat.clone())
         self.optimizer = engine.optimizer(self.online, v, s)
         zeros = partial(torch.zeros, dtype=self.dtype, device=engine.device())
-        space = Space(lanes, s.buffer_size, s.batch_size, self.envs.features, zeros, engine)
+        space = Space(
+            lanes, s.buffer_size, s.batch_size, self.envs.features, self.network.size, zeros, engine
+        )
         self.memory = v.replay.init(space)
+        self.own = {
+            slot: piece.init(space) for slot, piece in v if slot != "replay" and hasattr(piece, "init")
+        }
+        self.explore = self.bound("exploration", engine.explorer(v.exploration))
+        self.batch = self.bound("returns", v.returns.batch)
+        self.bootstrap = self.bound("bootstrap", v.bootstrap)
+        self.follow = self.bound("target", v.target.follow)
+        self.maintain = self.bound("maintenance", v.maintenance.maintain)
         self.exploration = engine.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
         self.sampling = engine.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
         self.act_and_store = engine.compile(act_and_store, self.envs)
@@ -63,6 +70,21 @@ class Learner:
         """Take theta- (L, P) as what ``q_target`` evaluates: (L, B, D) -> (L, B, A)."""
         self.target_params, self.q_target = flat, self.engine.evaluator(self.network, flat)
         self.update = self.engine.compile(update)
+
+    def bound(self, slot: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of a slot's piece, with what that piece keeps, {name: (L, ...)}, as ``state`` if it keeps any."""
+        return partial(function, state=self.own[slot]) if slot in self.own else function
+
+    @property
+    def diverged_at(self) -> dict[int, int]:
+        """Lane -> the environment step at which its loss, gradient or parameters ceased to be finite."""
+        frozen = enumerate(self.optimizer.frozen_at.tolist())
+        found = {lane: step_of(self.settings, update) for lane, update in frozen if update}
+        # parameters that an update takes out of range show in the next one's loss; after the last there is none
+        for lane, finite in enumerate(self.online.flat.isfinite().all(-1).tolist()):
+            if not finite:
+                found.setdefault(lane, step_of(self.settings, self.updates))
+        return found
 
     def parts(self) -> dict[str, Part]:
         """Everything that a checkpoint holds of a training, by name."""
@@ -76,14 +98,14 @@ class Learner:
         }
 
     def state(self) -> State:
-        """Both networks, how many updates made them, and who diverged when (-1: never)."""
-        diverged_at = [self.diverged_at.get(lane, -1) for lane in range(len(self.seeds))]
+        """Both networks, how many updates made them, and what pieces keep."""
+        own = {f"{slot}.{name}": kept for slot, names in self.own.items() for name, kept in names.items()}
         return {
+            **own,
             "online": self.online.flat,
             "target_params": self.target_params,
             "one_network": self.target_params is self.online.flat,
             "updates": self.updates,
-            "diverged_at": np.array(diverged_at, dtype=np.int64),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -94,8 +116,9 @@ class Learner:
         else:
             self.target_params.copy_(torch.from_numpy(state["target_params"]))
         self.updates = state["updates"]
-        steps = enumerate(state["diverged_at"].tolist())
-        self.diverged_at = {lane: step for lane, step in steps if step >= 0}
+        for slot, names in self.own.items():
+            for name, kept in names.items():
+                kept.copy_(torch.from_numpy(state[f"{slot}.{name}"]))
 
 
 def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
@@ -107,7 +130,6 @@ def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
         rounds = s.gradient_steps if step >= s.learning_starts and step % s.train_frequency == 0 else 0
         updates = tuple(train_step(a, step) for _ in range(rounds))
         yield StepRecord(step, rate(clock), steps, updates)
-    mark_diverged(a)
 
 
 def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
@@ -137,39 +159,25 @@ def transition(
 
 def train_step(a: Learner, step: int) -> Update:
     """One gradient update of every lane; the target follows, and the networks are maintained."""
-    v, made = a.variant, a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
-    if made.froze:
-        frozen = (~a.optimizer.alive).nonzero().flatten().tolist()
-        a.diverged_at = {lane: a.diverged_at.get(lane, step) for lane in frozen}
+    made: Update = a.update(a, a.sampling.next(), step / a.settings.total_timesteps)
     a.updates += 1
-    target_params = v.target.follow(a.target_params, a.online.flat, a.updates)
+    target_params = a.follow(a.target_params, a.online.flat, a.updates)
     if target_params is not a.target_params:
         a.use_target(target_params)
-    v.maintenance.maintain(a.online, a.target_params, a.optimizer, a.updates)
-    return made  # type: ignore[no-any-return]
+    a.maintain(a.online, a.target_params, a.optimizer, a.updates)
+    return made
 
 
 def update(a: Learner, u: Tensor, progress: Number) -> Update:
     """Correct Q by a batch: sample with uniform draws ``u`` (L, B), bootstrap, descend, feed the errors back."""
-    v = a.variant
-    index, weight = v.replay.sample(a.memory, u, progress)
-    batch = v.returns.batch(a.memory, index, weight)
+    replay = a.variant.replay
+    index, weight = replay.sample(a.memory, u, progress)
+    batch = a.batch(a.memory, index, weight)
     with torch.no_grad():
-        y = v.bootstrap(batch, a.q, a.q_target)  # (L, B)
+        y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
     made = a.optimizer.descend(batch, y)
-    v.replay.feedback(a.memory, index, made.delta)
+    replay.feedback(a.memory, index, made.priority)
     return made
-
-
-def mark_diverged(a: Learner) -> None:
-    """Name at the end the lanes that diverged and that no update has told of."""
-    if a.optimizer.frozen_at is not None:
-        frozen = enumerate(a.optimizer.frozen_at.tolist())
-        a.diverged_at = {lane: step_of(a.settings, update) for lane, update in frozen if update}
-    # parameters that an update takes out of range show in the next one's loss; after the last there is none
-    for lane, finite in enumerate(a.online.flat.isfinite().all(-1).tolist()):
-        if not finite:
-            a.diverged_at.setdefault(lane, step_of(a.settings, a.updates))
 
 
 def step_of(s: Settings, update: int) -> int:

@@ -2,117 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ablations.dqn.layers import Dense, Layer
+from ablations.dqn.loss import Squared
 from ablations.rng.streams import stream
 
+if TYPE_CHECKING:
+    from ablations.dqn.layers import Parameter, Params
+
 ALIGN = 64
-"""A lane's slice is a multiple of this many numbers, so that vector bodies and scalar tails of the optimiser's loops
+"""A lane's slice is a multiple of this many numbers, so that vector bodies and scalar tails of the optimizer's loops
 (which round differently) never meet inside a lane."""
 
 NARROW = 8
-"""Layers with fewer outputs are stored by output, (O, I): batched products are several times faster that way."""
+"""Weights (I, O) with fewer outputs are stored as (O, I): batched products are several times faster that way."""
 
-Layers = Mapping[str, Layer]
+
+SQUARED = Squared()
+"""The loss of one output per action, its value."""
+
+
+class Place(NamedTuple):
+    """Where a parameter lies in a lane's slice of the buffer."""
+
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def turned(self) -> bool:
+        """A narrow weight: stored with its axes swapped."""
+        return len(self.shape) == 2 and self.shape[1] < NARROW
+
+    def view(self, flat: Tensor) -> Tensor:
+        """The parameter of every lane, (L, *shape): a view into (L, P)."""
+        numbers = flat[:, self.start : self.start + math.prod(self.shape)]
+        if self.turned:
+            return numbers.view(len(flat), *self.shape[::-1]).transpose(1, 2)
+        return numbers.view(len(flat), *self.shape)
 
 
 @dataclass(frozen=True)
 class Network:
-    """Q(s, .) = head(trunk(s)) for observations of D numbers and A actions; both are pieces of their slots."""
+    """Q(s, .) = values(head(trunk(s))) for observations of D numbers and A actions, by the pieces of these slots."""
 
     observation: int  # D
     actions: int  # A
     trunk: Any
     head: Any
+    loss: Any = SQUARED
 
     @cached_property
-    def layers(self) -> tuple[Dense, ...]:
-        """All dense layers, trunk first, in the order of the buffer."""
-        trunk = self.trunk.layers(self.observation)
-        features = trunk[-1].fan_out if trunk else self.observation
-        return (*trunk, *self.head.layers(features, self.actions))
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What is learned, the trunk's first, in the order of the buffer."""
+        features = self.trunk.width(self.observation)
+        return (
+            *self.trunk.parameters(self.observation),
+            *self.head.parameters(features, self.actions, self.loss.outputs_per_action),
+        )
+
+    @cached_property
+    def layout(self) -> dict[str, Place]:
+        """Where each parameter lies."""
+        places, start = {}, 0
+        for parameter in self.parameters:
+            places[parameter.name] = Place(start, parameter.shape)
+            start += parameter.size
+        return places
 
     @cached_property
     def size(self) -> int:
         """P: numbers per lane, padded to ``ALIGN``."""
-        return -(-sum(layer.size for layer in self.layers) // ALIGN) * ALIGN
+        return -(-sum(parameter.size for parameter in self.parameters) // ALIGN) * ALIGN
 
-    def views(self, flat: Tensor) -> dict[str, Layer]:
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Named views into a buffer (L, P): nothing is copied."""
-        lanes, views, start = len(flat), {}, 0
-        for name, i, o, _, has_bias in self.layers:
-            numbers = flat[:, start : start + i * o]
-            weight = numbers.view(lanes, i, o) if o >= NARROW else numbers.view(lanes, o, i).transpose(1, 2)
-            start += i * o
-            if has_bias:
-                bias = flat[:, start : start + o].view(lanes, 1, o)
-                start += o
-            else:
-                bias = flat.new_zeros(lanes, 1, o)
-            views[name] = Layer(weight, bias)  # (L, I, O), (L, 1, O)
-        return views
-
-    def parameters(self, layers: Layers) -> dict[str, Tensor]:
-        """What is learned of these layers, in the order of the buffer: weights, and biases where there are any."""
-        found = {}
-        for dense in self.layers:
-            found[f"{dense.name}.weight"] = layers[dense.name].weight
-            if dense.bias:
-                found[f"{dense.name}.bias"] = layers[dense.name].bias
-        return found
+        return {name: place.view(flat) for name, place in self.layout.items()}
 
     def initial(self, entropy: int, seeds: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Fresh parameters (L, P): weights and biases uniform in +-1 / sqrt(fan_in), PyTorch's default for Linear.
-
-        Each layer draws from the stream of its role, layers that share a role in their order.
-        """
+        """Fresh parameters (L, P), each from the stream of its role."""
         flat = torch.zeros((len(seeds), self.size), dtype=dtype)
         views = self.views(flat)
         for lane, seed in enumerate(seeds):
-            streams = {role: stream(entropy, seed, role) for role in {layer.role for layer in self.layers}}
-            for name, i, o, role, has_bias in self.layers:
-                bound = 1 / np.sqrt(i)
-                views[name].weight[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (i, o)))
-                if has_bias:
-                    views[name].bias[lane] = torch.from_numpy(streams[role].uniform(-bound, bound, (1, o)))
+            streams = {role: stream(entropy, seed, role) for role in {each.role for each in self.parameters}}
+            for name, shape, init, role in self.parameters:
+                views[name][lane] = torch.from_numpy(init.draw(streams[role], shape))
         return flat
 
-    def activations(self, layers: Layers, obs: Tensor) -> list[Tensor]:
+    def activations(self, params: Params, obs: Tensor) -> list[Tensor]:
         """Every hidden layer of the trunk, first to last: (L, B, D) -> [(L, B, width)]."""
-        activations: list[Tensor] = self.trunk.activations(layers, obs)
+        activations: list[Tensor] = self.trunk.activations(params, obs)
         return activations
 
-    def values(self, layers: Layers, obs: Tensor) -> Tensor:
+    def features(self, params: Params, obs: Tensor) -> Tensor:
+        """What the head sees: (L, B, D) -> (L, B, F)."""
+        return [obs, *self.activations(params, obs)][-1]
+
+    def outputs(self, params: Params, features: Tensor) -> Tensor:
+        """What the head gives: (L, B, F) -> (L, B, A, Z)."""
+        outputs: Tensor = self.head.outputs(params, features)  # (L, B, A Z)
+        return self.by_action(outputs)
+
+    def by_action(self, outputs: Tensor) -> Tensor:
+        """(L, B, A Z) -> (L, B, A, Z)."""
+        return outputs.view(*outputs.shape[:-1], self.actions, -1)
+
+    def values(self, params: Params, obs: Tensor) -> Tensor:
         """Q: (L, B, D) -> (L, B, A)."""
-        features = [obs, *self.activations(layers, obs)][-1]  # (L, B, F)
-        values: Tensor = self.head.apply(layers, features)
+        values: Tensor = self.loss.values(self.outputs(params, self.features(params, obs)))
         return values
 
 
 class Trainable:
-    """The online parameters: a buffer, its gradient, and views of both, layer by layer."""
+    """The online parameters: a buffer, its gradient, and named views of both."""
 
     def __init__(self, network: Network, flat: Tensor) -> None:
         self.network = network
         self.flat = flat  # (L, P)
         self.grad = torch.zeros_like(flat)  # (L, P): the padding's gradient stays zero
-        self.layers = {
-            name: Layer(*(part.detach().requires_grad_() for part in layer))
-            for name, layer in network.views(flat).items()
-        }
-        self._leaves = list(network.parameters(self.layers).values())
-        self._gradients = list(network.parameters(network.views(self.grad)).values())
+        self.params = {name: view.detach().requires_grad_() for name, view in network.views(flat).items()}
+        self.grads = network.views(self.grad)
 
-    def differentiate(self, loss: Tensor) -> Tensor:
-        """The gradient of the scalar ``loss`` by all parameters: ``grad`` (L, P), overwritten."""
-        for stored, fresh in zip(self._gradients, torch.autograd.grad(loss, self._leaves), strict=True):
-            stored.copy_(fresh)
-        return self.grad
+    def differentiate(self, losses: Tensor, shares: Tensor) -> None:
+        """The gradient of the sum of shares * losses by all parameters, into ``grad`` (L, P)."""
+        fresh = torch.autograd.grad(losses, list(self.params.values()), shares)
+        for stored, part in zip(self.grads.values(), fresh, strict=True):
+            stored.copy_(part)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ablations.dqn.network import Network, Trainable
     from ablations.dqn.settings import Settings
-    from ablations.dqn.types import Batch, Clock, Count, Moments, Number, Transition, Update
+    from ablations.dqn.types import Batch, Clock, Count, Moments, Transition, Update
     from ablations.dqn.variants import Variant
     from ablations.envs.gym import Lanes
     from ablations.rng.streams import Role
@@ -65,19 +65,16 @@ def op_of(piece: Any) -> Any:
 
 
 class Optimizer(Protocol):
-    """Steps the online parameters down the gradient of mean_b weight_b error(y_b - Q(s_b, a_b)), lane by lane."""
+    """Steps the online parameters down the gradient of mean_b weight_b loss_b, lane by lane."""
 
     moments: Moments
-    alive: Tensor  # (L,) bool: lanes that still learn
-    frozen_at: Tensor | None
-    """(L,): the update that froze a lane, 0 where none did; None where ``Update`` told."""
+    frozen_at: Tensor
+    """(L,) int64: the update that froze a lane, 0 where it still learns."""
+    gradient_norm: Tensor
+    """(L,): the Euclidean norm of the latest gradient before clipping, overwritten by the next update."""
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
-        ...
-
-    def gradient_norm(self) -> Tensor:
-        """The Euclidean norm of the latest gradient before clipping: (L,)."""
         ...
 
     def state(self) -> State:
@@ -185,14 +182,6 @@ class Engine(Protocol):
     @staticmethod
     def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
         """An exploration's ``act``: values (L, A), two draws (L, 2) and the clock -> actions (L,) int64."""
-        ...
-
-    @staticmethod
-    def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
-        """Of each lane's values (L, A) the first largest, or a uniform pick: (L,) int64.
-
-        Of its two draws ``u`` (L, 2) the first is the coin, which falls below epsilon for a pick; the second picks.
-        """
         ...
 
     @staticmethod

@@ -31,12 +31,13 @@ class Clock(NamedTuple):
 
 
 class Space(NamedTuple):
-    """What a replay memory is to hold, and how to get storage for it."""
+    """What a replay memory, or what else a piece keeps, is to hold, and how to get storage for it."""
 
     lanes: int
     capacity: int  # settings.buffer_size
     batch_size: int
     features: int  # numbers in one observation: D
+    parameters: int  # numbers in one network: P
     zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
     engine: Engine  # moves rows, climbs trees
 
@@ -64,6 +65,14 @@ class Batch:
     index: Tensor  # (L, B) int64: slots of the memory
 
 
+class Errors(NamedTuple):
+    """What a loss says of a batch, before weighting."""
+
+    loss: Tensor  # (L, B)
+    delta: Tensor  # (L, B): the TD error y - Q(s, a)
+    priority: Tensor  # (L, B): what a replay ranks samples by is its size
+
+
 @dataclass(slots=True)
 class Update:
     """What a gradient update saw, for those who look on."""
@@ -71,9 +80,9 @@ class Update:
     batch: Batch
     q: Tensor  # (L, B, A): Q(s, .) before the update
     delta: Tensor  # (L, B): y - Q(s, a), before weighting
+    priority: Tensor  # (L, B)
     loss: Tensor  # (L,)
     largest_q: Tensor  # (L,): max |Q| over the batch
-    froze: bool  # whether a lane was frozen by this update; False where nobody looks before the end
 
 
 @dataclass(frozen=True)

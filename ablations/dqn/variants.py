@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from ablations.dqn.settings import Settings
 
 Piece = Any
-"""A frozen dataclass: ``kind`` of the class, numbers as fields with defaults, ``facts()``, its slot's functions."""
+"""A frozen dataclass: ``kind`` of the class, numbers as fields with defaults, ``facts()``, its slot's functions.
+
+One that keeps something says so by ``init(space) -> {name: tensor (L, ...)}``: its functions get that as ``state`` and
+write in place, and checkpoints hold it.
+"""
 
 
 @dataclass(frozen=True)

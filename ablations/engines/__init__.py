@@ -8,7 +8,7 @@ from __future__ import annotations
 from ablations.engines.selection import ALL as ALL
 from ablations.engines.selection import ON_PROCESSOR as ON_PROCESSOR
 from ablations.engines.selection import available as available
-from ablations.engines.selection import compiles as compiles
 from ablations.engines.selection import notes as notes
 from ablations.engines.selection import of as of
+from ablations.engines.selection import path as path
 from ablations.engines.selection import unavailable_because as unavailable_because

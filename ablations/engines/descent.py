@@ -1,6 +1,7 @@
 """Gradient descent over lanes in torch: one buffer of parameters, one of gradients, one operation per step.
 
-A lane whose loss or gradient is not finite is frozen: its parameters stay as they were.
+A lane whose loss or gradient is not finite is frozen: its parameters stay as they were. No update asks a tensor for its
+value, so that the same program runs on a device that is told ahead.
 """
 
 from __future__ import annotations
@@ -19,78 +20,72 @@ from ablations.state import State
 
 
 class ReferenceOptimizer:
-    """Steps a ``Trainable`` down the gradient of per-lane losses, by autograd and torch's own rules."""
+    """Steps a ``Trainable`` down the gradient of per-lane losses, by autograd and torch's own rules.
 
-    frozen_at: Tensor | None = None
+    ``frozen_at`` (L,) is the update that froze a lane, 0 where none did; ``gradient_norm`` (L,) the Euclidean norm of
+    the latest gradient before clipping.
+    """
 
     def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:
         self.online = online
         self.loss, self.rule, self.learning_rate = variant.loss, variant.optimizer, settings.learning_rate
         self.moments = moments_of(online.flat)
-        self.alive = torch.ones(len(online.flat), dtype=torch.bool, device=online.flat.device)  # (L,)
-        self.all_alive = True
-        self._norm: Tensor | None = None  # of the latest gradient before clipping, if it was clipped
+        self.updates = torch.zeros((), dtype=torch.int64, device=online.flat.device)
+        self.frozen_at = self.updates.repeat(len(online.flat))  # (L,)
+        self.gradient_norm = online.flat.new_zeros(len(online.flat))  # (L,)
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
-        """One update towards the targets y (L, B): the loss of a lane is mean_b weight_b error(y_b - Q(s_b, a_b))."""
-        q = self.online.network.values(self.online.layers, batch.obs)  # (L, B, A)
-        delta = y - q.gather(-1, batch.action[..., None]).squeeze(-1)  # (L, B)
-        loss = (batch.weight * self.loss.error(delta)).mean(-1)  # (L,)
-        froze = self.step(loss)
-        q = q.detach()
-        return Update(batch, q, delta.detach(), loss.detach(), q.abs().flatten(1).amax(-1), froze)
-
-    def step(self, loss: Tensor) -> bool:
-        """One update from the losses (L,); the **sum** over lanes keeps their gradients apart.
-
-        Returns whether a lane was frozen by this update.
-        """
-        finite = self.gradient(loss)
+        """One update towards the targets y (L, B): the loss of a lane is mean_b weight_b loss_b."""
+        outputs = self.outputs(batch.obs)  # (L, B, A, Z)
+        errors = self.loss.error(outputs, batch.action, y)
         with torch.no_grad():
-            newly_frozen = not bool(finite.all()) and bool((self.alive & ~finite).any())
-            if newly_frozen:
-                self.alive &= finite
-                self.all_alive = False
-            if self.all_alive:
-                self._apply()
-            else:
-                self.apply_to_living()
-        return newly_frozen
+            losses = errors.loss.detach()
+            loss = (batch.weight * losses).mean(-1)  # (L,)
+            q = self.loss.values(outputs.detach())  # (L, B, A)
+            largest_q = torch.linalg.vector_norm(q, torch.inf, dim=(1, 2))
+        # the gradient of the **sum** of the lanes' losses: it keeps them apart
+        self.step(errors.loss, batch.weight * (1 / y.shape[1]), loss)
+        return Update(batch, q, errors.delta.detach(), errors.priority.detach(), loss, largest_q)
 
-    def gradient(self, loss: Tensor) -> Tensor:
-        """Take the gradient of the losses (L,), clipped if that is asked for; whose is finite: (L,)."""
-        grad = self.online.differentiate(loss.sum())
+    def outputs(self, obs: Tensor) -> Tensor:
+        """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
+        network, params = self.online.network, self.online.params
+        return network.outputs(params, network.features(params, obs))
+
+    def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
+        """One update down the gradient of the sum of shares * losses, both (L, B), which is ``loss`` (L,) by lane."""
+        self.online.differentiate(losses, shares)
+        self.apply(loss)
+
+    def apply(self, loss: Tensor) -> None:
+        """Step down the gradient that is in ``online.grad``, but for lanes that are frozen."""
         with torch.no_grad():
-            if self.rule.max_grad_norm > 0:
-                self._norm = grad.norm(dim=-1, keepdim=True)  # (L, 1)
-                size = self._norm.squeeze(-1)
-                grad.mul_((self.rule.max_grad_norm / (self._norm + 1e-6)).clamp_(max=1.0))
-            else:
-                size = grad.sum(-1)
-            return (loss + size).isfinite()  # any NaN or infinity of the gradient shows in its sum or norm
+            finite = self.clip(loss)
+            self.updates += 1
+            self.frozen_at.copy_(torch.where((self.frozen_at == 0) & ~finite, self.updates, self.frozen_at))
+            flat = self.online.flat
+            before = flat.clone()
+            self.rule.step(flat, self.online.grad, self.moments, self.learning_rate)
+            torch.where((self.frozen_at == 0)[:, None], flat, before, out=flat)
 
-    def apply_to_living(self) -> None:
-        """Step down the gradient; the parameters of frozen lanes stay as they were."""
-        flat, before = self.online.flat, self.online.flat.clone()
-        self._apply()
-        torch.where(self.alive[:, None], flat, before, out=flat)
-
-    def gradient_norm(self) -> Tensor:
-        """The Euclidean norm of the latest gradient before clipping: (L,)."""
-        return self.online.grad.norm(dim=-1) if self._norm is None else self._norm.squeeze(-1)
+    def clip(self, loss: Tensor) -> Tensor:
+        """Scale the gradient of lanes above the largest norm, if there is one; whose loss and gradient are finite."""
+        grad, most = self.online.grad, self.rule.max_grad_norm
+        self.gradient_norm.copy_(grad.norm(dim=-1))
+        if not most:
+            return (loss + grad.sum(-1)).isfinite()  # any NaN or infinity of the gradient shows in its sum
+        grad.mul_((most / (self.gradient_norm + 1e-6)).clamp_(max=1.0)[:, None])
+        return (loss + self.gradient_norm).isfinite()
 
     def state(self) -> State:
-        """Moments, the number of updates, and who is alive. The latest gradient is not part of it."""
-        return {**state_of(self.moments), "alive": self.alive}
+        """Moments, the number of updates, and who is frozen. The latest gradient is not part of it."""
+        return {**state_of(self.moments), "updates": self.updates.item(), "frozen_at": self.frozen_at}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
         put_back(self.moments, state)
-        self.alive.copy_(torch.from_numpy(state["alive"]))
-        self.all_alive = bool(self.alive.all())
-
-    def _apply(self) -> None:
-        self.rule.step(self.online.flat, self.online.grad, self.moments, self.learning_rate)
+        self.updates.fill_(state["updates"])
+        self.frozen_at.copy_(torch.from_numpy(state["frozen_at"]))
 
 
 def moments_of(flat: Tensor) -> Moments:

@@ -24,12 +24,12 @@ def most_lanes(engine: str) -> int:
 
 
 def instruction_set(engine: str) -> str:
-    """The instructions that an engine's arithmetic uses here, in words."""
+    """The instructions that the arithmetic of an engine, or of a path, uses here, in words."""
     if on_device(engine):
         from ablations.engines.cuda import ops
 
         return ops.instruction_set()
-    if engine == "native":
+    if engine.startswith("native"):
         from ablations.engines.native import library
 
         return library.instruction_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,6 @@ from ablations.engines.descent import ReferenceOptimizer
 from ablations.envs.gym import GymLanes, Lanes
 from ablations.rng.draws import Draws
 from ablations.rng.streams import Role
-
-if TYPE_CHECKING:
-    from ablations.dqn.types import Number
-
 
 NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
 """numpy's name of a type."""
@@ -118,14 +114,9 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
     return node - offset - width // 2
 
 
-def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
-    coin, pick = u.unbind(-1)  # (L,), (L,)
-    return torch.where(coin < epsilon, (pick * values.shape[-1]).long(), values.argmax(-1))
-
-
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
-    layers = network.views(flat)
-    return lambda obs: network.values(layers, obs)
+    params = network.views(flat)
+    return lambda obs: network.values(params, obs)
 
 
 def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:

@@ -22,13 +22,14 @@ ALL = (*ON_PROCESSOR, "cuda")
 MODULES = {
     "reference": "ablations.engines.reference",
     "native": "ablations.engines.native.ops",
+    "native-general": "ablations.engines.native.ops",
     "cuda": "ablations.engines.cuda.ops",
 }
 """Name -> what has its functions, imported only when it is asked for."""
 
 
 def of(name: str) -> Engine:
-    """The engine of this name."""
+    """The engine of this name, or of the ``path`` that a key names."""
     module: Any = import_module(MODULES[name])
     return module  # type: ignore[no-any-return]
 
@@ -51,24 +52,39 @@ def unavailable_because(name: str) -> str:
             return "this version does not have it"
 
 
+COMPILED = ("trunk", "head", "loss", "optimizer")
+"""The slots whose pieces may have bodies that an update is compiled of."""
+
+
+def path(engine: str, variant: Variant) -> str:
+    """Whose bits a row's series are, as its key says: on ``native`` that depends on which pieces are compiled.
+
+    "native" is the *fused* path: all of ``COMPILED`` are. "native-general": the trunk or the optimizer is, and torch
+    does the rest. "reference": neither.
+    """
+    if engine != "native":
+        return engine
+    plain = in_torch(variant)
+    if not plain:
+        return "native"
+    return "reference" if {"trunk", "optimizer"} <= set(plain) else "native-general"
+
+
+def in_torch(variant: Variant) -> tuple[str, ...]:
+    """The slots of an update whose pieces have no compiled body."""
+    return tuple(slot for slot, piece in variant if slot in COMPILED and op_of(piece) is None)
+
+
 def notes(name: str, variants: Mapping[str, Variant]) -> list[str]:
     """What is worth knowing of training these rows ({label: variant}) with an engine."""
     if name == "reference":
         reason = library.missing()
         return [f"engine: {name}; the native one is several times faster but {reason}"] if reason else []
-    strange = (
-        [] if name != "native" else [label for label, variant in variants.items() if not compiles(variant)]
-    )
-    if not strange:
-        return []
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for label, variant in variants.items():
+        if (taken := path(name, variant)) != name:
+            rows.setdefault((taken, in_torch(variant)), []).append(label)
     return [
-        f"{few(strange)}: a trunk, head, loss or optimizer that the native engine has not compiled; it is computed by "
-        "the reference"
+        f"{few(labels)}: path {taken}; {', '.join(slots)} without a compiled body, computed in torch"
+        for (taken, slots), labels in rows.items()
     ]
-
-
-def compiles(variant: Variant) -> bool:
-    """Whether the native engine knows all that an update computes with: trunk, head, loss and optimizer."""
-    return all(
-        op_of(piece) is not None for piece in (variant.trunk, variant.head, variant.loss, variant.optimizer)
-    )

@@ -121,7 +121,7 @@ class ProbeRecorder:
         a = self.learner
         q = a.q(self.states)  # (L, N, A)
         best = q.topk(min(2, q.shape[-1]), dim=-1).values  # (L, N, 2), or 1 where there is one action
-        activations = a.network.activations(a.online.layers, self.states)
+        activations = a.network.activations(a.online.params, self.states)
         online, target_params = a.online.flat, a.target_params
         lanes = len(q)
         row = {
@@ -156,7 +156,7 @@ class ProbeRecorder:
         return {
             "loss": self._latest.loss,
             "abs_td_error": self._latest.delta.abs().mean(-1),
-            "gradient_norm": self.learner.optimizer.gradient_norm(),
+            "gradient_norm": self.learner.optimizer.gradient_norm.clone(),
             "per_health": weight.sum(-1) ** 2 / (weight.shape[-1] * (weight**2).sum(-1)),
         }
 

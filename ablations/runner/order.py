@@ -27,9 +27,7 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
 def multiplications(runs: Sequence[Run]) -> float:
     """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
     s, variant = runs[0].settings, runs[0].variant
-    weights: int = sum(
-        layer.size for layer in Network(OBSERVATION, ACTIONS, variant.trunk, variant.head).layers
-    )
+    weights = Network(OBSERVATION, ACTIONS, variant.trunk, variant.head, variant.loss).size
     bootstrap = variant.bootstrap.facts()
     passes: int = 4 + (
         bootstrap.selects != bootstrap.evaluates

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ablations import store
-from ablations.dqn.network import Layers, Network
+from ablations.dqn.network import Network
 from ablations.dqn.variants import from_plain
 from ablations.envs.gym import UnsupportedSpace, sizes
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
@@ -66,14 +66,14 @@ class Greedy:
     """argmax_a Q(s, a) of a run's final network, the first of equals."""
 
     def __init__(self, run: StoredRun, env: gymnasium.Env[Any, Any]) -> None:
-        self.network, self.layers = network_of(run, env)
+        self.network, self.params = network_of(run, env)
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
 
     def __call__(self, seen: Any) -> int:
         """An action of the environment for what it shows."""
         obs = torch.from_numpy(np.array(seen, dtype=np.float32).reshape(1, 1, -1))  # (1, 1, D)
         with torch.no_grad():
-            return self.first_action + int(self.network.values(self.layers, obs).argmax())  # of (1, 1, A)
+            return self.first_action + int(self.network.values(self.params, obs).argmax())  # of (1, 1, A)
 
 
 def open_run(run_dir: Path) -> StoredRun:
@@ -100,27 +100,25 @@ def open_run(run_dir: Path) -> StoredRun:
     return StoredRun(status.manifest, _arrays(run_dir))
 
 
-def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, Layers]:
+def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, dict[str, torch.Tensor]]:
     """The network of a run's configuration with its final weights in its only lane. Raises Unplayable."""
     try:
         features, actions = sizes(env)
         variant = from_plain(run.config["slots"])
-        network = Network(features, actions, variant.trunk, variant.head)
+        network = Network(features, actions, variant.trunk, variant.head, variant.loss)
     except UnsupportedSpace as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
     except (KeyError, TypeError, ValueError) as problem:
         raise Unplayable(f"this version does not know its configuration ({problem!r})") from None
-    layers = network.views(torch.zeros(1, network.size))
-    parts = network.parameters(layers)
-    if parts.keys() != run.weights.keys():
-        raise Unplayable(f"{store.WEIGHTS} holds {', '.join(run.weights)}; expected {', '.join(parts)}")
-    for name, part in parts.items():
-        array = run.weights[name]
-        shape = tuple(part.shape[-array.ndim :])  # weights (I, O) of (1, I, O), biases (O,) of (1, 1, O)
-        if array.ndim not in (1, 2) or array.shape != shape or array.dtype.kind != "f":
+    params = network.views(torch.zeros(1, network.size))
+    if params.keys() != run.weights.keys():
+        raise Unplayable(f"{store.WEIGHTS} holds {', '.join(run.weights)}; expected {', '.join(params)}")
+    for name, part in params.items():
+        array, shape = run.weights[name], tuple(part.shape[1:])
+        if array.shape != shape or array.dtype.kind != "f":
             raise Unplayable(f"{store.WEIGHTS}: {name} is {array.dtype} {array.shape}; expected {shape}")
         part.copy_(torch.from_numpy(array.astype(np.float32)))
-    return network, layers
+    return network, params
 
 
 def play(

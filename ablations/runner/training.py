@@ -75,10 +75,8 @@ def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str,
 
 
 def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
-    """A lane's online parameters by layer: weights (I, O) and biases (O,)."""
-    parameters = learner.network.parameters(learner.online.layers)
-    arrays = {name: part[lane].detach().cpu().numpy() for name, part in parameters.items()}
+    """A lane's online parameters by name, as they are declared: weights (I, O), biases (O,)."""
     return {
-        name: array[0].copy() if name.endswith(".bias") else np.ascontiguousarray(array)
-        for name, array in arrays.items()
+        name: np.ascontiguousarray(parameter[lane].detach().cpu().numpy())
+        for name, parameter in learner.online.params.items()
     }

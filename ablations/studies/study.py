@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge
 
-from ablations import store
+from ablations import engines, store
 from ablations.dqn.fields import plain
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN, SLOTS, Change, Variant, changed, described, from_plain, plain_changes
@@ -248,7 +248,7 @@ class Study:
             "seed": seed,
             "entropy": self.entropy,
             "algorithm_version": store.ALGORITHM_VERSION,
-            "engine": self.engine,
+            "engine": engines.path(self.engine, here.slots),
             "record": self.record.of_run(here.settings.total_timesteps),
         }
         key = store.key_of(config)

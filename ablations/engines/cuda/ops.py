@@ -12,22 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablations.dqn.network import Trainable
-from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
-from ablations.dqn.variants import Variant
 from ablations.engines import reference
 from ablations.engines.cuda.capture import Captured
 from ablations.engines.cuda.draws import DeviceDraws
 from ablations.engines.cuda.lanes import DeviceLanes
-from ablations.engines.cuda.optimizer import DeviceOptimizer
 from ablations.rng.streams import Role
 
 DEVICE = "cuda"
 """Where everything lives. Tests put it on the "cpu", where the same program runs without being captured."""
 
 take, tree_find = reference.take, reference.tree_find
-evaluator, explorer, epsilon_greedy = reference.evaluator, reference.explorer, reference.epsilon_greedy
+evaluator, explorer, optimizer = reference.evaluator, reference.explorer, reference.optimizer
 
 
 torch.set_float32_matmul_precision("highest")  # no TF32, whatever the surroundings say
@@ -110,7 +106,3 @@ def tree_set(nodes: Tensor, index: Tensor, value: Tensor) -> None:
     place = torch.arange(index.shape[1], device=index.device)
     last = torch.where(same, place, -1).amax(-1)  # (L, B)
     reference.tree_set(nodes, index, value.gather(1, last))
-
-
-def optimizer(online: Trainable, variant: Variant, settings: Settings) -> DeviceOptimizer:
-    return DeviceOptimizer(online, variant, settings)

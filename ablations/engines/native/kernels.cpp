@@ -1,7 +1,9 @@
 // What ablations.native.library binds: plain C functions, one thread, no state but the networks' scratch.
 #include <new>
 
-#include "acting.hpp"
+#include "descent.hpp"
+#include "exploration.hpp"
+#include "stepping.hpp"
 #include "storage.hpp"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -10,21 +12,23 @@ EXPORT const char* instruction_set() { return INSTRUCTION_SET; }
 EXPORT const char* source_digest() { return SOURCE_DIGEST; }
 
 #define FOR_TYPE(NAME, T)                                                                                             \
-    EXPORT void* network_new_##NAME(const LayerSpec* specs, int64_t count, int64_t actions, int64_t dueling,          \
-                                    int64_t size) {                                                                   \
-        return new (malloc(sizeof(Network<T>))) Network<T>(specs, int(count), int(actions), int(dueling), size);      \
+    EXPORT void* model_new_##NAME(const LayerSpec* specs, int64_t count, int64_t head, int64_t columns,               \
+                                  int64_t advantage, int64_t size) {                                                  \
+        return new (malloc(sizeof(Model<T>)))                                                                         \
+            Model<T>(specs, int(count), HeadKind(head), int(columns), int(advantage), size);                          \
     }                                                                                                                 \
-    EXPORT void network_free_##NAME(void* network) {                                                                  \
-        ((Network<T>*)network)->~Network<T>();                                                                        \
-        free(network);                                                                                                \
+    EXPORT void model_free_##NAME(void* model) {                                                                      \
+        ((Model<T>*)model)->~Model<T>();                                                                              \
+        free(model);                                                                                                  \
     }                                                                                                                 \
-    EXPORT void network_values_##NAME(void* network, int64_t lanes, int64_t batch, const T* theta, int64_t stride,    \
-                                      const T* obs, int64_t obs_lane, int64_t obs_row, T* q) {                        \
-        ((Network<T>*)network)->values(lanes, batch, theta, stride, obs, obs_lane, obs_row, q);                       \
+    EXPORT void model_outputs_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
+                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep) {           \
+        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep);                    \
     }                                                                                                                 \
-    EXPORT int network_descend_##NAME(void* network, const Descent* descent) {                                        \
-        return ((Network<T>*)network)->descend(*descent);                                                             \
-    }                                                                                                                 \
+    EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
+    EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \
+    EXPORT void model_backward_##NAME(void* model, const Descent* d) { ((Model<T>*)model)->backward(*d); }            \
+    EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \
                                 const T* reward, const T* discount) {                                                 \
@@ -39,14 +43,13 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
     EXPORT void epsilon_greedy_##NAME(const T* values, int64_t lanes, int64_t actions, const double* u,               \
                                       double epsilon, int64_t* action) {                                              \
         epsilon_greedy(values, lanes, actions, u, epsilon, action);                                                   \
-    }                                                                                                                 \
-    EXPORT void interaction_act_##NAME(void* network, const Interaction* x) { act(*(Network<T>*)network, *x); }       \
-    EXPORT int64_t interaction_settle_##NAME(const Interaction* x) { return settle<T>(*x); }
+    }
 
 FOR_TYPE(f32, float)
 FOR_TYPE(f64, double)
 
-EXPORT void interaction_cartpole(const Interaction* x) { cartpole(*x); }
+EXPORT void step_cartpole(const Stepping* x) { cartpole(*x); }
+EXPORT int64_t step_on(const Stepping* x) { return go_on(*x); }
 EXPORT int tree_set_many(double* nodes, int64_t lanes, int64_t depth, const int64_t* index, int64_t batch,
                          const double* value) {
     return tree_set(nodes, lanes, depth, index, batch, value);

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SOURCES = ("simd.hpp", "products.hpp", "network.hpp", "storage.hpp", "acting.hpp", "kernels.cpp")
+SOURCES = (
+    "simd.hpp", "products.hpp", "network.hpp", "heads.hpp", "losses.hpp", "rules.hpp", "descent.hpp", "exploration.hpp",
+    "stepping.hpp", "storage.hpp", "kernels.cpp",
+)  # fmt: skip
 NEEDS = {
     "avx512": {"avx512f", "avx512vl", "avx512dq", "fma"},
     "avx2": {"avx2", "fma"},
@@ -26,57 +29,61 @@ class LayerSpec(Structure):
 
     _fields_ = [
         (name, c_int64)
-        for name in ("input", "inputs", "outputs", "relu", "transposed", "weight", "bias")
+        for name in ("input", "inputs", "outputs", "relu", "transposed", "weight", "bias", "gain", "shift")
     ]  # fmt: skip
 
 
 class DescentArguments(Structure):
-    """One update of every lane: ``Descent`` in network.hpp."""
+    """One update of every lane: ``Descent`` in descent.hpp."""
 
     _fields_ = [
         *((name, c_int64) for name in ("lanes", "batch", "stride")),
-        *((name, c_void_p) for name in ("theta", "first", "second", "alive", "obs")),
+        *(
+            (name, c_void_p)
+            for name in ("theta", "first", "second", "grad", "updates", "frozen_at", "count", "obs")
+        ),
         *((name, c_int64) for name in ("obs_lane", "obs_row")),
-        *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "loss", "norm", "largest")),
-        *((name, c_int64) for name in ("rule", "huber")),
-        *((name, c_double) for name in ("learning_rate", "eps", "correction_1", "correction_2", "max_norm")),
+        *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "by_delta")),
+        *((name, c_void_p) for name in ("loss", "norm", "largest")),
+        *((name, c_int64) for name in ("loss_kind", "rule_kind")),
+        *((name, c_double) for name in ("learning_rate", "eps", "max_norm")),
     ]
 
 
-class InteractionArguments(Structure):
-    """An environment step of every lane: ``Interaction`` in acting.hpp."""
+class SteppingArguments(Structure):
+    """An environment step of every lane: ``Stepping`` in stepping.hpp."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("lanes", "features", "numbers", "actions")),
-        ("theta", c_void_p), ("stride", c_int64),
-        *((name, c_void_p) for name in ("before", "q", "u")),
-        ("epsilon", c_double),
-        *((name, c_void_p) for name in ("action", "states", "obs", "cos", "sin", "moved", "reward", "terminated")),
-        *((name, c_void_p) for name in ("truncated", "next_obs", "elapsed", "used", "starts", "first_obs")),
-        *((name, c_int64) for name in ("block", "limit", "bootstrap_truncated", "sutton_barto")),
-        ("gamma", c_double),
-        *((name, c_void_p) for name in ("stored_reward", "stored_discount", "stored_next")),
-    ]  # fmt: skip
+        *((name, c_int64) for name in ("lanes", "features", "numbers")),
+        *((name, c_void_p) for name in ("action", "states", "cos", "sin", "moved", "reward", "terminated")),
+        *(
+            (name, c_void_p)
+            for name in ("truncated", "next_obs", "obs", "elapsed", "used", "starts", "first_obs")
+        ),
+        *((name, c_int64) for name in ("block", "limit", "sutton_barto")),
+    ]
 
 
 _I, _P = c_int64, c_void_p
 _Signature = tuple[Any, list[Any]]
 _BY_TYPE: dict[str, _Signature] = {
-    "network_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I]),
-    "network_free": (None, [_P]),
-    "network_values": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P]),
-    "network_descend": (c_int, [_P, POINTER(DescentArguments)]),
+    "model_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I, _I]),
+    "model_free": (None, [_P]),
+    "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _I]),
+    "model_descend": (c_int, [_P, POINTER(DescentArguments)]),
+    "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
+    "model_backward": (None, [_P, POINTER(DescentArguments)]),
+    "rule_step": (None, [POINTER(DescentArguments)]),
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
     "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P]),
     "epsilon_greedy": (None, [_P, _I, _I, _P, c_double, _P]),
-    "interaction_act": (None, [_P, POINTER(InteractionArguments)]),
-    "interaction_settle": (c_int64, [POINTER(InteractionArguments)]),
 }
 _SIGNATURES: dict[str, _Signature] = {
     "instruction_set": (c_char_p, []),
     "source_digest": (c_char_p, []),
     "peak_f32": (c_double, [_I]),
-    "interaction_cartpole": (None, [POINTER(InteractionArguments)]),
+    "step_cartpole": (None, [POINTER(SteppingArguments)]),
+    "step_on": (c_int64, [POINTER(SteppingArguments)]),
     "tree_put_one": (c_int, [_P, _I, _I, _I, _P]),
     "tree_set_many": (c_int, [_P, _I, _I, _P, _I, _P]),
     "tree_find_many": (None, [_P, _I, _I, _P, _I, _P]),

@@ -1,5 +1,5 @@
-// A lane at a time through the whole network: forward, backward and the optimiser's step, while the lane's parameters
-// are in the cache. The equations are those of ablations/learner.py and ablations/optimiser.py.
+// A network as a graph of dense layers, a lane at a time while its parameters are in the cache: forward and backward.
+// The equations are those of ablations/dqn/layers.py.
 #pragma once
 
 #include <cmath>
@@ -10,28 +10,15 @@
 
 #include "products.hpp"
 
-// A dense layer as the caller describes it. Parameters lie in one block per lane; offsets count numbers.
+// A dense layer as the caller describes it: x W + b, normalized over its units if it has a gain, then relu if asked for.
+// Parameters lie in one block per lane; offsets count numbers.
 struct LayerSpec {
-    int64_t input;       // the layer whose output it takes; -1: the observation
+    int64_t input;  // the layer whose output it takes; -1: the observation
     int64_t inputs, outputs;
-    int64_t relu;        // all layers but the last of a stream
-    int64_t transposed;  // weights stored (outputs, inputs)
+    int64_t relu;
+    int64_t transposed;   // weights stored (outputs, inputs)
     int64_t weight, bias;  // bias -1: none
-};
-
-// One update of every lane. Pointers to numbers are to the training type.
-struct Descent {
-    int64_t lanes, batch, stride;  // stride: numbers per lane in each of the four blocks below
-    void *theta, *first, *second;
-    uint8_t* alive;  // (L): a lane that is not alive keeps its parameters
-    const void* obs;
-    int64_t obs_lane, obs_row;  // strides of obs (L, B, D)
-    const int64_t* action;      // (L, B)
-    const void *y, *weight;     // (L, B)
-    void *q, *delta;            // out: (L, B, A), (L, B)
-    void *loss, *norm, *largest;  // out: (L): loss, gradient norm before clipping, max |Q|
-    int64_t rule, huber;        // rule 0 Adam, 1 RMSprop, 2 SGD
-    double learning_rate, eps, correction_1, correction_2, max_norm;
+    int64_t gain, shift;   // gain -1: not normalized
 };
 
 template <class T> T* scratch(long count) {
@@ -44,18 +31,20 @@ template <class T> T* scratch(long count) {
 template <class T> struct Layer {
     LayerSpec spec;
     long in_stride, out_stride;  // of its input's and output's rows
-    int consumers;
+    int consumers, waiting;      // layers that take its output; those whose share of its gradient is still to come
     T *weight, *turned, *bias;   // packed copies; null where the parameters can be used as they lie
     T *slope;                    // packed gradient of the weights, likewise
-    T *out = nullptr, *grad = nullptr;  // (B, out_stride)
+    T *gain, *shift, *real;      // of a normalized layer: packed, and 1 where there is a unit, 0 behind the last
+    T *kept, *kept_unit, *kept_size;  // of all lanes that are kept: what the three below point into
+    T *out, *unit, *size;  // (B, out_stride) output; of a normalized layer (x - mean) / deviation and (B) 1 / deviation
+    T *grad;               // (B, out_stride) by the output, before the relu
+    bool normalized() const { return spec.gain >= 0; }
 };
 
 template <class T> class Network {
   public:
-    Network(const LayerSpec* specs, int count, int actions, int dueling, long size)
-        : count(count), actions(actions), dueling(dueling), size(size) {
+    Network(const LayerSpec* specs, int count, long size) : count(count), size(size) {
         layers = scratch<Layer<T>>(count);
-        slope = scratch<T>(size);
         for (int l = 0; l < count; l++) {
             Layer<T>& a = layers[l];
             const LayerSpec& s = a.spec = specs[l];
@@ -66,6 +55,10 @@ template <class T> class Network {
             a.bias = whole_out && s.bias >= 0 ? nullptr : scratch<T>(a.out_stride);
             const bool in_place = s.transposed ? whole_in : whole_out;
             a.slope = in_place ? nullptr : scratch<T>(s.transposed ? s.outputs * a.in_stride : s.inputs * a.out_stride);
+            if (a.normalized()) {
+                a.gain = scratch<T>(a.out_stride), a.shift = scratch<T>(a.out_stride), a.real = scratch<T>(a.out_stride);
+                for (int o = 0; o < s.outputs; o++) a.real[o] = 1;
+            }
             if (s.input >= 0) layers[s.input].consumers++;
         }
     }
@@ -73,81 +66,46 @@ template <class T> class Network {
     ~Network() {
         for (int l = 0; l < count; l++) {
             Layer<T>& a = layers[l];
-            for (T* p : {a.weight, a.turned, a.bias, a.slope, a.out, a.grad}) free(p);
+            for (T* p : {a.weight, a.turned, a.bias, a.slope, a.gain, a.shift, a.real, a.kept, a.kept_unit, a.kept_size, a.grad})
+                free(p);
         }
-        free(layers), free(slope), free(observed);
+        free(layers), free(observed);
     }
 
-    // Q (L, B, A) of obs (L, B, D).
-    void values(long lanes, long batch, const T* theta, long stride, const T* obs, long obs_lane, long obs_row, T* q) {
-        constexpr long MOST = 64;  // rows at a time, so that activations stay in the cache
-        reserve(batch < MOST ? batch : MOST);
-        for (long lane = 0; lane < lanes; lane++) {
-            const T* parameters = theta + lane * stride;
-            pack(parameters);
-            for (long b = 0; b < batch; b += MOST) {
-                const int rows = int(batch - b < MOST ? batch - b : MOST);
-                forward(parameters, {obs + lane * obs_lane + b * obs_row, obs_row, 1}, rows);
-                read(rows, q + (lane * batch + b) * actions);
-            }
-        }
-    }
-
-    // One update; how many lanes it froze, or -1 (and nothing was changed) if an action is out of range.
-    int descend(const Descent& d) {
-        for (int64_t i = 0; i < d.lanes * d.batch; i++)
-            if (d.action[i] < 0 || d.action[i] >= actions) return -1;
-        reserve(d.batch);
-        const int B = int(d.batch);
-        int frozen = 0;
-        for (long lane = 0; lane < d.lanes; lane++) {
-            const long at = lane * d.batch;
-            const int64_t* action = d.action + at;
-            T* theta = (T*)d.theta + lane * d.stride;
-            const Strided<T> obs = {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1};
-            T *q = (T*)d.q + at * actions, *delta = (T*)d.delta + at;
-            pack(theta);
-            forward(theta, obs, B);
-            read(B, q);
-            ((T*)d.largest)[lane] = largest(q, B * actions);
-            const T loss = error(B, q, action, (const T*)d.y + at, (const T*)d.weight + at, d.huber, delta);
-            backward(theta, obs, B);
-            bool finite = std::isfinite(loss);
-            T norm;
-            finite &= measure(norm);
-            ((T*)d.loss)[lane] = loss;
-            ((T*)d.norm)[lane] = norm;
-            if (d.max_norm > 0) {
-                finite &= std::isfinite(norm);
-                const T factor = T(d.max_norm) / (norm + T(1e-6));
-                if (factor < 1) scale(factor);
-            }
-            frozen += d.alive[lane] && !finite;
-            d.alive[lane] &= finite;
-            if (d.alive[lane]) step(d, theta, (T*)d.first + lane * d.stride, (T*)d.second + lane * d.stride);
-        }
-        return frozen;
-    }
-
-  private:
-    int count, actions, dueling;  // dueling: index of the advantage stream's last layer, -1 if the head is one layer
-    long size, capacity = 0;
+    const int count;
+    const long size;  // numbers per lane
     Layer<T>* layers;
-    T *slope, *observed = nullptr;  // slope: the gradient of a lane, as the parameters lie
 
-    void reserve(long batch) {
-        if (batch <= capacity) return;
-        capacity = batch;
+    // Room for ``batch`` rows of each of ``lanes`` lanes whose activations are kept side by side.
+    void reserve(long batch, long lanes) {
+        if (batch <= rows_kept && lanes <= lanes_kept) return;
+        rows_kept = batch > rows_kept ? batch : rows_kept, lanes_kept = lanes > lanes_kept ? lanes : lanes_kept;
         free(observed);
-        observed = scratch<T>(batch * padded(layers[0].spec.inputs));
+        observed = scratch<T>(rows_kept * padded(layers[0].spec.inputs));
+        const long all = rows_kept * lanes_kept;
         for (int l = 0; l < count; l++) {
-            free(layers[l].out), free(layers[l].grad);
-            layers[l].out = scratch<T>(batch * layers[l].out_stride);
-            layers[l].grad = scratch<T>(batch * layers[l].out_stride);
+            Layer<T>& a = layers[l];
+            for (T* p : {a.kept, a.kept_unit, a.kept_size, a.grad}) free(p);
+            a.kept = scratch<T>(all * a.out_stride);
+            a.kept_unit = a.normalized() ? scratch<T>(all * a.out_stride) : nullptr;
+            a.kept_size = a.normalized() ? scratch<T>(all) : nullptr;
+            a.grad = scratch<T>(rows_kept * a.out_stride);
+        }
+        use(0);
+    }
+
+    // Work on the activations of this lane.
+    void use(long lane) {
+        for (int l = 0; l < count; l++) {
+            Layer<T>& a = layers[l];
+            a.out = a.kept + lane * rows_kept * a.out_stride;
+            if (!a.normalized()) continue;
+            a.unit = a.kept_unit + lane * rows_kept * a.out_stride;
+            a.size = a.kept_size + lane * rows_kept;
         }
     }
 
-    // Copies of what can't be used as it lies: narrow or ragged layers.
+    // Copies of what can't be used as it lies: narrow or ragged layers, gains and shifts.
     void pack(const T* theta) {
         for (int l = 0; l < count; l++) {
             Layer<T>& a = layers[l];
@@ -160,8 +118,60 @@ template <class T> class Network {
                 for (int o = 0; o < s.outputs; o++)
                     memcpy(a.turned + o * a.in_stride, w + o * s.inputs, sizeof(T) * s.inputs);
             if (a.bias && s.bias >= 0) memcpy(a.bias, theta + s.bias, sizeof(T) * s.outputs);
+            if (!a.normalized()) continue;
+            memcpy(a.gain, theta + s.gain, sizeof(T) * s.outputs);
+            memcpy(a.shift, theta + s.shift, sizeof(T) * s.outputs);
         }
     }
+
+    void forward(const T* theta, Strided<T> obs, int B) {
+        for (int l = 0; l < count; l++) {
+            Layer<T>& a = layers[l];
+            const LayerSpec& s = a.spec;
+            const bool positive = s.relu && !a.normalized();
+            if (s.transposed) {
+                dots<T>(B, int(s.outputs), int(a.in_stride), input_rows(a, obs, B), rows(a, theta),
+                        {a.out, a.out_stride}, s.bias < 0 ? nullptr : theta + s.bias, positive);
+            } else {
+                const Rows<const T> w = a.weight ? Rows<const T>{a.weight, a.out_stride}
+                                                 : Rows<const T>{theta + s.weight, s.outputs};
+                const T* bias = a.bias ? a.bias : theta + s.bias;
+                const int N = int(a.out_stride), K = int(s.inputs);
+                if (positive)
+                    product<T, Finish::relu>(B, N, K, input(a, obs), w, {a.out, a.out_stride}, bias);
+                else
+                    product<T, Finish::plain>(B, N, K, input(a, obs), w, {a.out, a.out_stride}, bias);
+            }
+            if (a.normalized()) normalize(a, B);
+        }
+    }
+
+    // From the gradients by the last layers' outputs (``grad``) to that by all parameters: ``slope``, as these lie.
+    void backward(const T* theta, Strided<T> obs, int B, T* slope) {
+        for (int l = 0; l < count; l++) layers[l].waiting = layers[l].consumers;
+        for (int l = count - 1; l >= 0; l--) {
+            Layer<T>& a = layers[l];
+            const LayerSpec& s = a.spec;
+            const int I = int(s.inputs), O = int(s.outputs);
+            if (a.normalized()) through_norm(a, B, slope);
+            if (s.bias >= 0) sum_rows(B, a, nullptr, slope + s.bias);
+            by_weight(a, obs, B, slope + s.weight);
+            if (s.input < 0) continue;
+            Layer<T>& in = layers[s.input];
+            const Rows<const T> turned = turn(a, theta);
+            const bool add = in.waiting < in.consumers, ends = --in.waiting == 0 && in.spec.relu;
+            const Strided<T> g = {a.grad, a.out_stride, 1};
+            const Rows<T> to = {in.grad, in.out_stride};
+            if (ends)
+                product<T, Finish::active>(B, int(padded(I)), O, g, turned, to, nullptr, add, {in.out, in.out_stride});
+            else
+                product<T, Finish::plain>(B, int(padded(I)), O, g, turned, to, nullptr, add);
+        }
+    }
+
+  private:
+    long rows_kept = 0, lanes_kept = 0;
+    T* observed = nullptr;
 
     Strided<T> input(const Layer<T>& a, Strided<T> obs) const {
         return a.spec.input < 0 ? obs : Strided<T>{layers[a.spec.input].out, a.in_stride, 1};
@@ -180,125 +190,89 @@ template <class T> class Network {
         return a.turned ? Rows<const T>{a.turned, a.in_stride} : Rows<const T>{theta + a.spec.weight, a.spec.inputs};
     }
 
-    void forward(const T* theta, Strided<T> obs, int B) {
-        for (int l = 0; l < count; l++) {
-            Layer<T>& a = layers[l];
-            const LayerSpec& s = a.spec;
-            if (s.transposed) {
-                dots<T>(B, int(s.outputs), int(a.in_stride), input_rows(a, obs, B), rows(a, theta),
-                        {a.out, a.out_stride}, s.bias < 0 ? nullptr : theta + s.bias, s.relu);
-                continue;
-            }
-            const Rows<const T> w = a.weight ? Rows<const T>{a.weight, a.out_stride}
-                                             : Rows<const T>{theta + s.weight, s.outputs};
-            const T* bias = a.bias ? a.bias : theta + s.bias;
-            const int N = int(a.out_stride), K = int(s.inputs);
-            if (s.relu)
-                product<T, Finish::relu>(B, N, K, input(a, obs), w, {a.out, a.out_stride}, bias);
-            else
-                product<T, Finish::plain>(B, N, K, input(a, obs), w, {a.out, a.out_stride}, bias);
-        }
-    }
-
-    // Q (B, A) from the last layers: as it is, or V + A - mean A.
-    void read(int B, T* q) const {
-        const Layer<T>& last = layers[count - 1];
-        if (dueling < 0) {
-            for (int b = 0; b < B; b++)
-                for (int a = 0; a < actions; a++) q[b * actions + a] = last.out[b * last.out_stride + a];
-            return;
-        }
-        const Layer<T>& advantage = layers[dueling];
+    // out <- relu(gain (out - mean) / sqrt(variance + eps) + shift), row by row over the real units.
+    void normalize(Layer<T>& a, int B) {
+        constexpr int W = Vec<T>::W, N = PAD / W;
+        const T units = T(a.spec.outputs);
         for (int b = 0; b < B; b++) {
-            const T* row = advantage.out + b * advantage.out_stride;
-            const T value = last.out[b * last.out_stride];
-            T sum = 0;
-            for (int a = 0; a < actions; a++) sum += row[a];
-            const T mean = sum / actions;
-            for (int a = 0; a < actions; a++) q[b * actions + a] = (value + row[a]) - mean;
-        }
-    }
-
-    static T largest(const T* q, int n) {
-        T most = 0;
-        for (int i = 0; i < n; i++) {
-            const T x = std::fabs(q[i]);
-            if (!(x <= most)) most = x;  // NaN gets through
-            if (x != x) return x;
-        }
-        return most;
-    }
-
-    // delta = y - Q(s, a), the mean of weight * error(delta), and its gradient by the last layers' outputs.
-    T error(int B, const T* q, const int64_t* action, const T* y, const T* weight, bool huber, T* delta) {
-        Layer<T>& last = layers[count - 1];
-        memset(last.grad, 0, sizeof(T) * B * last.out_stride);
-        T sum = 0;
-        for (int b = 0; b < B; b++) {
-            const T d = delta[b] = y[b] - q[b * actions + action[b]];
-            const T size = std::fabs(d);
-            T err = T(0.5) * d * d, by_delta = d;
-            if (huber && size > 1) err = size - T(0.5), by_delta = d > 0 ? T(1) : T(-1);
-            sum += weight[b] * err;
-            const T by_q = -(weight[b] * by_delta) / T(B);
-            if (dueling < 0) {
-                last.grad[b * last.out_stride + action[b]] = by_q;
-            } else {
-                Layer<T>& advantage = layers[dueling];
-                T* row = advantage.grad + b * advantage.out_stride;
-                last.grad[b * last.out_stride] = by_q;
-                const T share = by_q / T(actions);
-                for (int a = 0; a < actions; a++) row[a] = (a == action[b] ? by_q : T(0)) - share;
+            T *row = a.out + b * a.out_stride, *unit = a.unit + b * a.out_stride;
+            Vec<T> sums[N], squares[N];
+            for (int v = 0; v < N; v++) sums[v] = squares[v] = Vec<T>::all(0);
+            for (long o = 0; o < a.out_stride; o += PAD)
+#pragma GCC unroll 8
+                for (int v = 0; v < N; v++) sums[v] = sums[v] + Vec<T>::load(row + o + v * W);
+            const Vec<T> mean = Vec<T>::all(total(sums) / units);
+            for (long o = 0; o < a.out_stride; o += PAD)
+#pragma GCC unroll 8
+                for (int v = 0; v < N; v++) {
+                    const Vec<T> x = (Vec<T>::load(row + o + v * W) - mean) * Vec<T>::load(a.real + o + v * W);
+                    x.store(unit + o + v * W);
+                    squares[v] = fma(x, x, squares[v]);
+                }
+            a.size[b] = T(1) / std::sqrt(total(squares) / units + T(1e-5));
+            const Vec<T> size = Vec<T>::all(a.size[b]);
+            for (long o = 0; o < a.out_stride; o += W) {
+                const Vec<T> x = Vec<T>::load(unit + o) * size;
+                x.store(unit + o);
+                const Vec<T> y = fma(x, Vec<T>::load(a.gain + o), Vec<T>::load(a.shift + o));
+                (a.spec.relu ? relu(y) : y).store(row + o);
             }
         }
-        return sum / T(B);
     }
 
-    void backward(const T* theta, Strided<T> obs, int B) {
-        for (int l = 0; l < count; l++) left(l) = layers[l].consumers;
-        for (int l = count - 1; l >= 0; l--) {
-            Layer<T>& a = layers[l];
-            const LayerSpec& s = a.spec;
-            const int I = int(s.inputs), O = int(s.outputs);
-            if (s.bias >= 0) sum_rows(B, a);
-            by_weight(a, obs, B);
-            if (s.input < 0) continue;
-            Layer<T>& in = layers[s.input];
-            const Rows<const T> turned = turn(a, theta);
-            const bool add = left(int(s.input)) < in.consumers, ends = --left(int(s.input)) == 0;
-            const Strided<T> g = {a.grad, a.out_stride, 1};
-            const Rows<T> to = {in.grad, in.out_stride};
-            if (ends)
-                product<T, Finish::active>(B, int(padded(I)), O, g, turned, to, nullptr, add, {in.out, in.out_stride});
-            else
-                product<T, Finish::plain>(B, int(padded(I)), O, g, turned, to, nullptr, add);
+    // The gradients by gain and shift, and ``grad`` from that by gain x + shift to that by what was normalized.
+    void through_norm(Layer<T>& a, int B, T* slope) {
+        constexpr int W = Vec<T>::W, N = PAD / W;
+        sum_rows(B, a, a.unit, slope + a.spec.gain);
+        sum_rows(B, a, nullptr, slope + a.spec.shift);
+        const T units = T(a.spec.outputs);
+        for (int b = 0; b < B; b++) {
+            T* grad = a.grad + b * a.out_stride;
+            const T* unit = a.unit + b * a.out_stride;
+            Vec<T> sums[N], along[N];
+            for (int v = 0; v < N; v++) sums[v] = along[v] = Vec<T>::all(0);
+            for (long o = 0; o < a.out_stride; o += PAD)
+#pragma GCC unroll 8
+                for (int v = 0; v < N; v++) {
+                    const long at = o + v * W;
+                    const Vec<T> g = Vec<T>::load(grad + at) * Vec<T>::load(a.gain + at);
+                    g.store(grad + at);
+                    sums[v] = sums[v] + g;
+                    along[v] = fma(g, Vec<T>::load(unit + at), along[v]);
+                }
+            const Vec<T> mean = Vec<T>::all(total(sums) / units), slant = Vec<T>::all(total(along) / units);
+            const Vec<T> size = Vec<T>::all(a.size[b]);
+            for (long o = 0; o < a.out_stride; o += W) {
+                const Vec<T> g = Vec<T>::load(grad + o) - mean - Vec<T>::load(unit + o) * slant;
+                (g * size * Vec<T>::load(a.real + o)).store(grad + o);
+            }
         }
     }
 
-    int waiting[64];
-    int& left(int l) { return waiting[l]; }
-
-    void sum_rows(int B, const Layer<T>& a) {
+    // Over the rows, the sum of ``grad``, times ``factor`` (B, out_stride) if there is one: (outputs).
+    void sum_rows(int B, const Layer<T>& a, const T* factor, T* to) {
         constexpr int W = Vec<T>::W;
-        T* to = slope + a.spec.bias;
         T sums[PAD];
         for (int o = 0; o < a.spec.outputs; o += PAD) {
             Vec<T> sum[PAD / W];
             for (auto& s : sum) s = Vec<T>::all(0);
-            for (int b = 0; b < B; b++)
+            for (int b = 0; b < B; b++) {
+                const long at = b * a.out_stride + o;
 #pragma GCC unroll 8
-                for (int v = 0; v < PAD / W; v++)
-                    sum[v] = sum[v] + Vec<T>::load(a.grad + b * a.out_stride + o + v * W);
+                for (int v = 0; v < PAD / W; v++) {
+                    const Vec<T> g = Vec<T>::load(a.grad + at + v * W);
+                    sum[v] = factor ? fma(g, Vec<T>::load(factor + at + v * W), sum[v]) : sum[v] + g;
+                }
+            }
             for (int v = 0; v < PAD / W; v++) sum[v].store(sums + v * W);
             const long n = a.spec.outputs - o < PAD ? a.spec.outputs - o : PAD;
             memcpy(to + o, sums, sizeof(T) * n);
         }
     }
 
-    void by_weight(Layer<T>& a, Strided<T> obs, int B) {
+    void by_weight(Layer<T>& a, Strided<T> obs, int B, T* to) {
         const LayerSpec& s = a.spec;
         const int I = int(s.inputs), O = int(s.outputs);
-        T* to = slope + s.weight;
         if (s.transposed) {  // (O, I) = G^T X
             const Rows<T> c = a.slope ? Rows<T>{a.slope, a.in_stride} : Rows<T>{to, s.inputs};
             product<T, Finish::plain>(O, int(a.in_stride), B, {a.grad, 1, a.out_stride}, input_rows(a, obs, B), c);
@@ -319,62 +293,5 @@ template <class T> class Network {
             transpose<T>(int(a.spec.inputs), int(a.spec.outputs), {theta + a.spec.weight, a.spec.outputs},
                          {a.turned, a.in_stride});
         return rows(a, theta);
-    }
-
-    // The gradient's Euclidean norm; whether all of it is finite. PAD partial sums, then a fixed order.
-    bool measure(T& norm) const {
-        constexpr int W = Vec<T>::W, N = PAD / W;
-        Vec<T> squares[N], zeros[N];
-        for (int v = 0; v < N; v++) squares[v] = zeros[v] = Vec<T>::all(0);
-        for (long p = 0; p < size; p += PAD)
-#pragma GCC unroll 8
-            for (int v = 0; v < N; v++) {
-                const Vec<T> g = Vec<T>::load(slope + p + v * W);
-                squares[v] = fma(g, g, squares[v]);
-                zeros[v] = fma(g, Vec<T>::all(0), zeros[v]);  // NaN once g is not finite
-            }
-        norm = std::sqrt(total(squares));
-        return total(zeros) == 0;
-    }
-
-    void scale(T factor) {
-        const Vec<T> f = Vec<T>::all(factor);
-        for (long p = 0; p < size; p += Vec<T>::W) (Vec<T>::load(slope + p) * f).store(slope + p);
-    }
-
-    // torch.optim's rules: Adam (betas 0.9, 0.999), RMSprop (alpha 0.99), SGD.
-    void step(const Descent& d, T* theta, T* first, T* second) const {
-        typedef Vec<T> V;
-        const double rate = d.learning_rate;
-        switch (d.rule) {
-        case 0: {
-            const V towards = V::all(T(1 - 0.9)), keep = V::all(T(0.999)), gain = V::all(T(1 - 0.999));
-            const V size_of_step = V::all(T(rate / d.correction_1)), eps = V::all(T(d.eps));
-            const V correction = V::all(T(1 / std::sqrt(d.correction_2)));
-            for (long p = 0; p < size; p += V::W) {
-                const V g = V::load(slope + p);
-                V m = V::load(first + p), v = V::load(second + p);
-                m = fma(g - m, towards, m);
-                v = fma(gain * g, g, keep * v);
-                m.store(first + p), v.store(second + p);
-                (V::load(theta + p) - size_of_step * m / (fma(root(v), correction, eps))).store(theta + p);
-            }
-            return;
-        }
-        case 1: {
-            const V keep = V::all(T(0.99)), gain = V::all(T(1 - 0.99)), eps = V::all(T(d.eps)), r = V::all(T(rate));
-            for (long p = 0; p < size; p += V::W) {
-                const V g = V::load(slope + p), v = fma(gain * g, g, keep * V::load(second + p));
-                v.store(second + p);
-                (V::load(theta + p) - r * g / (root(v) + eps)).store(theta + p);
-            }
-            return;
-        }
-        default: {
-            const V r = V::all(T(rate));
-            for (long p = 0; p < size; p += V::W)
-                (V::load(theta + p) - r * V::load(slope + p)).store(theta + p);
-        }
-        }
     }
 };

@@ -1,10 +1,10 @@
-"""Networks of the compiled kind, and how compiled functions are found."""
+"""The compiled part of a network, and how compiled functions are found."""
 
 from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,72 +12,110 @@ import torch
 from torch import Tensor
 
 from ablations.dqn import ops
-from ablations.dqn.network import NARROW, Network
+from ablations.dqn.network import Network
 from ablations.engines.native import library
 from ablations.engines.reference import NUMPY
 
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
-
-def compiled_network(network: Network) -> bool:
-    """Whether the compiled network knows this trunk and this head."""
-    return ops.op_of(network.trunk) is not None and ops.op_of(network.head) is not None
+Chain = list[tuple[str, bool]]
+"""Consecutive dense layers: their names, and whether a relu follows."""
 
 
-def layer_specs(network: Network) -> tuple[list[library.LayerSpec], int]:
-    """The layers as the compiled network takes them, and the index of the advantage's last layer (-1: no streams)."""
-    trunk = len(network.trunk.layers(network.observation))
-    dueling = ops.op_of(network.head) is ops.Head.DUELING
-    specs: list[library.LayerSpec] = []
-    start, advantage = 0, -1
-    for i, (name, inputs, outputs, _, has_bias) in enumerate(network.layers):
-        weights = inputs * outputs
-        first_of_stream = i >= trunk and (i == trunk or (name.startswith("value") and i == advantage + 1))
-        source = trunk - 1 if first_of_stream else i - 1
-        last_of_stream = name in ("advantage", "value")
-        if name == "advantage" and dueling:
-            advantage = i
-        bias = start + weights if has_bias else -1
-        specs.append(
-            library.LayerSpec(
-                source, inputs, outputs, not last_of_stream, outputs < NARROW, start, bias
-            )
-        )  # fmt: skip
-        start += weights + (outputs if has_bias else 0)
-    return specs, advantage
+def _mlp(trunk: Any) -> Chain:
+    return [(f"trunk_{i}", True) for i in range(len(trunk.hidden))]
+
+
+def _linear(head: Any) -> list[Chain]:
+    return [[("advantage", False)]]
+
+
+def _dueling(head: Any) -> list[Chain]:
+    return [
+        [*((f"{stream}_hidden_{i}", True) for i in range(len(head.hidden))), (stream, False)]
+        for stream in ("advantage", "value")
+    ]
+
+
+TRUNKS: dict[ops.Trunk, Callable[[Any], Chain]] = {ops.Trunk.MLP: _mlp}
+HEADS: dict[ops.Head, Callable[[Any], list[Chain]]] = {ops.Head.LINEAR: _linear, ops.Head.DUELING: _dueling}
+"""By op, the layers of a trunk, and of each stream of a head, which all take the trunk's output."""
 
 
 class Compiled:
-    """A network of the compiled kind and its scratch memory, freed with it."""
+    """The part of a network that is compiled, from the observation on, and its scratch memory, freed with it.
 
-    def __init__(self, network: Network, dtype: torch.dtype) -> None:
-        specs, advantage = layer_specs(network)
-        make = function_of("network_new", dtype)
-        self.handle = ctypes.c_void_p(
-            make(
-                (library.LayerSpec * len(specs))(*specs), len(specs), network.actions, advantage, network.size
-            )
+    With ``whole`` that is trunk and head, and ``columns`` numbers per row are the outputs of the actions, A Z; without
+    it is the trunk alone, and they are its features.
+    """
+
+    def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
+        trunk = TRUNKS[ops.op_of(network.trunk)](network.trunk)
+        streams = HEADS[ops.op_of(network.head)](network.head) if whole else []
+        self.whole, self.dtype = whole, dtype
+        self.names = [name for chain in (trunk, *streams) for name, _ in chain]
+        specs = list(_specs(network, trunk, streams))
+        self.columns = (
+            network.actions * network.loss.outputs_per_action
+            if whole
+            else network.trunk.width(network.observation)
         )
-        weakref.finalize(self, function_of("network_free", dtype), self.handle)
-        self.actions, self.dtype = network.actions, dtype
-
-    def evaluator(self, flat: Tensor) -> Callable[[Tensor], Tensor]:
-        """Q(s, .) by ``flat`` (L, P)."""
-        values = function_of("network_values", self.dtype)
-        lanes, stride = flat.shape
-        parameters = flat.data_ptr()
-
-        def q(obs: Tensor, keep: object = (self, flat)) -> Tensor:
-            obs = in_rows(obs, self.dtype)
-            batch = obs.shape[1]
-            out = empty((lanes, batch, self.actions), self.dtype)
-            by_lane, by_row, _ = obs.stride()
-            values(
-                self.handle, lanes, batch, parameters, stride, obs.data_ptr(), by_lane, by_row, out.data_ptr()
+        self.handle = ctypes.c_void_p(
+            function_of("model_new", dtype)(
+                (library.LayerSpec * len(specs))(*specs), len(specs), ops.op_of(network.head) if whole else 0,
+                self.columns, len(trunk) + len(streams[0]) - 1 if streams else 0, network.size,
             )
-            return out
+        )  # fmt: skip
+        weakref.finalize(self, function_of("model_free", dtype), self.handle)
+        self._outputs = function_of("model_outputs", dtype)
 
-        return q
+    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False) -> Tensor:
+        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns).
+
+        With ``keep`` every lane's activations stay for a backward pass, until the next call.
+        """
+        lanes, stride = flat.shape
+        obs = in_rows(obs, self.dtype)
+        batch = obs.shape[1]
+        out = empty((lanes, batch, self.columns), self.dtype)
+        by_lane, by_row, _ = obs.stride()
+        self._outputs(
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
+        )  # fmt: skip
+        return out
+
+
+def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
+    """What of this network is compiled; None if nothing is."""
+    if ops.op_of(network.trunk) not in TRUNKS:
+        return None
+    head, several = ops.op_of(network.head), network.loss.outputs_per_action > 1
+    whole = head in HEADS and not (several and head is ops.Head.DUELING)
+    if not whole and not TRUNKS[ops.op_of(network.trunk)](network.trunk):
+        return None  # a trunk without layers
+    return Compiled(network, dtype, whole)
+
+
+def _specs(network: Network, trunk: Chain, streams: list[Chain]) -> Iterator[library.LayerSpec]:
+    for i, (name, relu) in enumerate(trunk):
+        yield _spec(network, name, relu, i - 1)
+    before = len(trunk)
+    for chain in streams:
+        for i, (name, relu) in enumerate(chain):
+            yield _spec(network, name, relu, before + i - 1 if i else len(trunk) - 1)
+        before += len(chain)
+
+
+def _spec(network: Network, name: str, relu: bool, source: int) -> library.LayerSpec:
+    """A layer as the compiled network takes it; ``source`` is the layer whose output it takes, -1 the observation."""
+    layout = network.layout
+    weight = layout[f"{name}.weight"]
+    start = {part: layout[f"{name}.{part}"].start if f"{name}.{part}" in layout else -1 for part in PARTS}
+    return library.LayerSpec(source, *weight.shape, relu, weight.turned, weight.start, *start.values())
+
+
+PARTS = ("bias", "gain", "shift")
+"""Parameters that a dense layer may have beside its weight."""
 
 
 def in_rows(obs: Tensor, dtype: torch.dtype) -> Tensor:

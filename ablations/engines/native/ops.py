@@ -1,36 +1,30 @@
 """The native engine: compiled code, a lane at a time while its parameters are in the cache.
 
 Sums run in one fixed order per lane, so a run's bits depend neither on the lanes beside it nor on the instruction set.
-What the compiled network does not know (a head of a user's own) is computed by the reference.
+What has no compiled body (a head of a user's own) is computed in torch.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ablations.dqn import ops
+from ablations.dqn.loss import is_penalty
 from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
-from ablations.dqn.types import Batch, Clock, Transition, Update
+from ablations.dqn.types import Clock, Transition
 from ablations.dqn.variants import Variant
 from ablations.engines import reference
-from ablations.engines.descent import moments_of, put_back, state_of
 from ablations.engines.native import library
-from ablations.engines.native.network import Compiled, compiled_network, empty, function_of, in_rows
-from ablations.engines.native.stepping import Interaction
-from ablations.engines.selection import compiles
+from ablations.engines.native.network import compiled_part, empty, function_of
+from ablations.engines.native.optimizer import NativeOptimizer
+from ablations.engines.native.stepping import lanes_of
 from ablations.envs.gym import Lanes
-from ablations.envs.make import lanes_of
-from ablations.envs.vectorized import ArrayLanes
-from ablations.state import State
-
-if TYPE_CHECKING:
-    from ablations.dqn.types import Number
 
 device, synchronize, draws, tensor = (
     reference.device,
@@ -43,12 +37,10 @@ counter, advance = reference.counter, reference.advance
 
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
     """All at once where that is known to give Gymnasium's bits."""
-    return lanes_of(env_id, args, entropy, seeds, fast=True)
+    return lanes_of(env_id, args, entropy, seeds)
 
 
-def compile(function: Callable[..., Any], envs: object = None) -> Callable[..., Any]:
-    """As it is, but for stepping environments over arrays."""
-    return Interaction(function, envs) if isinstance(envs, ArrayLanes) else function
+compile = reference.compile
 
 
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
@@ -112,98 +104,36 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
     return slot
 
 
-def epsilon_greedy(values: Tensor, u: Tensor, epsilon: Number) -> Tensor:
-    lanes, actions = values.shape
-    values, u = values.contiguous(), u.contiguous()
-    if u.dtype != torch.float64:
-        raise TypeError(f"draws of {u.dtype}; they are of float64")
-    action = empty((lanes,), torch.int64)
-    function_of("epsilon_greedy", values.dtype)(
-        values.data_ptr(), lanes, actions, u.data_ptr(), epsilon, action.data_ptr()
-    )
-    return action
-
-
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
-    if not compiled_network(network):
+    part = compiled_part(network, flat.dtype)
+    if part is None:
         return reference.evaluator(network, flat)
-    return Compiled(network, flat.dtype).evaluator(flat)
+    outputs = partial(part.outputs, flat)
+    if not part.whole:
+        params = network.views(flat)
+        return lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+    if not is_penalty(network.loss):
+        return lambda obs: network.loss.values(network.by_action(outputs(obs)))
+    return outputs  # (L, B, A): one output per action, its value
 
 
 def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
     if ops.op_of(exploration) is not ops.Exploration.EPSILON_GREEDY:
         return reference.explorer(exploration)
-    return lambda values, u, clock: epsilon_greedy(values, u, exploration.rate(clock))
 
-
-def optimizer(online: Trainable, variant: Variant, settings: Settings) -> ops.Optimizer:
-    if not compiles(variant):
-        return reference.optimizer(online, variant, settings)
-    return NativeOptimizer(online, variant, settings)
-
-
-class NativeOptimizer:
-    """Forward, backward and the optimiser's step in one call. The rules are those of ``ReferenceOptimizer``."""
-
-    frozen_at: Tensor | None = None
-
-    def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:
-        self.online = online
-        self.compiled = Compiled(online.network, online.flat.dtype)
-        self.moments = moments_of(online.flat)
-        self._count = self.moments.count.numpy()  # the same memory: numpy counts faster
-        self.alive = torch.ones(len(online.flat), dtype=torch.bool)
-        self._norm = online.flat.new_zeros(len(online.flat))
-        self._descend = function_of("network_descend", online.flat.dtype)
-        lanes, stride = online.flat.shape
-        rule = variant.optimizer
-        self._arguments = library.DescentArguments(
-            lanes=lanes,
-            stride=stride,
-            theta=online.flat.data_ptr(),
-            first=self.moments.first.data_ptr(),
-            second=self.moments.second.data_ptr(),
-            alive=self.alive.data_ptr(),
-            norm=self._norm.data_ptr(),
-            rule=ops.op_of(rule),
-            huber=ops.op_of(variant.loss) is ops.Loss.HUBER,
-            learning_rate=settings.learning_rate,
-            eps=getattr(rule, "eps", 0.0),
-            max_norm=rule.max_grad_norm,
+    def act(values: Tensor, u: Tensor, clock: Clock) -> Tensor:
+        lanes, actions = values.shape
+        values, u = values.contiguous(), u.contiguous()
+        if u.dtype != torch.float64:
+            raise TypeError(f"draws of {u.dtype}; they are of float64")
+        action = empty((lanes,), torch.int64)
+        function_of("epsilon_greedy", values.dtype)(
+            values.data_ptr(), lanes, actions, u.data_ptr(), exploration.rate(clock), action.data_ptr()
         )
+        return action
 
-    def descend(self, batch: Batch, y: Tensor) -> Update:
-        """One update towards the targets y (L, B)."""
-        dtype, (lanes, samples) = self.online.flat.dtype, y.shape
-        obs = in_rows(batch.obs, dtype)
-        action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
-        if not y.dtype == weight.dtype == dtype:
-            raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
-        q = empty((lanes, samples, self.compiled.actions), dtype)
-        delta = empty((lanes, samples), dtype)
-        loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
-        self._count += 1
-        steps = self._count.item()
-        a = self._arguments
-        a.batch = samples
-        a.obs, (a.obs_lane, a.obs_row, _) = obs.data_ptr(), obs.stride()
-        a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
-        a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
-        a.correction_1, a.correction_2 = 1 - 0.9**steps, 1 - 0.999**steps
-        frozen = self._descend(self.compiled.handle, ctypes.byref(a))
-        if frozen < 0:
-            raise IndexError(f"an action is outside 0 ... {self.compiled.actions - 1}")
-        return Update(batch, q, delta, loss, largest, frozen > 0)
+    return act
 
-    def gradient_norm(self) -> Tensor:
-        """The Euclidean norm of the latest gradient before clipping: (L,)."""
-        return self._norm.clone()
 
-    def state(self) -> State:
-        """Moments, the number of updates, and who is alive. The latest gradient is not part of it."""
-        return {**state_of(self.moments), "alive": self.alive}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from where ``state`` was taken."""
-        put_back(self.moments, state)
-        self.alive.copy_(torch.from_numpy(state["alive"]))
+def optimizer(online: Trainable, variant: Variant, settings: Settings) -> NativeOptimizer:
+    return NativeOptimizer(online, variant, settings)

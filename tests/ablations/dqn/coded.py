@@ -23,6 +23,7 @@ def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4) -> Space:
         capacity=capacity,
         batch_size=batch_size,
         features=FEATURES,
+        parameters=8,
         zeros=partial(torch.zeros, dtype=torch.float64),
         engine=engines.of(ENGINE),
     )

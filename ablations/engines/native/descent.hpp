@@ -1,0 +1,162 @@
+// One update of every lane: fused, from the batch to the new parameters; or from gradients that somebody else gave.
+#pragma once
+
+#include "heads.hpp"
+#include "losses.hpp"
+#include "rules.hpp"
+
+// Pointers to numbers are to the training type.
+struct Descent {
+    int64_t lanes, batch, stride;  // stride: numbers per lane in each of the blocks below
+    void *theta, *first, *second, *grad;
+    int64_t *updates, *frozen_at;  // (1); (L): the update that froze a lane, which keeps its parameters; 0: none did
+    float* count;                  // (1): the rule's steps
+    const void* obs;
+    int64_t obs_lane, obs_row;  // strides of obs (L, B, D)
+    const int64_t* action;      // (L, B)
+    const void *y, *weight;     // (L, B)
+    void *q, *delta;            // out: (L, B, A), (L, B)
+    const void *by_output, *by_delta;  // the gradient by the compiled part's outputs (L, B, columns), or by delta (L, B)
+    void *loss, *norm, *largest;  // (L): loss, gradient norm before clipping, max |Q|
+    int64_t loss_kind, rule_kind;
+    double learning_rate, eps, max_norm;
+};
+
+inline Rule next_rule(const Descent& d) {
+    ++*d.updates;
+    const double steps = *d.count += 1;
+    return {RuleKind(d.rule_kind), d.learning_rate, d.eps, d.max_norm,
+            1 - std::pow(0.9, steps), 1 - std::pow(0.999, steps)};
+}
+
+// A lane's new parameters, unless its loss or gradient is not finite or an earlier one was not.
+template <class T> void settle(const Descent& d, const Rule& rule, long lane, T* slope, long n) {
+    T norm;
+    const bool finite = clip(rule, slope, n, norm) & std::isfinite(((const T*)d.loss)[lane]);
+    ((T*)d.norm)[lane] = norm;
+    if (d.frozen_at[lane] == 0 && !finite) d.frozen_at[lane] = *d.updates;
+    const long at = lane * d.stride;
+    if (d.frozen_at[lane] == 0) step(rule, slope, n, (T*)d.theta + at, (T*)d.first + at, (T*)d.second + at);
+}
+
+// The rule alone, down the gradient ``grad`` (L, stride).
+template <class T> void descend_gradient(const Descent& d) {
+    const Flush flush;
+    const Rule rule = next_rule(d);
+    for (long lane = 0; lane < d.lanes; lane++) settle(d, rule, lane, (T*)d.grad + lane * d.stride, d.stride);
+}
+
+template <class T> class Model {
+  public:
+    Model(const LayerSpec* specs, int count, HeadKind kind, int columns, int advantage, long size)
+        : network(specs, count, size),
+          head{kind, columns, network.layers + count - 1, network.layers + advantage},
+          slope(scratch<T>(size)) {}
+
+    ~Model() { free(slope), free(by_q), free(by_delta); }
+
+    // (L, B, columns) of obs (L, B, D). With ``keep`` every lane's activations stay for ``backward``.
+    void outputs(long lanes, long batch, const T* theta, long stride, const T* obs, long obs_lane, long obs_row, T* q,
+                 bool keep) {
+        const Flush flush;
+        constexpr long MOST = 64;  // rows at a time, so that activations stay in the cache
+        const long part = keep || batch < MOST ? batch : MOST;
+        network.reserve(part, keep ? lanes : 1);
+        for (long lane = 0; lane < lanes; lane++) {
+            const T* parameters = theta + lane * stride;
+            network.use(keep ? lane : 0);
+            network.pack(parameters);
+            for (long b = 0; b < batch; b += part) {
+                const int rows = int(batch - b < part ? batch - b : part);
+                network.forward(parameters, {obs + lane * obs_lane + b * obs_row, obs_row, 1}, rows);
+                head.read(rows, q + (lane * batch + b) * head.columns);
+            }
+        }
+    }
+
+    // One fused update. False, and nothing was changed, if an action is out of range.
+    bool descend(const Descent& d) {
+        const int B = int(d.batch), actions = head.columns;
+        if (!in_range(d)) return false;
+        const Flush flush;
+        network.reserve(B, 1), room(B);
+        const Rule rule = next_rule(d);
+        for (long lane = 0; lane < d.lanes; lane++) {
+            const long at = lane * d.batch;
+            look(d, lane, 0);
+            ((T*)d.loss)[lane] =
+                penalties(LossKind(d.loss_kind), B, (const T*)d.delta + at, (const T*)d.weight + at, by_delta);
+            by_values(B, actions, d.action + at, by_delta, by_q);
+            back(d, lane, by_q, slope);
+            settle(d, rule, lane, slope, network.size);
+        }
+        return true;
+    }
+
+    // Q and delta of a batch, everything kept for ``backward``. False if an action is out of range.
+    bool forward(const Descent& d) {
+        if (!in_range(d)) return false;
+        network.reserve(d.batch, d.lanes);
+        for (long lane = 0; lane < d.lanes; lane++) look(d, lane, lane);
+        return true;
+    }
+
+    // From a gradient to that by this part's parameters, in ``grad``; then the rule, if there is one.
+    void backward(const Descent& d) {
+        const Flush flush;
+        const int B = int(d.batch), columns = head.columns;
+        room(B);
+        const Rule rule = d.rule_kind < 0 ? Rule{RuleKind::none, 0, 0, 0, 0, 0} : next_rule(d);
+        for (long lane = 0; lane < d.lanes; lane++) {
+            const long at = lane * d.batch;
+            T* grad = (T*)d.grad + lane * d.stride;
+            network.use(lane);
+            network.pack((T*)d.theta + lane * d.stride);
+            if (d.by_delta) by_values(B, columns, d.action + at, (const T*)d.by_delta + at, by_q);
+            back(d, lane, d.by_delta ? by_q : (const T*)d.by_output + at * columns, grad);
+            if (rule.kind != RuleKind::none) settle(d, rule, lane, grad, d.stride);
+        }
+    }
+
+  private:
+    Network<T> network;
+    Head<T> head;
+    T *slope, *by_q = nullptr, *by_delta = nullptr;  // a lane's gradient, as the parameters lie; (B, A); (B)
+    long rows = 0;
+
+    void room(long batch) {
+        if (batch <= rows) return;
+        free(by_q), free(by_delta);
+        rows = batch;
+        by_q = scratch<T>(batch * head.columns), by_delta = scratch<T>(batch);
+    }
+
+    bool in_range(const Descent& d) const {
+        for (int64_t i = 0; i < d.lanes * d.batch; i++)
+            if (d.action[i] < 0 || d.action[i] >= head.columns) return false;
+        return true;
+    }
+
+    Strided<T> obs(const Descent& d, long lane) const {
+        return {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1};
+    }
+
+    // A lane's Q, the largest of it, and delta; the activations stay at ``place``.
+    void look(const Descent& d, long lane, long place) {
+        const int B = int(d.batch);
+        const long at = lane * d.batch;
+        const T* theta = (const T*)d.theta + lane * d.stride;
+        T* q = (T*)d.q + at * head.columns;
+        network.use(place);
+        network.pack(theta);
+        network.forward(theta, obs(d, lane), B);
+        head.read(B, q);
+        ((T*)d.largest)[lane] = largest(q, B * head.columns);
+        td_errors(B, head.columns, q, d.action + at, (const T*)d.y + at, (T*)d.delta + at);
+    }
+
+    void back(const Descent& d, long lane, const T* by_output, T* gradient) {
+        head.spread(int(d.batch), by_output);
+        network.backward((const T*)d.theta + lane * d.stride, obs(d, lane), int(d.batch), gradient);
+    }
+};

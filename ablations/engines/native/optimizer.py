@@ -1,0 +1,136 @@
+"""The native optimizer: forward, backward and the rule's step compiled, as far as the pieces are.
+
+*Fused*: trunk, head, loss and rule are known, and an update is one call. *General*: what is known of the network is
+compiled up to its features or outputs, or, if the loss is a penalty, up to the TD errors; from there to the loss torch
+differentiates, and the gradient goes back into compiled code. The rules are those of ``ReferenceOptimizer``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from ablations.dqn import ops
+from ablations.dqn.loss import is_penalty
+from ablations.dqn.network import Trainable
+from ablations.dqn.settings import Settings
+from ablations.dqn.types import Batch, Update
+from ablations.dqn.variants import Variant
+from ablations.engines.descent import ReferenceOptimizer
+from ablations.engines.native import library
+from ablations.engines.native.network import compiled_part, empty, function_of, in_rows
+
+NO_RULE = -1
+
+
+class NativeOptimizer(ReferenceOptimizer):
+    """Steps the online parameters, compiled where the pieces are known."""
+
+    def __init__(self, online: Trainable, variant: Variant, settings: Settings) -> None:
+        super().__init__(online, variant, settings)
+        dtype = online.flat.dtype
+        self.part = compiled_part(online.network, dtype)
+        rule, loss = ops.op_of(variant.optimizer), ops.op_of(variant.loss)
+        self.knows_rule, self.knows_loss = rule is not None, loss is not None
+        self.by_delta = self.part is not None and self.part.whole and is_penalty(variant.loss)
+        compiled = tuple(f"{name}." for name in self.part.names) if self.part else ()
+        self.by_torch = [name for name in online.params if not name.startswith(compiled)]
+        self._descend, self._forward, self._backward = (
+            function_of(f"model_{name}", dtype) for name in ("descend", "forward", "backward")
+        )
+        self._step = function_of("rule_step", dtype)
+        lanes, stride = online.flat.shape
+        self._arguments = library.DescentArguments(
+            lanes=lanes,
+            stride=stride,
+            theta=online.flat.data_ptr(),
+            grad=online.grad.data_ptr(),
+            first=self.moments.first.data_ptr(),
+            second=self.moments.second.data_ptr(),
+            count=self.moments.count.data_ptr(),
+            updates=self.updates.data_ptr(),
+            frozen_at=self.frozen_at.data_ptr(),
+            norm=self.gradient_norm.data_ptr(),
+            rule_kind=rule if self.knows_rule else NO_RULE,
+            loss_kind=loss if self.knows_loss else 0,
+            learning_rate=settings.learning_rate,
+            eps=getattr(variant.optimizer, "eps", 0.0),
+            max_norm=variant.optimizer.max_grad_norm,
+        )
+
+    @property
+    def fused(self) -> bool:
+        """Whether an update is one call."""
+        return self.by_delta and self.knows_loss and self.knows_rule
+
+    def descend(self, batch: Batch, y: Tensor) -> Update:
+        """One update towards the targets y (L, B)."""
+        if not self.by_delta or self.part is None:
+            return super().descend(batch, y)
+        dtype, (lanes, samples) = self.online.flat.dtype, y.shape
+        obs = in_rows(batch.obs, dtype)
+        action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
+        if not y.dtype == weight.dtype == dtype:
+            raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
+        q = empty((lanes, samples, self.part.columns), dtype)
+        delta = empty((lanes, samples), dtype)
+        loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
+        a = self._arguments
+        a.batch = samples
+        a.obs, (a.obs_lane, a.obs_row, _) = obs.data_ptr(), obs.stride()
+        a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
+        a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
+        done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
+        if not done:
+            raise IndexError(f"an action is outside 0 ... {self.part.columns - 1}")
+        if not self.fused:
+            loss = self._penalized(delta, weight)
+        return Update(batch, q, delta, delta, loss, largest)
+
+    def _penalized(self, delta: Tensor, weight: Tensor) -> Tensor:
+        """The rest of an update by the penalty of delta (L, B), which torch differentiates; the losses (L,)."""
+        leaf = delta.detach().requires_grad_()
+        penalty: Tensor = self.loss.penalty(leaf)  # (L, B)
+        (by_delta,) = torch.autograd.grad(penalty, leaf, weight * (1 / delta.shape[1]))
+        loss, by_delta = (weight * penalty.detach()).mean(-1), by_delta.contiguous()
+        self._arguments.by_delta = by_delta.data_ptr()
+        self._finish(loss)
+        return loss
+
+    def outputs(self, obs: Tensor) -> Tensor:
+        """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
+        if self.part is None:
+            return super().outputs(obs)
+        self._obs = in_rows(obs, self.online.flat.dtype)
+        network, self._leaf = self.online.network, self.part.outputs(self.online.flat, self._obs, keep=True)
+        if self.part.whole:
+            self._leaf = network.by_action(self._leaf)
+            return self._leaf.requires_grad_()
+        return network.outputs(self.online.params, self._leaf.requires_grad_())
+
+    def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
+        """One update: torch's part of the gradient first, then all that is compiled."""
+        leaves = [self.online.params[name] for name in self.by_torch]
+        if self.part is not None:
+            leaves.append(self._leaf)
+        gradients = list(torch.autograd.grad(losses, leaves, shares))
+        a = self._arguments
+        if self.part is not None:
+            by_output = gradients.pop().contiguous()  # (L, B, ...)
+            a.batch, a.by_output = by_output.shape[1], by_output.data_ptr()
+            a.obs, (a.obs_lane, a.obs_row, _) = self._obs.data_ptr(), self._obs.stride()
+        for name, gradient in zip(self.by_torch, gradients, strict=True):
+            self.online.grads[name].copy_(gradient)
+        self._finish(loss)
+
+    def _finish(self, loss: Tensor) -> None:
+        """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""
+        self._arguments.loss = loss.data_ptr()
+        if self.part is not None:
+            self._backward(self.part.handle, ctypes.byref(self._arguments))
+        elif self.knows_rule:
+            self._step(ctypes.byref(self._arguments))
+        if not self.knows_rule:
+            self.apply(loss)
