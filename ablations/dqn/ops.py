@@ -77,6 +77,10 @@ class Optimizer(Protocol):
         """One update towards the targets y (L, B)."""
         ...
 
+    def synced(self) -> None:
+        """The target has copied theta."""
+        ...
+
     def state(self) -> State:
         """What the coming updates depend on."""
         ...

@@ -65,6 +65,7 @@ def put(rows: Tensor, slot: int, transition: Transition) -> None:
     row[:, 2 * d] = transition.action
     row[:, 2 * d + 1] = transition.reward
     row[:, 2 * d + 2] = transition.discount
+    row[:, 2 * d + 3] = transition.ended
 
 
 def take(rows: Tensor, index: Tensor, features: int) -> Transition:
@@ -78,6 +79,7 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
         action=taken[..., 2 * d].long(),
         reward=taken[..., 2 * d + 1],
         discount=taken[..., 2 * d + 2],
+        ended=taken[..., 2 * d + 3],
     )
 
 

@@ -22,24 +22,8 @@ Chain = list[tuple[str, bool]]
 """Consecutive dense layers: their names, and whether a relu follows."""
 
 
-def _mlp(trunk: Any) -> Chain:
-    return [(f"trunk_{i}", True) for i in range(len(trunk.hidden))]
-
-
-def _linear(head: Any) -> list[Chain]:
-    return [[("advantage", False)]]
-
-
-def _dueling(head: Any) -> list[Chain]:
-    return [
-        [*((f"{stream}_hidden_{i}", True) for i in range(len(head.hidden))), (stream, False)]
-        for stream in ("advantage", "value")
-    ]
-
-
-TRUNKS: dict[ops.Trunk, Callable[[Any], Chain]] = {ops.Trunk.MLP: _mlp}
-HEADS: dict[ops.Head, Callable[[Any], list[Chain]]] = {ops.Head.LINEAR: _linear, ops.Head.DUELING: _dueling}
-"""By op, the layers of a trunk, and of each stream of a head, which all take the trunk's output."""
+TRUNKS, HEADS = frozenset(ops.Trunk), frozenset(ops.Head)
+"""The ops that there are bodies for."""
 
 
 class Compiled:
@@ -50,8 +34,7 @@ class Compiled:
     """
 
     def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
-        trunk = TRUNKS[ops.op_of(network.trunk)](network.trunk)
-        streams = HEADS[ops.op_of(network.head)](network.head) if whole else []
+        trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
         self.whole, self.dtype = whole, dtype
         self.names = [name for chain in (trunk, *streams) for name, _ in chain]
         specs = list(_specs(network, trunk, streams))
@@ -91,7 +74,7 @@ def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
         return None
     head, several = ops.op_of(network.head), network.loss.outputs_per_action > 1
     whole = head in HEADS and not (several and head is ops.Head.DUELING)
-    if not whole and not TRUNKS[ops.op_of(network.trunk)](network.trunk):
+    if not whole and not network.trunk.layers():
         return None  # a trunk without layers
     return Compiled(network, dtype, whole)
 
