@@ -74,7 +74,7 @@ class Learner:
         self.update = self.engine.compile(update)
 
     def bound(self, slot: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function of a slot's piece, with what that piece keeps, {name: (L, ...)}, as ``state`` if there is any."""
+        """The function of a slot's piece; with what that piece keeps, {name: (L, ...)}, as ``state``."""
         return partial(function, state=self.own[slot]) if slot in self.own else function
 
     @property

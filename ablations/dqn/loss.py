@@ -131,7 +131,8 @@ class HlGauss:
         inside = y.clamp(edges[0], edges[-1])[..., None]  # or all p_i may be zero
         below = torch.special.ndtr((edges - inside) / (self.sigma * (edges[1] - edges[0])))  # (L, B, Z + 1)
         p: Tensor = below[..., 1:] - below[..., :-1]
-        return p / (below[..., -1:] - below[..., :1])
+        total: Tensor = below[..., -1:] - below[..., :1]
+        return p / total
 
     def edges(self, like: Tensor) -> Tensor:
         """Where the bins begin and the last one ends: (Z + 1,)."""
