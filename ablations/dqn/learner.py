@@ -138,9 +138,7 @@ def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
 def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
     """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
     obs = a.tensor(a.envs.obs)  # (L, D)
-    with torch.no_grad():
-        values = a.q(obs[:, None]).squeeze(1)  # (L, 1, A) -> (L, A)
-    action = a.explore(values, u, clock)  # (L,)
+    action = a.explore(a.q(obs), u, clock)  # (L, A) -> (L,)
     steps = a.envs.step(action)
     a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor))
     return steps
@@ -156,7 +154,7 @@ def transition(
         obs=obs,
         action=action,
         reward=tensor(steps.reward),
-        discount=s.gamma * tensor(~cut),
+        discount=tensor(~cut).mul_(s.gamma),
         next_obs=tensor(steps.next_obs),
         ended=tensor(ended),
     )
@@ -181,8 +179,7 @@ def update(a: Learner, u: Tensor, progress: Number) -> Update:
     replay = a.variant.replay
     index, weight = replay.sample(a.memory, u, progress)
     batch = a.batch(a.memory, index, weight)
-    with torch.no_grad():
-        y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
+    y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
     made = a.optimizer.descend(batch, y)
     replay.feedback(a.memory, index, made.priority)
     return made

@@ -180,7 +180,10 @@ class Engine(Protocol):
 
     @staticmethod
     def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
-        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become: (L, B, D) -> (L, B, A)."""
+        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become, without a gradient.
+
+        (L, B, D) -> (L, B, A), and of one state per lane (L, D) -> (L, A).
+        """
         ...
 
     @staticmethod

@@ -87,8 +87,7 @@ class Update:
     largest_q: Tensor  # (L,): max |Q| over the batch
 
 
-@dataclass(frozen=True)
-class StepRecord:
+class StepRecord(NamedTuple):
     """What an environment step did (step 1 is the first), for recorders."""
 
     step: int

@@ -118,7 +118,14 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     params = network.views(flat)
-    return lambda obs: network.values(params, obs)
+
+    def q(obs: Tensor) -> Tensor:
+        with torch.no_grad():
+            if obs.dim() == 2:
+                return network.values(params, obs[:, None]).squeeze(1)
+            return network.values(params, obs)
+
+    return q
 
 
 def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:

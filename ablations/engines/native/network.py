@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,17 @@ class Compiled:
         self._outputs = function_of("model_outputs", dtype)
 
     def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False) -> Tensor:
-        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns).
+        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns), or (L, D) -> (L, columns).
 
         With ``keep`` every lane's activations stay for a backward pass, until the next call.
         """
         lanes, stride = flat.shape
         obs = in_rows(obs, self.dtype)
-        batch = obs.shape[1]
-        out = empty((lanes, batch, self.columns), self.dtype)
-        by_lane, by_row, _ = obs.stride()
+        by_lane, *by_row = obs.stride()[:-1]
+        batch = obs.shape[1] if by_row else 1
+        out = empty((*obs.shape[:-1], self.columns), self.dtype)
         self._outputs(
-            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row[0] if by_row else 0, out.data_ptr(), keep
         )  # fmt: skip
         return out
 
@@ -113,6 +114,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(np.empty(shape, NUMPY[dtype]))
 
 
+@cache
 def function_of(name: str, dtype: torch.dtype) -> Callable[..., Any]:
     function: Callable[..., Any] = getattr(library.load(), f"{name}_{SUFFIX[dtype]}")
     return function
