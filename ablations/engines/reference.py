@@ -118,12 +118,15 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     params = network.views(flat)
+    return without_gradient(lambda obs: network.values(params, obs))
+
+
+def without_gradient(values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Of values (L, B, D) -> (L, B, A) the function that ``evaluator`` gives."""
 
     def q(obs: Tensor) -> Tensor:
         with torch.no_grad():
-            if obs.dim() == 2:
-                return network.values(params, obs[:, None]).squeeze(1)
-            return network.values(params, obs)
+            return values(obs) if obs.dim() == 3 else values(obs[:, None]).squeeze(1)
 
     return q
 

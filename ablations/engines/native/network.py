@@ -60,11 +60,11 @@ class Compiled:
         """
         lanes, stride = flat.shape
         obs = in_rows(obs, self.dtype)
-        by_lane, *by_row = obs.stride()[:-1]
-        batch = obs.shape[1] if by_row else 1
+        by_lane, by_row = (*obs.stride()[:-1], 0)[:2]
+        batch = obs.shape[1] if obs.dim() == 3 else 1
         out = empty((*obs.shape[:-1], self.columns), self.dtype)
         self._outputs(
-            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row[0] if by_row else 0, out.data_ptr(), keep
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
         )  # fmt: skip
         return out
 

@@ -113,17 +113,11 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     outputs = partial(part.outputs, flat)
     if not part.whole:
         params = network.views(flat)
-
-        def by_features(obs: Tensor) -> Tensor:
-            features = outputs(obs)
-            with torch.no_grad():
-                if obs.dim() == 2:
-                    return network.loss.values(network.outputs(params, features[:, None])).squeeze(1)
-                return network.loss.values(network.outputs(params, features))
-
-        return by_features
+        return reference.without_gradient(
+            lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+        )
     if not is_penalty(network.loss):
-        return lambda obs: network.loss.values(network.by_action(outputs(obs)))
+        return reference.without_gradient(lambda obs: network.loss.values(network.by_action(outputs(obs))))
     return outputs  # (L, B, A): one output per action, its value
 
 
