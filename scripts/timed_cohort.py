@@ -66,7 +66,8 @@ def warm(name: str, lanes: int, engine: str, slots: Slots = NONE, **settings: An
     envs = ops.lanes("CartPole-v1", {}, 0, seeds)
     learner = Learner(changed(NAMED[name].variant, slots), chosen, envs, 0, seeds, ops)
     nothing = torch.zeros(lanes)
-    filler = Transition(torch.zeros(lanes, 4), nothing.long(), nothing, nothing, torch.zeros(lanes, 4))
+    obs = torch.zeros(lanes, 4)
+    filler = Transition(obs, nothing.long(), nothing, nothing, obs, nothing)
     for _ in range(chosen.buffer_size):
         learner.variant.replay.add(learner.memory, filler)
     return learner

@@ -16,15 +16,22 @@ max, no target    Q          Q
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Gt, Le, Lt
 
 from ablations.dqn.facts import Facts
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ablations.dqn.settings import Settings
     from ablations.dqn.types import Batch, Values
+    from ablations.dqn.variants import Variant
+
+Temperature = Annotated[float, Gt(0)]
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,85 @@ class InverseDouble:
         return Facts(
             order=2, only_chooses=True, selects="target", evaluates="online", shade=-0.15, dash="dashed"
         )
+
+
+@dataclass(frozen=True)
+class SoftQ:
+    """y = r + discount sum_a' pi(a'|s') [Q-(s', a') - tau log pi(a'|s')], pi = softmax(Q- / tau).
+
+    The soft Bellman target of Vieillard, Pietquin and Geist 2020, eq. 1 (Munchausen's with alpha 0); tau is in units of
+    reward. Q includes the entropy of what follows, so it is no return.
+    """
+
+    tau: Temperature = 0.03
+    kind: ClassVar[str] = "soft-q"
+
+    def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
+        return batch.reward + batch.discount * _soft_value(q_target(batch.next_obs), self.tau)
+
+    def facts(self) -> Facts:
+        return Facts(
+            order=3, no_return=True, control=True, selects="target", evaluates="target", dash="dotted"
+        )
+
+    def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
+        yield from _object_to_bins(self.kind, variant)
+
+
+@dataclass(frozen=True)
+class Munchausen:
+    """y = r + alpha [tau log pi(a|s)]_clip^0 + discount sum_a' pi(a'|s') [Q-(s', a') - tau log pi(a'|s')].
+
+    pi = softmax(Q- / tau) (Vieillard, Pietquin and Geist 2020, eqs. 2 and 3); what is added to the reward lies between
+    ``clip`` and 0. tau is in units of reward.
+    """
+
+    alpha: Annotated[float, Ge(0), Le(1)] = 0.9
+    tau: Temperature = 0.03
+    clip: Annotated[float, Lt(0)] = -1.0
+    kind: ClassVar[str] = "munchausen"
+
+    def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
+        log_policy = _scaled_log_policy(q_target(batch.obs), self.tau)  # (L, B, A)
+        bonus = log_policy.gather(-1, batch.action[..., None]).squeeze(-1).clamp(self.clip, 0.0)
+        soft = _soft_value(q_target(batch.next_obs), self.tau)
+        return batch.reward + self.alpha * bonus + batch.discount * soft
+
+    def facts(self) -> Facts:
+        same = SoftQ(self.tau) if self.alpha == 0 else None
+        return Facts(
+            order=4, no_return=True, equals=same, selects="target", evaluates="target", dash="dashdot"
+        )
+
+    def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
+        if variant.returns.facts().lookahead:
+            yield (
+                "alpha",
+                f"'{self.kind}' needs returns of one step: its bonus belongs to each step, got "
+                f"'{variant.returns.kind}'",
+            )
+        yield from _object_to_bins(self.kind, variant)
+
+
+def _object_to_bins(kind: str, variant: Variant) -> Iterator[tuple[str, str]]:
+    if variant.loss.outputs_per_action > 1:
+        yield (
+            "tau",
+            f"'{kind}' needs a loss of one output per action: its Q is no return, so no bounds hold it, got "
+            f"'{variant.loss.kind}'",
+        )
+
+
+def _scaled_log_policy(values: Tensor, tau: float) -> Tensor:
+    """tau log softmax(Q / tau) = Q - max Q - tau logsumexp((Q - max Q) / tau): (L, B, A) -> (L, B, A)."""
+    above = values - values.amax(-1, keepdim=True)
+    return above - tau * (above / tau).exp().sum(-1, keepdim=True).log()
+
+
+def _soft_value(values: Tensor, tau: float) -> Tensor:
+    """sum_a pi(a) [Q(a) - tau log pi(a)], pi = softmax(Q / tau): (L, B, A) -> (L, B)."""
+    log_policy = _scaled_log_policy(values, tau)
+    return ((log_policy / tau).exp() * (values - log_policy)).sum(-1)
 
 
 def _select_and_evaluate(states: Tensor, select: Values, evaluate: Values) -> Tensor:

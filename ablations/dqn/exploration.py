@@ -6,6 +6,7 @@ consumed at each step whatever the action. ``rate(clock)`` is what recorders cal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -68,6 +69,31 @@ class EpsilonGreedy:
         """(number, sentence) for numbers that cannot stand together."""
         if self.schedule != "constant" and self.end_e > self.start_e:
             yield "end_e", f"end_e ({self.end_e}) is above start_e ({self.start_e}): epsilon would grow"
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """An action drawn from pi(a|s) = softmax(Q(s, .) / temperature) (Sutton and Barto 2018, eq. 13.2 of Q).
+
+    The temperature is in units of the return. Of each lane's draws the second picks: the first action whose cumulated
+    probability lies above it.
+    """
+
+    temperature: Annotated[float, Gt(0.0)] = 1.0
+    kind: ClassVar[str] = "softmax"
+
+    def act(self, values: Tensor, u: Tensor, clock: Clock) -> Tensor:
+        above = (values.double() - values.amax(-1, keepdim=True)) / self.temperature
+        weights = above.exp().cumsum(-1)  # (L, A)
+        pick = u[:, 1:] * weights[:, -1:]  # (L, 1)
+        return (weights[:, :-1] <= pick).sum(-1)
+
+    def rate(self, clock: Clock) -> float:
+        """There is none."""
+        return math.nan
+
+    def facts(self) -> Facts:
+        return Facts(order=1, dash="solid")
 
 
 def _at_least(floor: float, value: Number) -> Number:

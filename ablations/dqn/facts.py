@@ -24,6 +24,10 @@ class Facts:
     """Slots that no longer matter, as far as their pieces ``only_choose``."""
     only_chooses: bool = False
     """A bootstrap that does nothing but choose which network selects and which evaluates."""
+    lookahead: int = 0
+    """Rows after a sampled one that its return is made from."""
+    no_return: bool = False
+    """Q estimates something else than the discounted return: bounds on returns and overestimation do not apply."""
     selects: Network | None = None
     evaluates: Network | None = None
     samples: int | None = None

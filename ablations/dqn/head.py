@@ -2,6 +2,8 @@
 
 ``parameters(features, actions, outputs_per_action)`` declares what is learned, ``outputs(params, h)`` maps (L, B, F) to
 (L, B, A Z), the Z outputs of an action side by side; the loss reads values from them, and with Z = 1 they are these.
+``streams()`` names the dense layers of each way through the head, and whether a relu follows, for engines that compile
+them and for pieces that reset layers.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from ablations.dqn.layers import Params
 
 
+ONE_LAYER = [[("advantage", False)]]
+"""The streams of a head that is a dense layer."""
+
+
 @dataclass(frozen=True)
 class Linear:
     """Q(s, .) = h W + b."""
@@ -35,6 +41,9 @@ class Linear:
 
     def outputs(self, params: Params, h: Tensor) -> Tensor:
         return affine(params, "advantage", h)
+
+    def streams(self) -> list[list[tuple[str, bool]]]:
+        return ONE_LAYER
 
     def facts(self) -> Facts:
         return Facts(off=True)
@@ -52,6 +61,9 @@ class BiasFree:
 
     def outputs(self, params: Params, h: Tensor) -> Tensor:
         return affine(params, "advantage", h)
+
+    def streams(self) -> list[list[tuple[str, bool]]]:
+        return ONE_LAYER
 
     def facts(self) -> Facts:
         return Facts(order=1, dash="long")
@@ -88,6 +100,12 @@ class Dueling:
         advantage = self._stream("advantage", params, h)  # (L, B, A Z)
         by_action = advantage.view(*advantage.shape[:-1], -1, value.shape[-1])  # (L, B, A, Z)
         return (value[..., None, :] + by_action - by_action.mean(-2, keepdim=True)).flatten(-2)
+
+    def streams(self) -> list[list[tuple[str, bool]]]:
+        return [
+            [*((f"{stream}_hidden_{i}", True) for i in range(len(self.hidden))), (stream, False)]
+            for stream in ("advantage", "value")
+        ]
 
     def facts(self) -> Facts:
         return Facts(order=2, shade=0.3, dash="dashed") if self.hidden else Facts(order=2, dash="solid")

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from torch import Tensor
 
     from ablations.rng.streams import Role
@@ -23,29 +21,33 @@ EPS = 1e-5
 """Added to the variance by ``layer_norm``, as in PyTorch."""
 
 
-class Uniform(NamedTuple):
-    """Initial numbers uniform in [-bound, bound)."""
+@dataclass(frozen=True)
+class Uniform:
+    """Initial numbers uniform in [-bound, bound): -bound + 2 bound u."""
 
     bound: float
+    drawn: ClassVar[bool] = True
 
-    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-        return generator.uniform(-self.bound, self.bound, shape)
+    def of(self, u: Any) -> Any:
+        return -self.bound + 2 * self.bound * u
 
 
-class Constant(NamedTuple):
+@dataclass(frozen=True)
+class Constant:
     """Initial numbers that are all the same; nothing is drawn."""
 
     value: float
+    drawn: ClassVar[bool] = False
 
-    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-        return np.full(shape, self.value)
+    def of(self, u: Any) -> Any:
+        return 0.0 * u + self.value
 
 
 class Parameter(NamedTuple):
     """Numbers that are learned: what they are called, how many, how they begin.
 
-    ``init.draw(generator, shape)`` makes the initial numbers of one lane from the stream of ``role``; parameters that
-    share a role draw in their order.
+    ``init.of(u)`` makes initial numbers of draws in [0, 1), arrays or tensors of the parameter's shape; where
+    ``init.drawn`` is False, of zeros. A lane's draws come from its stream of ``role``, in the parameters' order.
     """
 
     name: str

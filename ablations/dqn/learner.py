@@ -50,9 +50,8 @@ class Learner:
         self.use_target(self.online.flat.clone())
         self.optimizer = engine.optimizer(self.online, v, s)
         zeros = partial(torch.zeros, dtype=self.dtype, device=engine.device())
-        space = Space(
-            lanes, s.buffer_size, s.batch_size, self.envs.features, self.network.size, zeros, engine
-        )
+        size, lookahead = self.network.size, v.returns.facts().lookahead
+        space = Space(lanes, s.buffer_size, s.batch_size, self.envs.features, size, lookahead, zeros, engine)
         self.memory = v.replay.init(space)
         self.own = {
             slot: piece.init(space) for slot, piece in v if slot != "replay" and hasattr(piece, "init")
@@ -64,6 +63,9 @@ class Learner:
         self.maintain = self.bound("maintenance", v.maintenance.maintain)
         self.exploration = engine.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)
         self.sampling = engine.draws(self.entropy, self.seeds, Role.REPLAY, width=s.batch_size)
+        fresh = v.maintenance.draws(self.network)
+        self.resets = engine.draws(self.entropy, self.seeds, Role.RESETS, width=fresh)
+        self.syncs = getattr(v.target, "syncs", lambda update: False)
         self.act_and_store = engine.compile(act_and_store, self.envs)
 
     def use_target(self, flat: Tensor) -> None:
@@ -72,7 +74,7 @@ class Learner:
         self.update = self.engine.compile(update)
 
     def bound(self, slot: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function of a slot's piece, with what that piece keeps, {name: (L, ...)}, as ``state`` if it keeps any."""
+        """The function of a slot's piece; with what that piece keeps, {name: (L, ...)}, as ``state``."""
         return partial(function, state=self.own[slot]) if slot in self.own else function
 
     @property
@@ -95,6 +97,7 @@ class Learner:
             "exploration": self.exploration,
             "sampling": self.sampling,
             "envs": self.envs,
+            "resets": self.resets,
         }
 
     def state(self) -> State:
@@ -135,9 +138,7 @@ def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
 def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
     """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
     obs = a.tensor(a.envs.obs)  # (L, D)
-    with torch.no_grad():
-        values = a.q(obs[:, None]).squeeze(1)  # (L, 1, A) -> (L, A)
-    action = a.explore(values, u, clock)  # (L,)
+    action = a.explore(a.q(obs), u, clock)  # (L, A) -> (L,)
     steps = a.envs.step(action)
     a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor))
     return steps
@@ -147,13 +148,15 @@ def transition(
     s: Settings, obs: Tensor, action: Tensor, steps: Steps, tensor: Callable[[Any], Tensor]
 ) -> Transition:
     """What is stored of a step. Only termination cuts the bootstrap (Pardo et al. 2018), unless the study says so."""
-    ended = steps.terminated if s.bootstrap_truncated else steps.terminated | steps.truncated
+    ended = steps.terminated | steps.truncated
+    cut = steps.terminated if s.bootstrap_truncated else ended
     return Transition(
         obs=obs,
         action=action,
         reward=tensor(steps.reward),
-        discount=s.gamma * tensor(~ended),
+        discount=tensor(~cut).mul_(s.gamma),
         next_obs=tensor(steps.next_obs),
+        ended=tensor(ended),
     )
 
 
@@ -164,7 +167,10 @@ def train_step(a: Learner, step: int) -> Update:
     target_params = a.follow(a.target_params, a.online.flat, a.updates)
     if target_params is not a.target_params:
         a.use_target(target_params)
-    a.maintain(a.online, a.target_params, a.optimizer, a.updates)
+    if a.syncs(a.updates):
+        a.optimizer.synced()
+    if a.variant.maintenance.due(a.updates):
+        a.maintain(a.online, a.target_params, a.optimizer, a.resets.next())
     return made
 
 
@@ -173,8 +179,7 @@ def update(a: Learner, u: Tensor, progress: Number) -> Update:
     replay = a.variant.replay
     index, weight = replay.sample(a.memory, u, progress)
     batch = a.batch(a.memory, index, weight)
-    with torch.no_grad():
-        y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
+    y = a.bootstrap(batch, a.q, a.q_target)  # (L, B)
     made = a.optimizer.descend(batch, y)
     replay.feedback(a.memory, index, made.priority)
     return made

@@ -7,8 +7,11 @@ whatever the loss; a lane's loss is the mean over its batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Le
 
 from ablations.dqn import ops
 from ablations.dqn.facts import Facts
@@ -16,6 +19,9 @@ from ablations.dqn.types import Errors
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ablations.dqn.settings import Settings
+    from ablations.dqn.variants import Variant
 
 
 class ScalarLoss:
@@ -36,7 +42,7 @@ class ScalarLoss:
 
 
 def is_penalty(loss: Any) -> bool:
-    """True for a loss that is a penalty of the TD error and nothing else, so that it need not be asked for the rest."""
+    """True for a loss that is a penalty of the TD error and nothing else, so it need not be asked for the rest."""
     kind = type(loss)
     return (
         isinstance(loss, ScalarLoss)
@@ -74,3 +80,78 @@ class Huber(ScalarLoss):
 
     def facts(self) -> Facts:
         return Facts(order=1)
+
+
+@dataclass(frozen=True)
+class HlGauss:
+    """Cross-entropy between a histogram around y and softmax(outputs) (Imani and White 2018; Farebrother et al. 2024).
+
+    The bins are ``atoms`` equal parts of [v_min, v_max], z_i their centers, s their width; Q = sum_i softmax_i z_i. The
+    histogram is a normal distribution around y, clamped into the range, with standard deviation ``sigma`` s: p_i =
+    Phi((z_i + s/2 - y) / (sigma s)) - Phi((z_i - s/2 - y) / (sigma s)), normalized. Bounds that are not given are
+    the environment's ``value_bounds``.
+    """
+
+    atoms: Annotated[int, Ge(2), Le(10_000)] = 51
+    sigma: Annotated[float, Gt(0)] = 0.75
+    v_min: float | None = None
+    v_max: float | None = None
+    kind: ClassVar[str] = "hl-gauss"
+
+    @property
+    def outputs_per_action(self) -> int:
+        return self.atoms
+
+    def in_bounds(self, value_bounds: tuple[float, float]) -> HlGauss:
+        """The loss where returns lie within these bounds, unless it has its own."""
+        low, high = value_bounds
+        return replace(
+            self,
+            v_min=low if self.v_min is None else self.v_min,
+            v_max=high if self.v_max is None else self.v_max,
+        )
+
+    def values(self, outputs: Tensor) -> Tensor:
+        edges = self.edges(outputs)
+        values: Tensor = (outputs.softmax(-1) * ((edges[1:] + edges[:-1]) / 2)).sum(-1)
+        return values
+
+    def error(self, outputs: Tensor, action: Tensor, y: Tensor) -> Errors:
+        at = action[..., None, None].expand(-1, -1, 1, self.atoms)
+        chosen = outputs.gather(-2, at).squeeze(-2)  # (L, B, Z)
+        loss = -(self.histogram(y) * chosen.log_softmax(-1)).sum(-1)  # (L, B)
+        delta = y - self.values(chosen.detach())
+        return Errors(loss, delta, delta)
+
+    def histogram(self, y: Tensor) -> Tensor:
+        """The target probabilities p_i: (L, B) -> (L, B, Z)."""
+        import torch
+
+        edges = self.edges(y)
+        inside = y.clamp(edges[0], edges[-1])[..., None]  # or all p_i may be zero
+        below = torch.special.ndtr((edges - inside) / (self.sigma * (edges[1] - edges[0])))  # (L, B, Z + 1)
+        p: Tensor = below[..., 1:] - below[..., :-1]
+        total: Tensor = below[..., -1:] - below[..., :1]
+        return p / total
+
+    def edges(self, like: Tensor) -> Tensor:
+        """Where the bins begin and the last one ends: (Z + 1,)."""
+        import torch
+
+        low, high = self._bounds()
+        return torch.linspace(low, high, self.atoms + 1, dtype=like.dtype, device=like.device)
+
+    def facts(self) -> Facts:
+        return Facts(order=2, dash="dashed")
+
+    def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
+        """(number, sentence): a range is needed."""
+        if self.v_min is None or self.v_max is None:
+            yield "v_min", f"'{self.kind}' needs v_min and v_max, or value_bounds of the environment"
+        elif self.v_min >= self.v_max:
+            yield "v_min", f"v_min ({self.v_min:g}) is not below v_max ({self.v_max:g})"
+
+    def _bounds(self) -> tuple[float, float]:
+        if self.v_min is None or self.v_max is None:
+            raise ValueError(f"'{self.kind}' without v_min and v_max")
+        return self.v_min, self.v_max

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,13 +37,18 @@ class Place(NamedTuple):
     shape: tuple[int, ...]
 
     @property
+    def size(self) -> int:
+        """How many numbers."""
+        return math.prod(self.shape)
+
+    @property
     def turned(self) -> bool:
         """A narrow weight: stored with its axes swapped."""
         return len(self.shape) == 2 and self.shape[1] < NARROW
 
     def view(self, flat: Tensor) -> Tensor:
         """The parameter of every lane, (L, *shape): a view into (L, P)."""
-        numbers = flat[:, self.start : self.start + math.prod(self.shape)]
+        numbers = flat[:, self.start : self.start + self.size]
         if self.turned:
             return numbers.view(len(flat), *self.shape[::-1]).transpose(1, 2)
         return numbers.view(len(flat), *self.shape)
@@ -66,6 +72,12 @@ class Network:
             *self.trunk.parameters(self.observation),
             *self.head.parameters(features, self.actions, self.loss.outputs_per_action),
         )
+
+    @cached_property
+    def streams(self) -> list[list[str]]:
+        """Names of the layers from the observation to each of the head's ends; a layer's parameters are its name.*."""
+        trunk = [name for name, _ in self.trunk.layers()]
+        return [[*trunk, *(name for name, _ in stream)] for stream in self.head.streams()]
 
     @cached_property
     def layout(self) -> dict[str, Place]:
@@ -92,7 +104,8 @@ class Network:
         for lane, seed in enumerate(seeds):
             streams = {role: stream(entropy, seed, role) for role in {each.role for each in self.parameters}}
             for name, shape, init, role in self.parameters:
-                views[name][lane] = torch.from_numpy(init.draw(streams[role], shape))
+                u = streams[role].random(shape) if init.drawn else np.zeros(shape)
+                views[name][lane] = torch.from_numpy(init.of(u))
         return flat
 
     def activations(self, params: Params, obs: Tensor) -> list[Tensor]:

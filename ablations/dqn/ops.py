@@ -77,6 +77,10 @@ class Optimizer(Protocol):
         """One update towards the targets y (L, B)."""
         ...
 
+    def synced(self) -> None:
+        """The target has copied theta."""
+        ...
+
     def state(self) -> State:
         """What the coming updates depend on."""
         ...
@@ -176,7 +180,10 @@ class Engine(Protocol):
 
     @staticmethod
     def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
-        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become: (L, B, D) -> (L, B, A)."""
+        """Q(s, .) by the parameters ``flat`` (L, P), whatever they become, without a gradient.
+
+        (L, B, D) -> (L, B, A), and of one state per lane (L, D) -> (L, A).
+        """
         ...
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 ``follow(target_params, online_params, update)`` is called after each gradient update with the number of finished ones
 (1 after the first) and returns the new theta-: ``target_params`` written in place, or ``online_params`` itself. Both
-are (L, P) buffers and theta- starts equal to theta. Hence Hard(1) = NoTarget = Soft(1) exactly.
+are (L, P) buffers and theta- starts equal to theta. Hence Hard(1) = NoTarget = Soft(1) exactly. A piece that copies now
+and then says when by ``syncs(update)``, which optimizers are told.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ class Hard:
     kind: ClassVar[str] = "hard"
 
     def follow(self, target_params: Tensor, online_params: Tensor, update: int) -> Tensor:
-        if update % self.period == 0:
+        if self.syncs(update):
             target_params.copy_(online_params)
         return target_params
+
+    def syncs(self, update: int) -> bool:
+        return update % self.period == 0
 
     def facts(self) -> Facts:
         """A copy every C updates is on average (C - 1) / 2 updates old."""

@@ -46,6 +46,10 @@ class Mlp:
     def width(self, features: int) -> int:
         return (features, *self.hidden)[-1]
 
+    def layers(self) -> list[tuple[str, bool]]:
+        """Its dense layers, first to last: their names, and whether a relu follows."""
+        return [(f"trunk_{i}", True) for i in range(len(self.hidden))]
+
     def activations(self, params: Params, obs: Tensor) -> list[Tensor]:
         """Every hidden layer, first to last: (L, B, D) -> [(L, B, width)]."""
         hidden = [obs]

@@ -38,6 +38,7 @@ class Space(NamedTuple):
     batch_size: int
     features: int  # numbers in one observation: D
     parameters: int  # numbers in one network: P
+    lookahead: int  # rows after a sampled one that its return is made from
     zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
     engine: Engine  # moves rows, climbs trees
 
@@ -50,16 +51,17 @@ class Transition(NamedTuple):
     reward: Tensor  # (L,)
     discount: Tensor  # (L,): gamma * (1 - terminated)
     next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
+    ended: Tensor  # (L,): 1 where the episode ended with it, by termination or a time limit, else 0
 
 
 @dataclass(slots=True)
 class Batch:
-    """B transitions of every lane: the parts of a ``Transition``, what each counts, and where it lies."""
+    """B transitions of every lane, or windows of several steps: what each counts, and where it lies."""
 
     obs: Tensor  # (L, B, D)
     action: Tensor  # (L, B) int64
     reward: Tensor  # (L, B)
-    discount: Tensor  # (L, B)
+    discount: Tensor  # (L, B): of the value of next_obs
     next_obs: Tensor  # (L, B, D)
     weight: Tensor  # (L, B): importance of each sample's loss
     index: Tensor  # (L, B) int64: slots of the memory
@@ -85,8 +87,7 @@ class Update:
     largest_q: Tensor  # (L,): max |Q| over the batch
 
 
-@dataclass(frozen=True)
-class StepRecord:
+class StepRecord(NamedTuple):
     """What an environment step did (step 1 is the first), for recorders."""
 
     step: int

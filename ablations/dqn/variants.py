@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ablations.dqn.bootstrap import Double, InverseDouble, Max
-from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.bootstrap import Double, InverseDouble, Max, Munchausen, SoftQ
+from ablations.dqn.exploration import EpsilonGreedy, Softmax
 from ablations.dqn.head import BiasFree, Dueling, Linear
-from ablations.dqn.loss import Huber, Squared
-from ablations.dqn.maintenance import NoMaintenance
+from ablations.dqn.loss import HlGauss, Huber, Squared
+from ablations.dqn.maintenance import NoMaintenance, Reset
 from ablations.dqn.optimizer import SGD, Adam, RMSprop
 from ablations.dqn.replay.consecutive import Consecutive
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.replay.uniform import Uniform
-from ablations.dqn.returns import OneStep
+from ablations.dqn.returns import NStep, OneStep
 from ablations.dqn.target import Hard, NoTarget, Soft
 from ablations.dqn.trunk import Mlp
 
@@ -86,6 +86,17 @@ NAMED: dict[str, Named] = {
     "dueling": Named({"head": Dueling()}, "Dueling"),
     "dueling-deep": Named({"head": Dueling(hidden=(64,))}, "Dueling, deep streams"),
     "per": Named({"replay": Prioritized()}, "Prioritised replay"),
+    "layer-norm": Named({"trunk": {"layer_norm": True}}, "Layer norm"),
+    "softmax-exploration": Named({"exploration": Softmax()}, "Softmax exploration"),
+    "n-step": Named({"returns": NStep()}, "3-step returns"),
+    "munchausen": Named({"bootstrap": Munchausen()}, "Munchausen"),
+    "soft-q": Named({"bootstrap": SoftQ()}, "Soft Q"),
+    "huber": Named({"loss": Huber()}, "Huber loss"),
+    "hl-gauss": Named({"loss": HlGauss()}, "HL-Gauss"),
+    "adam-reset": Named({"optimizer": {"reset_at_sync": True}}, "Adam reset at sync"),
+    "rmsprop": Named({"optimizer": RMSprop()}, "RMSprop"),
+    "rmsprop-centered": Named({"optimizer": RMSprop(centered=True)}, "RMSprop, centered"),
+    "reset": Named({"maintenance": Reset()}, "Last layer reset"),
     "per-flat": Named({"replay": Prioritized(alpha=0.0)}, "Prioritised, alpha 0"),
     # combinations
     "naive": Named({"replay": Latest(), "target": NoTarget()}, "Naive (no replay, no target)"),
@@ -96,8 +107,7 @@ NAMED: dict[str, Named] = {
 
 UNNAMED: dict[str, tuple[type, ...]] = {
     "head": (BiasFree,),
-    "loss": (Huber,),
-    "optimizer": (RMSprop, SGD),
+    "optimizer": (SGD,),
 }
 """Pieces by slot that no named variant uses, but a study may."""
 
@@ -126,6 +136,14 @@ def changed(variant: Variant, changes: Mapping[str, Change]) -> Variant:
 def differing_slots(variant: Variant, base: Variant = DQN) -> tuple[str, ...]:
     """The slots in which two variants differ."""
     return tuple(slot for slot, piece in variant if piece != getattr(base, slot))
+
+
+def in_bounds(variant: Variant, value_bounds: tuple[float, float] | None) -> Variant:
+    """The variant where returns are known to lie within these bounds, which some pieces take numbers from."""
+    if value_bounds is None:
+        return variant
+    bounded = {slot: piece.in_bounds(value_bounds) for slot, piece in variant if hasattr(piece, "in_bounds")}
+    return replace(variant, **bounded)
 
 
 def acting(variant: Variant) -> Variant:

@@ -77,6 +77,11 @@ class ReferenceOptimizer:
         grad.mul_((most / (self.gradient_norm + 1e-6)).clamp_(max=1.0)[:, None])
         return (loss + self.gradient_norm).isfinite()
 
+    def synced(self) -> None:
+        """The target has copied theta: a rule may have something to do."""
+        if hasattr(self.rule, "synced"):
+            self.rule.synced(self.moments)
+
     def state(self) -> State:
         """Moments, the number of updates, and who is frozen. The latest gradient is not part of it."""
         return {**state_of(self.moments), "updates": self.updates.item(), "frozen_at": self.frozen_at}

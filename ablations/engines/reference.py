@@ -65,6 +65,7 @@ def put(rows: Tensor, slot: int, transition: Transition) -> None:
     row[:, 2 * d] = transition.action
     row[:, 2 * d + 1] = transition.reward
     row[:, 2 * d + 2] = transition.discount
+    row[:, 2 * d + 3] = transition.ended
 
 
 def take(rows: Tensor, index: Tensor, features: int) -> Transition:
@@ -78,6 +79,7 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
         action=taken[..., 2 * d].long(),
         reward=taken[..., 2 * d + 1],
         discount=taken[..., 2 * d + 2],
+        ended=taken[..., 2 * d + 3],
     )
 
 
@@ -116,7 +118,17 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     params = network.views(flat)
-    return lambda obs: network.values(params, obs)
+    return without_gradient(lambda obs: network.values(params, obs))
+
+
+def without_gradient(values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Of values (L, B, D) -> (L, B, A) the function that ``evaluator`` gives."""
+
+    def q(obs: Tensor) -> Tensor:
+        with torch.no_grad():
+            return values(obs) if obs.dim() == 3 else values(obs[:, None]).squeeze(1)
+
+    return q
 
 
 def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:

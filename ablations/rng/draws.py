@@ -16,6 +16,9 @@ from torch import Tensor
 from ablations.rng.streams import Role, position, put, stream
 from ablations.state import State
 
+AHEAD = 2**21
+"""How many numbers of all lanes together are drawn ahead at most, if that is more than one call's."""
+
 
 class Draws:
     """Uniform doubles in [0, 1), ``width`` per lane and call, each lane from its own seed's stream.
@@ -24,6 +27,7 @@ class Draws:
     """
 
     def __init__(self, entropy: int, seeds: Sequence[int], role: Role, width: int, block: int = 256) -> None:
+        block = max(1, min(block, AHEAD // max(1, len(seeds) * width)))
         self.generators = [stream(entropy, seed, role) for seed in seeds]
         self.buffer = np.empty((block, len(seeds), width))  # (K, L, W)
         self.used = block

@@ -29,6 +29,7 @@ class Role(IntEnum):
     EVALUATION = 7
     PROBES = 8
     RANDOM_POLICY = 9
+    RESETS = 10
 
 
 def stream(entropy: int, seed: int, role: Role) -> np.random.Generator:

@@ -12,7 +12,17 @@ from annotated_types import Ge
 from ablations import engines, store
 from ablations.dqn.fields import plain
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import DQN, SLOTS, Change, Variant, changed, described, from_plain, plain_changes
+from ablations.dqn.variants import (
+    DQN,
+    SLOTS,
+    Change,
+    Variant,
+    changed,
+    described,
+    from_plain,
+    in_bounds,
+    plain_changes,
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class Study:
         """
         return replace(
             row,
-            slots=row.on(self.slots_in(environment)),
+            slots=in_bounds(row.on(self.slots_in(environment)), environment.value_bounds),
             settings=replace(row.settings, **environment.settings),
         )
 

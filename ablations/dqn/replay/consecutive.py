@@ -17,20 +17,32 @@ if TYPE_CHECKING:
     from ablations.dqn.variants import Variant
 
 
+class ConsecutiveRing(Ring):
+    """A ring that holds a batch and the rows that its returns look ahead to."""
+
+    def __init__(self, space: Space) -> None:
+        least = space.batch_size + space.lookahead
+        super().__init__(space, max(space.capacity, least), space.batch_size)
+        self.lookahead = space.lookahead
+
+
 @dataclass(frozen=True)
 class Consecutive:
-    """The last B transitions, oldest first: correlated samples at replay's batch size."""
+    """The last B transitions, oldest first: correlated samples at replay's batch size.
+
+    Where returns look ahead they are the last B whose windows are whole.
+    """
 
     kind: ClassVar[str] = "consecutive"
 
-    def init(self, space: Space) -> Ring:
-        return Ring(space, max(space.capacity, space.batch_size), space.batch_size)
+    def init(self, space: Space) -> ConsecutiveRing:
+        return ConsecutiveRing(space)
 
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
-    def sample(self, memory: Ring, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
-        back = u.new_ones(u.shape).long().cumsum(-1) - 1 - u.shape[-1]  # (L, B): -B ... -1
+    def sample(self, memory: ConsecutiveRing, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
+        back = u.new_ones(u.shape).long().cumsum(-1) - 1 - u.shape[-1] - memory.lookahead  # (L, B): -B ... -1
         return (back + memory.position) % memory.capacity, memory.ones
 
     def feedback(self, memory: Ring, index: Tensor, delta: Tensor) -> None:
@@ -40,10 +52,11 @@ class Consecutive:
         return Facts(order=1, off=True, shade=-0.2, dash="dashed")
 
     def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
-        """(setting, sentence): the batch must fit into the buffer."""
-        if settings.buffer_size < settings.batch_size:
-            yield (
-                "buffer_size",
-                f"buffer_size ({settings.buffer_size}) is too small: '{self.kind}' needs the last batch_size "
-                f"({settings.batch_size}) transitions",
-            )
+        """(setting, sentence): the batch, and what its returns look ahead to, must be there from the start."""
+        needed = settings.batch_size + variant.returns.facts().lookahead
+        for name, size in (
+            ("buffer_size", settings.buffer_size),
+            ("learning_starts", settings.learning_starts),
+        ):
+            if size < needed:
+                yield name, f"{name} ({size}) is too small: '{self.kind}' needs the last {needed} transitions"

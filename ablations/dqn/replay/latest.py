@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest transition only, batch 1: online Q-learning. Ignores buffer and batch size."""
+    """The newest transition only, batch 1: online Q-learning. Ignores buffer and batch size.
+
+    Where returns look ahead it is the newest whose window is whole.
+    """
 
     kind: ClassVar[str] = "latest"
 
     def init(self, space: Space) -> Ring:
-        return Ring(space, capacity=1, batch_size=1)
+        return Ring(space, capacity=1 + space.lookahead, batch_size=1)
 
     def add(self, memory: Ring, transition: Transition) -> None:
         memory.add(transition)
 
     def sample(self, memory: Ring, u: Tensor, progress: Number) -> tuple[Tensor, Tensor]:
-        return u[:, :1].long(), memory.ones  # a draw in [0, 1) floors to slot 0, the only one
+        oldest = (memory.position - memory.size) % memory.capacity
+        return u[:, :1].long() + oldest, memory.ones  # a draw in [0, 1) floors to 0
 
     def feedback(self, memory: Ring, index: Tensor, delta: Tensor) -> None:
         """Nothing to learn from errors."""

@@ -1,6 +1,6 @@
 """The circular buffer under every replay piece: one block (L, N, W), one position and one size for all lanes.
 
-A transition is stored as one row [obs, next_obs, action, reward, discount], so that a batch is one gather.
+A transition is stored as one row [obs, next_obs, action, reward, discount, ended], so that a batch is one gather.
 Actions are stored as floats: exact up to 2**24.
 """
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ablations.state import State
 
 
+NUMBERS = 4
+"""In a row, behind the two observations."""
 LINE = 16
 """A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
 
@@ -27,7 +29,7 @@ class Ring:
         self.engine = space.engine
         self.features = space.features
         self.capacity = capacity
-        width = -(-(2 * space.features + 3) // LINE) * LINE
+        width = -(-(2 * space.features + NUMBERS) // LINE) * LINE
         self._block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
         self.position: Count = space.engine.counter()  # the slot that is written next
@@ -48,7 +50,7 @@ class Ring:
     def state(self) -> State:
         """The rows that are filled, without their padding, and where the next one goes."""
         return {
-            "rows": self._block[:, : int(self.size), : 2 * self.features + 3],
+            "rows": self._block[:, : int(self.size), : 2 * self.features + NUMBERS],
             "position": int(self.position),
             "size": int(self.size),
         }
@@ -59,7 +61,7 @@ class Ring:
 
         self.position = self.engine.counter(state["position"])
         self.size = self.engine.counter(state["size"])
-        self._block[:, : state["size"], : 2 * self.features + 3] = torch.from_numpy(state["rows"])
+        self._block[:, : state["size"], : 2 * self.features + NUMBERS] = torch.from_numpy(state["rows"])
 
     def rows(self, index: Tensor) -> Transition:
         """The transitions at ``index`` (L, B) of each lane: all that a piece sees of how they are kept."""

@@ -24,7 +24,7 @@ class DeviceDraws:
         self.keys = keys(entropy, seeds, role, device)  # (L, 2)
         self.width = width
         self.calls = 0
-        self.ahead = min(MOST_CALLS, max(1, AHEAD // (len(seeds) * width)))
+        self.ahead = min(MOST_CALLS, max(1, AHEAD // max(1, len(seeds) * width)))
         self.buffer = torch.empty((0, len(seeds), width), dtype=torch.float64, device=device)  # (K, L, W)
         self.used = 0
 

@@ -82,8 +82,8 @@ def advance(position: Tensor, size: Tensor, capacity: int) -> tuple[Tensor, Tens
 
 
 def put(rows: Tensor, slot: Tensor, transition: Transition) -> None:
-    obs, action, reward, discount, next_obs = transition
-    numbers = torch.stack((action.to(rows.dtype), reward, discount), dim=-1)  # (L, 3)
+    obs, action, reward, discount, next_obs, ended = transition
+    numbers = torch.stack((action.to(rows.dtype), reward, discount, ended), dim=-1)  # (L, 4)
     row = torch.cat((obs, next_obs, numbers), dim=-1)  # (L, 2 D + 3)
     rows[..., : row.shape[-1]].index_copy_(1, slot.view(1), row[:, None])
 

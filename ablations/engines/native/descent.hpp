@@ -18,14 +18,14 @@ struct Descent {
     void *q, *delta;            // out: (L, B, A), (L, B)
     const void *by_output, *by_delta;  // the gradient by the compiled part's outputs (L, B, columns), or by delta (L, B)
     void *loss, *norm, *largest;  // (L): loss, gradient norm before clipping, max |Q|
-    int64_t loss_kind, rule_kind;
-    double learning_rate, eps, max_norm;
+    int64_t loss_kind, rule_kind, centered;
+    double learning_rate, eps, max_norm, decay;
 };
 
 inline Rule next_rule(const Descent& d) {
     ++*d.updates;
     const double steps = *d.count += 1;
-    return {RuleKind(d.rule_kind), d.learning_rate, d.eps, d.max_norm,
+    return {RuleKind(d.rule_kind), d.centered != 0, d.learning_rate, d.eps, d.max_norm, d.decay,
             1 - std::pow(0.9, steps), 1 - std::pow(0.999, steps)};
 }
 
@@ -106,7 +106,7 @@ template <class T> class Model {
         const Flush flush;
         const int B = int(d.batch), columns = head.columns;
         room(B);
-        const Rule rule = d.rule_kind < 0 ? Rule{RuleKind::none, 0, 0, 0, 0, 0} : next_rule(d);
+        const Rule rule = d.rule_kind < 0 ? Rule{RuleKind::none, false, 0, 0, 0, 0, 0, 0} : next_rule(d);
         for (long lane = 0; lane < d.lanes; lane++) {
             const long at = lane * d.batch;
             T* grad = (T*)d.grad + lane * d.stride;

@@ -31,14 +31,14 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
     EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \
-                                const T* reward, const T* discount) {                                                 \
-        put(rows, lanes, capacity, row, slot, features, obs, next_obs, action, reward, discount);                     \
+                                const T* reward, const T* discount, const T* ended) {                                 \
+        put(rows, lanes, capacity, row, slot, features, obs, next_obs, action, reward, discount, ended);              \
     }                                                                                                                 \
     EXPORT int ring_take_##NAME(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index,    \
                                 int64_t batch, int64_t features, T* obs, T* next_obs, int64_t* action, T* reward,     \
-                                T* discount) {                                                                        \
+                                T* discount, T* ended) {                                                              \
         return take<T>(rows, lanes, capacity, row, index, batch, features,                                            \
-                       {obs, next_obs, action, reward, discount});                                                    \
+                       {obs, next_obs, action, reward, discount, ended});                                             \
     }                                                                                                                 \
     EXPORT void epsilon_greedy_##NAME(const T* values, int64_t lanes, int64_t actions, const double* u,               \
                                       double epsilon, int64_t* action) {                                              \

@@ -45,8 +45,8 @@ class DescentArguments(Structure):
         *((name, c_int64) for name in ("obs_lane", "obs_row")),
         *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "by_delta")),
         *((name, c_void_p) for name in ("loss", "norm", "largest")),
-        *((name, c_int64) for name in ("loss_kind", "rule_kind")),
-        *((name, c_double) for name in ("learning_rate", "eps", "max_norm")),
+        *((name, c_int64) for name in ("loss_kind", "rule_kind", "centered")),
+        *((name, c_double) for name in ("learning_rate", "eps", "max_norm", "decay")),
     ]
 
 
@@ -74,8 +74,8 @@ _BY_TYPE: dict[str, _Signature] = {
     "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
     "model_backward": (None, [_P, POINTER(DescentArguments)]),
     "rule_step": (None, [POINTER(DescentArguments)]),
-    "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
-    "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P]),
+    "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P, _P]),
+    "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P, _P]),
     "epsilon_greedy": (None, [_P, _I, _I, _P, c_double, _P]),
 }
 _SIGNATURES: dict[str, _Signature] = {

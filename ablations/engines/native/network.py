@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,24 +23,8 @@ Chain = list[tuple[str, bool]]
 """Consecutive dense layers: their names, and whether a relu follows."""
 
 
-def _mlp(trunk: Any) -> Chain:
-    return [(f"trunk_{i}", True) for i in range(len(trunk.hidden))]
-
-
-def _linear(head: Any) -> list[Chain]:
-    return [[("advantage", False)]]
-
-
-def _dueling(head: Any) -> list[Chain]:
-    return [
-        [*((f"{stream}_hidden_{i}", True) for i in range(len(head.hidden))), (stream, False)]
-        for stream in ("advantage", "value")
-    ]
-
-
-TRUNKS: dict[ops.Trunk, Callable[[Any], Chain]] = {ops.Trunk.MLP: _mlp}
-HEADS: dict[ops.Head, Callable[[Any], list[Chain]]] = {ops.Head.LINEAR: _linear, ops.Head.DUELING: _dueling}
-"""By op, the layers of a trunk, and of each stream of a head, which all take the trunk's output."""
+TRUNKS, HEADS = frozenset(ops.Trunk), frozenset(ops.Head)
+"""The ops that there are bodies for."""
 
 
 class Compiled:
@@ -50,8 +35,7 @@ class Compiled:
     """
 
     def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
-        trunk = TRUNKS[ops.op_of(network.trunk)](network.trunk)
-        streams = HEADS[ops.op_of(network.head)](network.head) if whole else []
+        trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
         self.whole, self.dtype = whole, dtype
         self.names = [name for chain in (trunk, *streams) for name, _ in chain]
         specs = list(_specs(network, trunk, streams))
@@ -70,15 +54,15 @@ class Compiled:
         self._outputs = function_of("model_outputs", dtype)
 
     def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False) -> Tensor:
-        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns).
+        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns), or (L, D) -> (L, columns).
 
         With ``keep`` every lane's activations stay for a backward pass, until the next call.
         """
         lanes, stride = flat.shape
         obs = in_rows(obs, self.dtype)
-        batch = obs.shape[1]
-        out = empty((lanes, batch, self.columns), self.dtype)
-        by_lane, by_row, _ = obs.stride()
+        by_lane, by_row = (*obs.stride()[:-1], 0)[:2]
+        batch = obs.shape[1] if obs.dim() == 3 else 1
+        out = empty((*obs.shape[:-1], self.columns), self.dtype)
         self._outputs(
             self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
         )  # fmt: skip
@@ -91,7 +75,7 @@ def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
         return None
     head, several = ops.op_of(network.head), network.loss.outputs_per_action > 1
     whole = head in HEADS and not (several and head is ops.Head.DUELING)
-    if not whole and not TRUNKS[ops.op_of(network.trunk)](network.trunk):
+    if not whole and not network.trunk.layers():
         return None  # a trunk without layers
     return Compiled(network, dtype, whole)
 
@@ -130,6 +114,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(np.empty(shape, NUMPY[dtype]))
 
 
+@cache
 def function_of(name: str, dtype: torch.dtype) -> Callable[..., Any]:
     function: Callable[..., Any] = getattr(library.load(), f"{name}_{SUFFIX[dtype]}")
     return function

@@ -46,11 +46,12 @@ compile = reference.compile
 def put(rows: Tensor, slot: int, transition: Transition) -> None:
     lanes, capacity, width = rows.shape
     t = [part.contiguous() for part in transition]
-    if [part.dtype for part in t] != [rows.dtype, torch.int64, rows.dtype, rows.dtype, rows.dtype]:
+    if [part.dtype for part in t] != [rows.dtype, torch.int64, *[rows.dtype] * 4]:
         raise TypeError(f"rows of {rows.dtype} take actions of int64 and all else of {rows.dtype}")
     function_of("ring_put", rows.dtype)(
         rows.data_ptr(), lanes, capacity, width, slot, t[0].shape[-1],
         t[0].data_ptr(), t[4].data_ptr(), t[1].data_ptr(), t[2].data_ptr(), t[3].data_ptr(),
+        t[5].data_ptr(),
     )  # fmt: skip
 
 
@@ -61,14 +62,15 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
     obs = empty((lanes, batch, features), dtype)
     next_obs = empty((lanes, batch, features), dtype)
     action = empty(shape, torch.int64)
-    reward, discount = empty(shape, dtype), empty(shape, dtype)
+    reward, discount, ended = empty(shape, dtype), empty(shape, dtype), empty(shape, dtype)
     done = function_of("ring_take", dtype)(
         rows.data_ptr(), lanes, capacity, width, index.data_ptr(), batch, features,
         obs.data_ptr(), next_obs.data_ptr(), action.data_ptr(), reward.data_ptr(), discount.data_ptr(),
+        ended.data_ptr(),
     )  # fmt: skip
     if not done:
         raise IndexError(f"a replay index is outside 0 ... {capacity - 1}")
-    return Transition(obs, action, reward, discount, next_obs)
+    return Transition(obs, action, reward, discount, next_obs, ended)
 
 
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
@@ -111,9 +113,11 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     outputs = partial(part.outputs, flat)
     if not part.whole:
         params = network.views(flat)
-        return lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+        return reference.without_gradient(
+            lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+        )
     if not is_penalty(network.loss):
-        return lambda obs: network.loss.values(network.by_action(outputs(obs)))
+        return reference.without_gradient(lambda obs: network.loss.values(network.by_action(outputs(obs))))
     return outputs  # (L, B, A): one output per action, its value
 
 

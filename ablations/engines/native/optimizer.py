@@ -58,6 +58,8 @@ class NativeOptimizer(ReferenceOptimizer):
             learning_rate=settings.learning_rate,
             eps=getattr(variant.optimizer, "eps", 0.0),
             max_norm=variant.optimizer.max_grad_norm,
+            decay=getattr(variant.optimizer, "decay", 0.0),
+            centered=getattr(variant.optimizer, "centered", False),
         )
 
     @property

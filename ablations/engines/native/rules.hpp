@@ -1,5 +1,5 @@
 // Bodies of optimizers: a lane's gradient measured, clipped and descended. torch.optim's rules: Adam (betas 0.9, 0.999),
-// RMSprop (alpha 0.99), SGD.
+// RMSprop, SGD.
 #pragma once
 
 #include <cmath>
@@ -11,8 +11,9 @@ enum class RuleKind : int64_t { none = -1, adam, rmsprop, sgd };
 
 struct Rule {
     RuleKind kind;
-    double learning_rate, eps, max_norm;  // max_norm 0: no clipping
-    double correction_1, correction_2;    // Adam's 1 - beta^t
+    bool centered;                               // RMSprop
+    double learning_rate, eps, max_norm, decay;  // max_norm 0: no clipping; decay: RMSprop's
+    double correction_1, correction_2;           // Adam's 1 - beta^t
 };
 
 // The Euclidean norm of n numbers (n a multiple of PAD); whether all are finite. PAD partial sums, then a fixed order.
@@ -63,11 +64,19 @@ template <class T> void step(const Rule& rule, const T* slope, long n, T* theta,
         return;
     }
     case RuleKind::rmsprop: {
-        const V keep = V::all(T(0.99)), gain = V::all(T(1 - 0.99)), eps = V::all(T(rule.eps)), r = V::all(T(rate));
+        const V keep = V::all(T(rule.decay)), gain = V::all(T(1 - rule.decay));
+        const V eps = V::all(T(rule.eps)), r = V::all(T(rate)), zero = V::all(0);
         for (long p = 0; p < n; p += V::W) {
             const V g = V::load(slope + p), v = fma(gain * g, g, keep * V::load(second + p));
             v.store(second + p);
-            (V::load(theta + p) - r * g / (root(v) + eps)).store(theta + p);
+            V size = v;
+            if (rule.centered) {
+                V m = V::load(first + p);
+                m = fma(g - m, gain, m);
+                m.store(first + p);
+                size = relu(fma(zero - m, m, v));  // rounding may go below zero
+            }
+            (V::load(theta + p) - r * g / (root(size) + eps)).store(theta + p);
         }
         return;
     }

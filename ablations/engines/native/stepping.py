@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from ablations.engines.native import library
 from ablations.envs.cartpole import CartPole
@@ -37,7 +38,6 @@ class CompiledLanes(ArrayLanes):
     def __init__(self, known: ClassicEnvironment, entropy: int, seeds: Sequence[int]) -> None:
         super().__init__(known, entropy, seeds)
         lanes = len(seeds)
-        self.action = np.zeros(lanes, np.int64)
         self.moved = np.empty_like(self.states)
         self.cos, self.sin, self.reward = np.empty((3, lanes))
         self.terminated, self.truncated = np.empty((2, lanes), np.bool_)
@@ -52,6 +52,7 @@ class CompiledLanes(ArrayLanes):
             sutton_barto=isinstance(self.dynamics, CartPole) and self.dynamics.sutton_barto_reward,
             **{name: address(getattr(self, name)) for name in OWN},
         )
+        self.pointed_at: Array | None = None
         self.reference = ctypes.byref(self.arguments)
         compiled = type(self.dynamics) is CartPole and cartpole_agrees(self.dynamics)
         self.physics = self._cartpole if compiled else self._dynamics
@@ -62,8 +63,10 @@ class CompiledLanes(ArrayLanes):
         if self.failures:  # what is left of such lanes ``ArrayLanes`` knows
             return super().step(actions)
         self.steps += 1
-        self.action[:] = actions
-        self.arguments.states = address(self.states)
+        self.action = actions.numpy() if isinstance(actions, Tensor) else np.asarray(actions)
+        self.arguments.action = self.action.ctypes.data
+        if self.states is not self.pointed_at:  # ``ArrayLanes`` has been here
+            self.pointed_at, self.arguments.states = self.states, address(self.states)
         self.physics()
         if self.step_on(self.reference):
             self.draw_ahead()
@@ -83,7 +86,7 @@ class CompiledLanes(ArrayLanes):
 
 
 OWN = (
-    "action", "cos", "sin", "moved", "reward", "terminated", "truncated", "next_obs", "elapsed", "used", "starts",
+    "cos", "sin", "moved", "reward", "terminated", "truncated", "next_obs", "elapsed", "used", "starts",
     "first_obs",
 )  # fmt: skip
 """Pointers of the arguments that lead to arrays of ``CompiledLanes``, which stay where they are."""

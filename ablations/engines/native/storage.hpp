@@ -8,7 +8,7 @@
 template <class T> struct Parts {
     T *obs, *next_obs;
     int64_t* action;
-    T *reward, *discount;
+    T *reward, *discount, *ended;
 };
 
 // One lane's rows at index (B), part by part from ``at`` on. D: how many features, if that is known (0: it is not).
@@ -23,6 +23,7 @@ void take_lane(const T* rows, int64_t row, const int64_t* index, int64_t batch, 
         to.action[i] = int64_t(from[2 * d]);
         to.reward[i] = from[2 * d + 1];
         to.discount[i] = from[2 * d + 2];
+        to.ended[i] = from[2 * d + 3];
     }
 }
 
@@ -49,10 +50,10 @@ bool take(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int
     return true;
 }
 
-// One row per lane: [obs, next_obs, action, reward, discount].
+// One row per lane: [obs, next_obs, action, reward, discount, ended].
 template <class T>
 void put(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot, int64_t features, const T* obs,
-         const T* next_obs, const int64_t* action, const T* reward, const T* discount) {
+         const T* next_obs, const int64_t* action, const T* reward, const T* discount, const T* ended) {
     for (int64_t lane = 0; lane < lanes; lane++) {
         T* to = rows + (lane * capacity + slot) * row;
         memcpy(to, obs + lane * features, sizeof(T) * features);
@@ -60,6 +61,7 @@ void put(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot, in
         to[2 * features] = T(action[lane]);
         to[2 * features + 1] = reward[lane];
         to[2 * features + 2] = discount[lane];
+        to[2 * features + 3] = ended[lane];
     }
 }
 
