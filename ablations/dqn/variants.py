@@ -119,11 +119,6 @@ def changed(variant: Variant, changes: Mapping[str, Change]) -> Variant:
     )
 
 
-def differing_slots(variant: Variant, base: Variant = DQN) -> tuple[str, ...]:
-    """The slots in which two variants differ."""
-    return tuple(slot for slot, piece in variant if piece != getattr(base, slot))
-
-
 def acting(variant: Variant) -> Variant:
     """The variant as it trains: pieces that equal another one are it, and pieces that do not matter are neutral."""
     variant = replace(variant, **{slot: piece.facts().equals or piece for slot, piece in variant})
