@@ -216,7 +216,7 @@ def _runs(pack: Path, signature: Signature) -> dict[str, PackedRun]:
     if hashlib.sha256(raw).hexdigest() != _stated(index, RUNS):
         raise Unreadable(f"{RUNS} does not match its digest")
     try:
-        listed = pq.read_table(pa.BufferReader(raw)).to_pylist()
+        listed = pq.ParquetFile(pa.BufferReader(raw)).read(use_threads=False).to_pylist()
         return {
             line["path"]: PackedRun(
                 pack,

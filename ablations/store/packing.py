@@ -150,7 +150,7 @@ def _read(run_dir: Path, path: str, manifest: Mapping[str, Any]) -> _Run:
             others[name] = data
             continue
         try:
-            tables[name] = pq.read_table(pa.BufferReader(data), partitioning=None)
+            tables[name] = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
         except (pa.ArrowException, OSError) as problem:
             raise Damaged(f"{name} can't be read ({problem})") from None
         if tables[name].num_rows != facts["rows"]:

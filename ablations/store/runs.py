@@ -187,7 +187,8 @@ def _file_problem(run_dir: Path, name: str, manifest: Mapping[str, Any]) -> str 
         file = pq.ParquetFile(pa.BufferReader(data))
         reason = schema_problem(name.removesuffix(".parquet"), file.schema_arrow)
         columns = [column for column in CHECKED if column in file.schema_arrow.names]
-        return reason or _table_problem(name, file.read(columns), manifest)
+        # by this thread alone: one of pyarrow's own that still holds our bytes when the interpreter ends aborts it
+        return reason or _table_problem(name, file.read(columns, use_threads=False), manifest)
     except (pa.ArrowException, OSError, ValueError) as problem:
         return f"{name} can't be read ({problem})"
 

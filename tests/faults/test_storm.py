@@ -13,12 +13,11 @@ from .storm import Storm
 Whole = Callable[[str], Undisturbed]
 
 
-# Of these seeds the first three kills strike a driver, a worker and a server.
-@pytest.mark.parametrize(("family", "seed"), [("auto", 26), ("reference", 29)])
 def test_a_driver_a_worker_and_a_server_are_killed_and_the_study_ends_as_undisturbed(
-    family: str, seed: int, whole: Whole, tmp_path: Path
+    whole: Whole, tmp_path: Path
 ) -> None:
-    counts = Storm(tmp_path, {family: whole(family)}, kills=3, seed=seed).rage()
+    # Of this seed the first three kills strike a driver, a worker and a server.
+    counts = Storm(tmp_path, {"auto": whole("auto")}, kills=3, seed=26).rage()
     assert counts.struck == {"driver": 1, "worker": 1, "server": 1}
     assert counts.seen["studies that ended as undisturbed"] >= 1
 
