@@ -15,7 +15,7 @@ from ablations.studies import load
 from .once import once
 from .outside import REPO, assert_answered, manifest_of, python, runs_in, write_study
 
-BLOCK = re.compile(r"```(?:python|toml)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 CARTPOLE, CORRIDOR = "CartPole-v1", "corridor:Corridor-v0"
 
 
@@ -64,16 +64,13 @@ def carry_out_all_recipes(folder: Path) -> None:
         learner.read_text(encoding="utf-8").replace(sampled[0], sampled[0] + call, 1), encoding="utf-8"
     )
 
-    module, _ = blocks("CONTRIBUTING.md", "Add an environment")
+    (module,) = blocks("CONTRIBUTING.md", "Add an environment")
     (folder / "corridor.py").write_text(module, encoding="utf-8")
 
-    function, line = blocks("CONTRIBUTING.md", "Add a metric")
+    function, lines = blocks("CONTRIBUTING.md", "Add a metric")
+    imported, line = lines.split("\n\n")
     add(metrics / "learning.py", function)
-    put(
-        metrics / "registry.py",
-        "from analysis.metrics.learning import worst_return\n",
-        "from analysis.metrics.learning",
-    )
+    put(metrics / "registry.py", f"{imported}\n", "from analysis.metrics.learning")
     put(metrics / "registry.py", line, ")  # fmt: skip")
 
 
@@ -83,7 +80,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         carry_out_all_recipes(folder)
-        (allowed, _) = blocks("CONTRIBUTING.md", "Add an environment")[1].splitlines()
+        page = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        (allowed,) = re.findall(r"^allow_modules = .*", page, re.MULTILINE)
         top = {"envs": [CARTPOLE, CORRIDOR], "variants": "all", "seeds": 1}
         path = write_study(folder, top, {"total_timesteps": 400})
         path.write_text(f"{allowed}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
