@@ -71,8 +71,9 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     if problems:
         raise BadInput(problems)
     stored = _stored_study(folder)
-    study = load.with_engine(study, _checked_engine(study, _engine_of(stored), options))
-    study = study if stored is None else load.with_rows_of(study, stored)
+    if stored is not None:
+        _refuse_another_engine(study, _engine_of(stored), options)
+        study = as_begun(study, stored)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -97,12 +98,12 @@ def locate(
     problems += _results_problems(place if study is None else place / study.name)
     if problems or study is None:
         raise BadInput(problems)
-    return _as_begun(study, place / study.name), place / study.name
+    return study, place / study.name
 
 
-def stored_engine(folder: Path) -> str | None:
-    """The engine of a study's first run, if it has begun. Raises ``BadInput`` on results of another release."""
-    return _engine_of(_stored_study(folder))
+def as_begun(study: Study, stored: Mapping[str, Any]) -> Study:
+    """The study with the engine and the rows with which its first run began."""
+    return load.with_rows_of(load.with_engine(study, _engine_of(stored)), stored)
 
 
 def _stored_study(folder: Path) -> dict[str, Any] | None:
@@ -116,24 +117,16 @@ def _stored_study(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _engine_of(stored: Mapping[str, Any] | None) -> str | None:
-    engine = None if stored is None else stored.get("engine")
+def _engine_of(stored: Mapping[str, Any]) -> str | None:
+    engine = stored.get("engine")
     return engine if engine in engines.ALL else None
 
 
-def _as_begun(study: Study, folder: Path) -> Study:
-    """The study with the rows with which it began, if it has."""
-    try:
-        return load.with_rows_of(study, store.read_study(folder))
-    except (FileNotFoundError, store.Damaged):
-        return study
-
-
-def _checked_engine(study: Study, stored: str | None, options: RunOptions) -> str | None:
-    """The stored engine. Raises ``BadInput`` where the study or an option now names another one."""
+def _refuse_another_engine(study: Study, stored: str | None, options: RunOptions) -> None:
+    """Raise ``BadInput`` where the study or an option now names another engine than the stored one."""
     named = study.document.get("engine", "auto")
     if stored is None or named in ("auto", stored):
-        return stored
+        return
     where, key = (study.where, "engine") if options.engine is None else (WHERE, "--engine")
     message = (
         f"the stored results come from the engine '{stored}'; choose another --results folder to run anew"

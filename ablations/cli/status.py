@@ -14,7 +14,6 @@ from ablations.runner import progress_file
 from ablations.runner.progress import span
 from ablations.runner.statuses import code_changes, read_statuses
 from ablations.store import RunStatus, archives
-from ablations.studies import load
 
 ALL_VALID, SOME_INVALID = 0, 1
 STATES = (*store.VALID, *store.ATTEMPTS, "damaged", "missing")
@@ -41,9 +40,7 @@ def main(arguments: Namespace) -> int:
         say(unlisted_text(statuses.unlisted))
     for change in code_changes(statuses):
         say(f"the code changed: {change}")
-    if {run.path for run in load.with_engine(study, compose.stored_engine(folder)).runs()} != set(
-        statuses.listed
-    ):
+    if {run.path for run in compose.as_begun(study, stored).runs()} != set(statuses.listed):
         say(
             "the study file asks for other runs than the last `run` stored in study.json; `run` brings it up to date"
         )

@@ -133,11 +133,6 @@ def changed(variant: Variant, changes: Mapping[str, Change]) -> Variant:
     )
 
 
-def differing_slots(variant: Variant, base: Variant = DQN) -> tuple[str, ...]:
-    """The slots in which two variants differ."""
-    return tuple(slot for slot, piece in variant if piece != getattr(base, slot))
-
-
 def in_bounds(variant: Variant, value_bounds: tuple[float, float] | None) -> Variant:
     """The variant where returns are known to lie within these bounds, which some pieces take numbers from."""
     if value_bounds is None:

@@ -49,7 +49,7 @@ def render(results: Results, inputs: str) -> bytes:
     environment.globals["reasons"] = claims.reasons
     script = environment.get_template("report.js.j2").render()
     judged = [(claim, [judge(scores, claim) for scores in found.scores]) for claim in read_claims()]
-    compared = found.comparisons or [one.compared for one in found.soft_minus_hard]
+    compared = found.comparisons or found.soft_compared
     page = environment.get_template("report.html.j2").render(
         inputs=inputs,
         script=Markup(script),

@@ -83,7 +83,6 @@ def _over_environments(found: Evidence, figures: Mapping[str, Figure]) -> list[S
 
 def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
     """Comparisons of rows with each other."""
-    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     return [
         Section(
             "comparisons",
@@ -101,8 +100,8 @@ def _compared(found: Evidence, names: Mapping[str, str]) -> list[Section]:
             "hard-against-soft",
             "Hard against soft target at the same lag",
             hard_vs_soft.tables(found.soft_minus_hard),
-            [*hard_vs_soft.notes(), *comparisons.left_out_metrics(soft_minus_hard)],
-            sentences.answers(soft_minus_hard, names, "the hard target of the same lag"),
+            [*hard_vs_soft.notes(), *comparisons.left_out_metrics(found.soft_compared)],
+            sentences.answers(found.soft_compared, names, "the hard target of the same lag"),
         ),
         Section(
             "selection",

@@ -97,8 +97,7 @@ def _aggregates(found: Evidence, facts: str) -> dict[str, str]:
 
 def _verdicts(found: Evidence, missing: Sequence[str]) -> str:
     """Every row against the baseline in a word, for a terminal."""
-    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     nothing = f"{found.name}: nothing to compare, as no row has a baseline beside it."
-    notes = [*([] if found.comparisons or soft_minus_hard else [nothing]), *missing]
+    notes = [*([] if found.comparisons or found.soft_minus_hard else [nothing]), *missing]
     notes += [] if found.aggregates else aggregates.left_out_environments(found.scores)
-    return comparisons.verdicts(found.name, found.comparisons, soft_minus_hard, notes)
+    return comparisons.verdicts(found.name, found.comparisons, found.soft_compared, notes)

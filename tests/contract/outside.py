@@ -1,17 +1,26 @@
-"""What an outsider has: a study file, the command line in a subprocess, and the files it leaves."""
+"""What an outsider has: a study file, the command line, and the files it leaves.
+
+A command is called in this process, which has imported torch already; by ``python`` in one of its own, where the test
+is about the process: its streams, imports, environment variables, or another copy of the packages.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from ablations import cli
+from analysis.__main__ import main as analysis_main
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -64,12 +73,40 @@ def python(*args: str, cwd: Path, **more: str) -> Answer:
     )
 
 
-def ablations(*args: str, cwd: Path, **more: str) -> Answer:
-    return python("-m", "ablations", *args, cwd=cwd, **more)
+def ablations(*args: str, cwd: Path) -> Answer:
+    return _here(cli.main, args, cwd)
 
 
-def analysis(*args: str, cwd: Path, **more: str) -> Answer:
-    return python("-m", "analysis", *args, cwd=cwd, **more)
+def analysis(*args: str, cwd: Path) -> Answer:
+    return _here(analysis_main, args, cwd)
+
+
+def _here(main: Callable[[Sequence[str]], int], args: Sequence[str], cwd: Path) -> Answer:
+    """What `main` answers in this process, as if it had been started in `cwd`."""
+    with (
+        _importing_from(cwd),
+        chdir(cwd),
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        try:
+            code = main(args)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Modules of `folder` can be imported; afterwards they are forgotten, since other tests' have the same names."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
 
 
 def imported(answer: Answer) -> set[str]:

@@ -20,7 +20,7 @@ from ablations.studies import load
 from tests.ablations.runner.executors.test_executors import series, task
 from tests.ablations.runner.test_grid import Notes, document
 
-from .outside import ablations, assert_answered, episodes_bytes, surroundings, write_study
+from .outside import ablations, assert_answered, episodes_bytes, python, surroundings, write_study
 
 RECORD = "[record]\nprobe_every = 0\neval_every = 0\n"
 
@@ -140,7 +140,7 @@ def test_without_a_queue_the_array_is_written_and_its_tasks_can_be_carried_out_b
     (tmp_path / "bin").mkdir()
     alone = {"PATH": str(tmp_path / "bin")}  # no sbatch
     words = ("run", "tiny.toml", "--executor", "slurm", "--jobs", "2")
-    answer = ablations(*words, cwd=tmp_path, **alone)
+    answer = python("-m", "ablations", *words, cwd=tmp_path, **alone)
     assert_answered(answer, 1)
     place = tmp_path / "results" / "tiny" / ".grid" / "slurm" / "0001"
     assert "an array of 2 tasks was written and not submitted" in answer.stderr
@@ -150,7 +150,7 @@ def test_without_a_queue_the_array_is_written_and_its_tasks_can_be_carried_out_b
     assert f"-m ablations cohort {place / 'tasks.json'} --index $SLURM_ARRAY_TASK_ID" in script
     for index in ("0", "1"):
         assert_answered(ablations("cohort", str(place / "tasks.json"), "--index", index, cwd=tmp_path), 0)
-    again = ablations(*words, cwd=tmp_path, **alone)
+    again = python("-m", "ablations", *words, cwd=tmp_path, **alone)
     assert_answered(again, 0)
     assert "2 of 2 runs are valid (0 trained now)" in again.stdout
     assert_answered(ablations("run", "tiny.toml", "--results", "local", cwd=tmp_path), 0)

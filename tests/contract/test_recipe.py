@@ -1,48 +1,148 @@
-"""The recipe for a trick of one's own, carried out as the documents spell it."""
+"""The recipes for a trick, a slot, an environment and a metric of one's own, carried out as documents spell them."""
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from .outside import ablations, analysis, assert_answered, manifest_of, runs_in, write_study
+from ablations.studies import load
 
-REPOSITORY = Path(__file__).parents[2]
+from .once import once
+from .outside import REPO, assert_answered, manifest_of, python, runs_in, write_study
+
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CARTPOLE, CORRIDOR = "CartPole-v1", "corridor:Corridor-v0"
 
 
-def with_the_trick(folder: Path, document: str) -> None:
-    """The packages, copied to a folder, with the piece and the lines that a document shows for a new trick."""
+def blocks(document: str, title: str) -> list[str]:
+    """The code under the heading that begins like this."""
+    text = (REPO / document).read_text(encoding="utf-8")
+    (section,) = [part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith(title)]
+    return BLOCK.findall(section)
+
+
+def put(path: Path, code: str, before: str) -> None:
+    """Write code into a file, before the first line that begins like this."""
+    text = path.read_text(encoding="utf-8")
+    head, found, tail = text.partition(f"\n{before}")
+    assert found, f"no line of {path} begins with {before!r}"
+    path.write_text(f"{head}\n{code}{found[1:]}{tail}", encoding="utf-8")
+
+
+def add(path: Path, code: str) -> None:
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{code}", encoding="utf-8")
+
+
+def carry_out_all_recipes(folder: Path) -> None:
+    """Both packages, copied to a folder, with all that the recipes add."""
     for package in ("ablations", "analysis"):
-        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    piece, lines = [
-        block
-        for block in BLOCK.findall((REPOSITORY / document).read_text(encoding="utf-8"))
-        if "Mean" in block
-    ]
-    bootstrap, variants = (
-        folder / "ablations" / "dqn" / "bootstrap.py",
-        folder / "ablations" / "dqn" / "variants.py",
+        shutil.copytree(REPO / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    dqn, metrics = folder / "ablations" / "dqn", folder / "analysis" / "metrics"
+    variants = dqn / "variants.py"
+
+    piece, lines = blocks("CONTRIBUTING.md", "Add a trick")
+    imported, named = lines.split("\n\n")
+    add(dqn / "bootstrap.py", piece)
+    put(variants, f"{imported}\n", "from ablations.dqn.bootstrap")
+    put(variants, named, "    # combinations")
+
+    file, lines, call = blocks("CONTRIBUTING.md", "Add a slot")
+    imported, field, named = lines.split("\n\n")
+    (dqn / "rewards.py").write_text(file, encoding="utf-8")
+    put(variants, f"{imported}\n", "from ablations.dqn.target")
+    put(variants, f"{field}\n\n", "    def __iter__")
+    put(variants, named, "    # combinations")
+    learner = dqn / "learner.py"
+    sampled = re.search(r"^    batch = .*\n", learner.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sampled is not None
+    learner.write_text(
+        learner.read_text(encoding="utf-8").replace(sampled[0], sampled[0] + call, 1), encoding="utf-8"
     )
-    bootstrap.write_text(f"{bootstrap.read_text(encoding='utf-8')}\n\n{piece}", encoding="utf-8")
-    imported, named = lines.split("\n", 1)
-    text = variants.read_text(encoding="utf-8")
-    text = text.replace("from ablations.dqn.bootstrap", f"{imported}\nfrom ablations.dqn.bootstrap", 1)
-    text = text.replace("    # combinations\n", f"{named}    # combinations\n", 1)
-    variants.write_text(text, encoding="utf-8")
+
+    (module,) = blocks("CONTRIBUTING.md", "Add an environment")
+    (folder / "corridor.py").write_text(module, encoding="utf-8")
+
+    function, lines = blocks("CONTRIBUTING.md", "Add a metric")
+    imported, line = lines.split("\n\n")
+    add(metrics / "learning.py", function)
+    put(metrics / "registry.py", f"{imported}\n", "from analysis.metrics.learning")
+    put(metrics / "registry.py", line, ")  # fmt: skip")
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_a_trick_made_as_the_documents_say_is_run_drawn_and_compared(document: str, tmp_path: Path) -> None:
-    with_the_trick(tmp_path, document)
-    assert "mean" in ablations("list", cwd=tmp_path).stdout
-    write_study(tmp_path, {"variants": "all", "seeds": 1}, {"total_timesteps": 300})
-    assert_answered(ablations("run", "tiny.toml", "--variants", "dqn", "mean", cwd=tmp_path), 0)
-    results = tmp_path / "results" / "tiny"
-    (run,) = [run for run in runs_in(results) if run["label"] == "mean"]
-    assert manifest_of(results, run)["config"]["slots"]["bootstrap"] == {"kind": "mean"}
-    assert_answered(analysis("tables", "results/tiny", cwd=tmp_path), 0)
-    assert "\nCartPole-v1,mean,1," in (results / "tables" / "summary.csv").read_text(encoding="utf-8")
+@pytest.fixture
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a small study was run and tabulated by the packages with all that the recipes add."""
+
+    def make(folder: Path) -> None:
+        carry_out_all_recipes(folder)
+        page = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        (allowed,) = re.findall(r"^allow_modules = .*", page, re.MULTILINE)
+        top = {"envs": [CARTPOLE, CORRIDOR], "variants": "all", "seeds": 1}
+        path = write_study(folder, top, {"total_timesteps": 400})
+        path.write_text(f"{allowed}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+        words = ("run", "tiny.toml", "--variants", "dqn", "mean", "scaled-rewards")
+        assert_answered(python("-m", "ablations", *words, cwd=folder), 0)
+        assert_answered(python("-m", "analysis", "tables", "results/tiny", cwd=folder), 0)
+
+    return once(tmp_path_factory, "recipes", make)
+
+
+def slots_and_series(made: Path, env_id: str) -> dict[str, tuple[dict[str, object], bytes]]:
+    """By row that was run: what its configuration says of slots, and the bytes of its series."""
+    results = made / "results" / "tiny"
+    return {
+        run["label"]: (
+            manifest_of(results, run)["config"]["slots"],
+            (results / run["path"] / "episodes.parquet").read_bytes(),
+        )
+        for run in runs_in(results)
+        if run["env_id"] == env_id and (results / run["path"]).exists()
+    }
+
+
+def test_readme_and_contributing_show_the_same_trick() -> None:
+    assert blocks("README.md", "A trick") == blocks("CONTRIBUTING.md", "Add a trick")
+
+
+def test_a_trick_is_run_drawn_and_compared(made: Path) -> None:
+    found = slots_and_series(made, CARTPOLE)
+    assert found["mean"][0]["bootstrap"] == {"kind": "mean"}
+    assert found["mean"][1] != found["dqn"][1]
+    summary = (made / "results" / "tiny" / "tables" / "summary.csv").read_text(encoding="utf-8")
+    assert "\nCartPole-v1,mean,1," in summary
+
+
+def test_a_slot_takes_part_and_changes_no_key_of_those_who_do_not_use_it(made: Path, tmp_path: Path) -> None:
+    found = slots_and_series(made, CARTPOLE)
+    assert found["scaled-rewards"][0]["rewards"] == {"kind": "scaled"}
+    assert found["scaled-rewards"][1] != found["dqn"][1]
+    without = load.load(str(write_study(tmp_path, {"seeds": 1}, {"total_timesteps": 400})))
+    (key,) = {run.key for run in without.runs()}
+    assert key in {run["key"] for run in runs_in(made / "results" / "tiny") if run["label"] == "dqn"}
+
+
+def test_an_environment_ends_where_its_world_does_and_is_cut_where_its_time_does(made: Path) -> None:
+    results = made / "results" / "tiny"
+    (run,) = [run for run in runs_in(results) if (run["env_id"], run["label"]) == (CORRIDOR, "dqn")]
+    episodes = pq.read_table(results / run["path"] / "episodes.parquet").to_pydict()
+    assert any(episodes["terminated"])
+    for ended, score, length in zip(
+        episodes["terminated"], episodes["episodic_return"], episodes["episodic_length"], strict=True
+    ):
+        assert (score, length >= 4) == (1.0, True) if ended else (0.0, length == 50)
+
+
+def test_a_metric_is_a_column_with_its_interval_and_is_compared_with_the_baseline(made: Path) -> None:
+    tables = made / "results" / "tiny" / "tables"
+    with (tables / "summary.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["n"] == "1"]
+    assert len(rows) == 6
+    assert all(float(row["worst_return"]) > 0 for row in rows if row["env_id"] == CARTPOLE)
+    assert {"worst_return_low", "worst_return_high"} <= set(rows[0])
+    with (tables / "comparisons.csv").open(encoding="utf-8", newline="") as file:
+        assert "worst_return" in {row["metric"] for row in csv.DictReader(file)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.outside import ablations, assert_answered, python
+from tests.contract.outside import assert_answered, python
 
 from .grounds import RUN, Undisturbed, assert_complete, assert_sound, ended_by, lay_out, start
 from .injected import CLOCK, inject
@@ -46,9 +46,9 @@ def test_a_clock_set_back_while_a_study_runs_and_before_it_goes_on_changes_no_bi
     assert_sound(results, whole("auto"))
 
     back = str(dice.randint(5, 50) * YEAR)
-    answer = ablations(*RUN, cwd=tmp_path, CLOCK_BACK=back)
+    answer = python("-m", "ablations", *RUN, cwd=tmp_path, CLOCK_BACK=back)
     assert_answered(answer, 0)
     assert "runs go on from checkpoints" in answer.stderr
     assert_complete(results, whole("auto"))
     for command in ("status", "verify", "run"):
-        assert_answered(ablations(command, "tiny.toml", cwd=tmp_path, CLOCK_BACK=back), 0)
+        assert_answered(python("-m", "ablations", command, "tiny.toml", cwd=tmp_path, CLOCK_BACK=back), 0)

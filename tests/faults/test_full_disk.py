@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.outside import Answer, ablations, assert_answered
+from tests.contract.outside import Answer, ablations, assert_answered, python
 
 from .grounds import RUN, Undisturbed, assert_complete, assert_sound, lay_out
 from .injected import FULL_DISK, inject
@@ -36,7 +36,7 @@ def test_a_disk_that_is_full_after_any_number_of_files_costs_nothing_that_is_fin
     inject(tmp_path, FULL_DISK)
     # Study.json and the lock take the driver's first; a run takes ten, a file and its folder each.
     for left in (0, 2, *sorted(dice.sample(range(3, 20), 2))):
-        answer = ablations(*RUN, cwd=tmp_path, DISK_LEFT=str(left))
+        answer = python("-m", "ablations", *RUN, cwd=tmp_path, DISK_LEFT=str(left))
         assert_told(answer, results)
         assert_sound(results, whole("auto"))
         assert not [path for path in results.rglob("*.part") if "quarantine" not in path.parts]

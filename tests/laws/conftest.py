@@ -1,7 +1,7 @@
 """Every law holds for every engine.
 
-The quick tests hold the best engine of a processor to all laws, and the others to equal bits and, for each named
-variant, to the oracle; the slower suite holds the others to all of them. The device's engine is left out where its own
+The quick tests hold the best engine of a processor to all laws, and the others, for two variants, to equal bits and to
+the oracle; the slower suite holds the others to all of them. The device's engine is left out where its own
 folder of tests asks the same.
 """
 
@@ -19,7 +19,7 @@ from . import worlds
 ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook", "test_own_pieces.py")
 NOT_ON_A_DEVICE = ("test_bit_identity", "test_probes", "test_resuming")
 ON_NO_ENGINE = ("test_products",)
-QUICK_ON_A_DEVICE = ("dqn", "combined", None)
+QUICK_ON_OTHERS = ("dqn", "combined", None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         name = parameters.get("engine", BEST)
         always = any(each in item.nodeid for each in ALWAYS)
-        if name == "cuda" and parameters.get("name") not in QUICK_ON_A_DEVICE:
+        if parameters.get("name") not in QUICK_ON_OTHERS:
             always = False
         if name != BEST and not always:
             item.add_marker(pytest.mark.slow)

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 
 import pytest
 
-from tests.setup.sources import REPO, imported, modules, package_of
-
-IMPORT_ALL_OF_ANALYSIS = """
-import importlib, pkgutil, sys
-import analysis, ablations.store
-for found in pkgutil.walk_packages(analysis.__path__, "analysis."):
-    if not found.name.endswith("__main__"):
-        importlib.import_module(found.name)
-"""
-
-LIST = """
-import runpy, sys
-sys.argv = ["ablations", "list"]
-try:
-    runpy.run_module("ablations", run_name="__main__")
-except SystemExit as end:
-    assert not end.code, end.code
-"""
-
-NO_TORCH = "\nassert 'torch' not in sys.modules, 'torch was imported'\n"
+from tests.setup.sources import imported, modules, package_of
 
 
 def test_ablations_never_imports_analysis():
@@ -58,21 +37,6 @@ def test_analysis_and_the_store_hold_no_import_of_torch():
         if any(name.split(".")[0] == "torch" for name in imported(tree, package_of(path)))
     ]
     assert not wrong
-
-
-@pytest.mark.parametrize(
-    "program", [IMPORT_ALL_OF_ANALYSIS, LIST], ids=["the store and all of analysis", "ablations list"]
-)
-def test_running_it_imports_no_torch(program):
-    done = subprocess.run(
-        [sys.executable, "-c", program + NO_TORCH],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

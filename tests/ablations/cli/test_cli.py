@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,9 @@ from ablations.cli.parser import COMMANDS
 from ablations.cli.plan import smallest_holm_p
 from ablations.cli.verify import differences
 from ablations.studies import load
+from tests.ablations.documents import tiny
 
-TINY = """
-name = "mine"
-envs = ["CartPole-v1"]
-seeds = 2
-variants = ["dqn", "no-target"]
-[settings]
-total_timesteps = 150
-learning_starts = 40
-batch_size = 16
-buffer_size = 100
-[slots]
-trunk = { hidden = [8] }
-"""
+TINY = tiny("dqn", "no-target")
 
 
 @pytest.fixture(autouse=True)
@@ -186,6 +174,12 @@ def test_the_overview_names_every_command(said):
 # ---- list ----
 
 
+def cpu_of_children() -> float:
+    """Seconds that other processes do not lengthen, as they do those of a clock."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def test_list_is_quick_and_imports_nothing_heavy(here):
     program = (
         "import sys; from ablations.cli import main; code = main(['list']); "
@@ -195,11 +189,11 @@ def test_list_is_quick_and_imports_nothing_heavy(here):
     env = {**os.environ, "PYTHONPATH": str(Path(store.__file__).parents[2])}
     took = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = cpu_of_children()
         done = subprocess.run(
             [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
         )
-        took.append(time.perf_counter() - started)
+        took.append(cpu_of_children() - started)
         assert done.returncode == 0, done.stderr
     assert min(took) < 0.5
 

@@ -12,21 +12,9 @@ import ablations
 from ablations import store
 from ablations.cli import main, options, parser
 from ablations.errors import BadInput
+from tests.ablations.documents import tiny
 
-TINY = """
-name = "mine"
-envs = ["CartPole-v1"]
-seeds = 2
-variants = ["dqn"]
-[settings]
-total_timesteps = 120
-learning_starts = 40
-batch_size = 16
-[slots]
-trunk = { hidden = [8] }
-[record]
-eval_every = 0
-"""
+TINY = tiny("dqn", steps=120, record="eval_every = 0")
 
 
 @pytest.fixture(autouse=True)

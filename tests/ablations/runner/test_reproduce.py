@@ -14,23 +14,9 @@ import pytest
 from ablations import store
 from ablations.cli import main
 from ablations.runner import reproduce
+from tests.ablations.documents import tiny
 
-STUDY = """
-name = "again"
-envs = ["CartPole-v1"]
-seeds = 2
-variants = ["dqn", "per"]
-[settings]
-total_timesteps = 200
-learning_starts = 50
-batch_size = 16
-buffer_size = 100
-[slots]
-trunk = { hidden = [8] }
-[record]
-weights = true
-probe_every = 100
-"""
+STUDY = tiny("dqn", "per", name="again", steps=200, record="weights = true\nprobe_every = 100")
 
 Said = Callable[..., tuple[int, str]]
 

@@ -27,6 +27,7 @@ from ablations.store import archives, packing
 from ablations.studies import load
 from analysis import fingerprint
 from analysis.loading import read
+from tests.ablations.documents import tiny
 from tests.analysis.made_up import make_study, row, see
 
 COMPUTED = ("schema_version", "files", "series_sha256", store.MANIFEST_DIGEST)
@@ -349,21 +350,7 @@ def test_killed_at_any_moment_no_run_is_lost_and_the_next_call_goes_on(
 
 # ---- the command line ----
 
-TINY = """
-name = "mine"
-envs = ["CartPole-v1"]
-seeds = 3
-variants = ["dqn", "no-target"]
-[settings]
-total_timesteps = 150
-learning_starts = 40
-batch_size = 16
-buffer_size = 100
-[slots]
-trunk = { hidden = [8] }
-[record]
-weights = true
-"""
+TINY = tiny("dqn", "no-target", seeds=3, record="weights = true")
 
 
 @pytest.fixture(scope="module")

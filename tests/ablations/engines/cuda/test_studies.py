@@ -19,25 +19,9 @@ from ablations.envs.classic import CLASSIC_CONTROL
 from ablations.runner import grid
 from ablations.runner.executors import EXECUTORS
 from ablations.studies import load
-from tests.ablations.documents import problems, study
+from tests.ablations.documents import problems, study, tiny
 
-TINY = """
-name = "mine"
-envs = ["CartPole-v1"]
-seeds = 3
-variants = ["dqn", "per"]
-[settings]
-total_timesteps = 150
-learning_starts = 40
-batch_size = 16
-buffer_size = 100
-[slots]
-trunk = { hidden = [8] }
-[record]
-probe_every = 50
-eval_every = 75
-eval_episodes = 2
-"""
+TINY = tiny("dqn", "per", seeds=3, record="probe_every = 50\neval_every = 75\neval_episodes = 2")
 without_a_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
 
