@@ -47,7 +47,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
-    "trunk": {"mlp": {"hidden": [64, 64]}},
+    "trunk": {"mlp": {"hidden": [64, 64], "layer_norm": False}},
     "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
     "exploration": {
         "epsilon-greedy": {
@@ -176,7 +176,8 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
     `value_hidden.0`, ...       dueling: the hidden layers of the V stream
     `value`                     dueling: the output layer of the V stream
 
-    each with `.weight` and `.bias`, but for the bias-free head.
+    each with `.weight` and `.bias`, but for the bias-free head; a layer of the trunk that is normalized has
+    `.gain` and `.shift` (fan_out,) too, ones and zeros.
     """
     slots = whole_slots(slots)
     weights = stream(entropy, seed, WEIGHTS)
@@ -194,6 +195,8 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
     features = inputs
     for i, width in enumerate(slots["trunk"]["hidden"]):
         layer(f"trunk.{i}", weights, features, width)
+        if slots["trunk"]["layer_norm"]:
+            parameters[f"trunk.{i}.gain"], parameters[f"trunk.{i}.shift"] = np.ones(width), np.zeros(width)
         features = width
 
     if slots["head"]["kind"] != "dueling":
@@ -213,12 +216,15 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
 
 
 def q_values(parameters: Parameters, states: torch.Tensor) -> torch.Tensor:
-    """Q(s, .) of states (B, inputs): (B, actions). Whether the head is dueling is seen from the names."""
+    """Q(s, .) of states (B, inputs): (B, actions). Dueling and layer norm are seen from the names."""
 
     def hidden_layers(name: str, h: torch.Tensor) -> torch.Tensor:
         i = 0
         while f"{name}.{i}.weight" in parameters:
-            h = torch.relu(h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"])
+            h = h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"]
+            if f"{name}.{i}.gain" in parameters:
+                h = layer_norm(h, parameters[f"{name}.{i}.gain"], parameters[f"{name}.{i}.shift"])
+            h = torch.relu(h)
             i += 1
         return h
 
@@ -232,6 +238,16 @@ def q_values(parameters: Parameters, states: torch.Tensor) -> torch.Tensor:
     a = affine("head", hidden_layers("advantage_hidden", h))  # (B, actions)
     v = affine("value", hidden_layers("value_hidden", h))  # (B, 1)
     return v + a - a.mean(dim=1, keepdim=True)  # Wang et al. 2016, eq. 9: the mean is per state
+
+
+def layer_norm(x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Each row of x (B, width) alone: its units less their mean, by their deviation (Ba et al. 2016, eq. 4)."""
+    rows = []
+    for row in x:
+        deviations = row - row.sum() / len(row)
+        variance = (deviations * deviations).sum() / len(row)
+        rows.append(gain * deviations / torch.sqrt(variance + 1e-5) + shift)
+    return torch.stack(rows)
 
 
 def torch_optimizer(piece: dict[str, Any], lr: float, parameters: Parameters) -> torch.optim.Optimizer:

@@ -53,9 +53,15 @@ def learner(
     return configured.learner(variant, envs, SEEDS, "native", dtype, **whole)
 
 
-def both(env_id: str, args: dict[str, Any], *others: Any, **numbers: Any) -> list[Learner]:
+def both(
+    env_id: str,
+    args: dict[str, Any],
+    variant: Variant = DQN,
+    dtype: torch.dtype = torch.float32,
+    **numbers: Any,
+) -> list[Learner]:
     """On compiled lanes, and on those over arrays."""
-    return [learner(env_id, args, *others, compiled=compiled, **numbers) for compiled in (True, False)]
+    return [learner(env_id, args, variant, dtype, compiled, **numbers) for compiled in (True, False)]
 
 
 def bits(*arrays: Any) -> list[bytes]:
