@@ -247,11 +247,8 @@ def outputs_of(parameters: Parameters, states: torch.Tensor, outputs: int = 1) -
         i = 0
         while f"{name}.{i}.weight" in parameters:
             h = h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"]
-            if f"{name}.{i}.gain" in parameters:  # Ba et al. 2016: over the features of each state
-                mean = h.mean(dim=1, keepdim=True)
-                variance = ((h - mean) ** 2).mean(dim=1, keepdim=True)
-                h = (h - mean) / torch.sqrt(variance + 1e-5)
-                h = h * parameters[f"{name}.{i}.gain"] + parameters[f"{name}.{i}.shift"]
+            if f"{name}.{i}.gain" in parameters:
+                h = layer_norm(h, parameters[f"{name}.{i}.gain"], parameters[f"{name}.{i}.shift"])
             h = torch.relu(h)
             i += 1
         return h
@@ -269,7 +266,9 @@ def outputs_of(parameters: Parameters, states: torch.Tensor, outputs: int = 1) -
     return v + a - a.mean(dim=1, keepdim=True)  # Wang et al. 2016, eq. 9: the mean is per state
 
 
-def q_values(parameters: Parameters, states: torch.Tensor, loss: dict[str, Any] | None = None) -> torch.Tensor:
+def q_values(
+    parameters: Parameters, states: torch.Tensor, loss: dict[str, Any] | None = None
+) -> torch.Tensor:
     """Q(s, .) of states (B, inputs): (B, actions); under hl-gauss the mean of each action's distribution."""
     if loss is None or loss["kind"] != "hl-gauss":
         return outputs_of(parameters, states)[:, :, 0]
@@ -278,13 +277,25 @@ def q_values(parameters: Parameters, states: torch.Tensor, loss: dict[str, Any] 
     return (p * torch.tensor(centers, dtype=p.dtype)).sum(dim=2)
 
 
+def layer_norm(x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Each row of x (B, width) alone: its units less their mean, by their deviation (Ba et al. 2016, eq. 4)."""
+    rows = []
+    for row in x:
+        deviations = row - row.sum() / len(row)
+        variance = (deviations * deviations).sum() / len(row)
+        rows.append(gain * deviations / torch.sqrt(variance + 1e-5) + shift)
+    return torch.stack(rows)
+
+
 def torch_optimizer(piece: dict[str, Any], lr: float, parameters: Parameters) -> torch.optim.Optimizer:
     """The optimizer of the slot, as torch has it."""
     tensors = list(parameters.values())
     if piece["kind"] == "adam":
         return torch.optim.Adam(tensors, lr=lr, betas=(0.9, 0.999), eps=piece["eps"], foreach=False)
     if piece["kind"] == "rmsprop":
-        return torch.optim.RMSprop(tensors, lr=lr, alpha=piece["decay"], eps=piece["eps"], centered=piece["centered"], foreach=False)
+        return torch.optim.RMSprop(
+            tensors, lr=lr, alpha=piece["decay"], eps=piece["eps"], centered=piece["centered"], foreach=False
+        )
     return torch.optim.SGD(tensors, lr=lr, foreach=False)
 
 

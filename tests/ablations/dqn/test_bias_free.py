@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablations.dqn.head import BiasFree
-from ablations.dqn.layers import Dense
+from ablations.dqn.layers import dense
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.network import ALIGN, Network
 from ablations.dqn.trunk import Mlp
@@ -37,19 +37,19 @@ def trained(variant: Variant, **settings: Any) -> Learner:
 
 
 def test_its_one_layer_has_weights_alone() -> None:
-    (dense,) = BiasFree().layers(8, 7)
-    assert dense == Dense("advantage", 8, 7, Role.HEAD, bias=False)
-    assert dense.size == 56
+    (weight,) = BiasFree().parameters(8, 7, 1)
+    assert (weight,) == dense("advantage", 8, 7, Role.HEAD, bias=False)
+    assert weight.size == 56
 
 
 @pytest.mark.parametrize("actions", [2, 9])  # stored by output, and by input
 def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int) -> None:
     network = Network(3, actions, Mlp(()), BiasFree())
     flat = network.initial(0, [0, 1], torch.float64)
-    layers = network.views(flat)
+    params = network.views(flat)
     obs = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 2.0, 3.0]]] * 2, dtype=torch.float64)
-    values = network.values(layers, obs)
-    weight = layers["advantage"].weight
+    values = network.values(params, obs)
+    weight = params["advantage.weight"]
     assert values[:, 0].count_nonzero() == 0
     assert torch.equal(values[:, 1], weight[:, 1])
     torch.testing.assert_close(values[:, 2], weight[:, 0] + 2 * weight[:, 1] + 3 * weight[:, 2])
@@ -60,9 +60,9 @@ def test_it_takes_the_draws_of_the_linear_head() -> None:
     mine = network.views(network.initial(0, [5], torch.float32))
     theirs = Network(4, 2, Mlp((16,)), DQN.head)
     linear = theirs.views(theirs.initial(0, [5], torch.float32))
-    for name in ("trunk_0", "advantage"):
-        assert torch.equal(mine[name].weight, linear[name].weight)
-    assert mine["advantage"].bias.count_nonzero() == 0
+    for name in ("trunk_0.weight", "trunk_0.bias", "advantage.weight"):
+        assert torch.equal(mine[name], linear[name])
+    assert "advantage.bias" not in mine
 
 
 def test_only_weights_are_learned_and_stored() -> None:
@@ -70,12 +70,7 @@ def test_only_weights_are_learned_and_stored() -> None:
     used = 4 * 16 + 16 + 16 * 2
     assert learner.network.size == -(-used // ALIGN) * ALIGN
     assert learner.online.flat[:, used:].count_nonzero() == 0
-    assert learner.online.layers["advantage"].bias.count_nonzero() == 0
-    assert list(learner.network.parameters(learner.online.layers)) == [
-        "trunk_0.weight",
-        "trunk_0.bias",
-        "advantage.weight",
-    ]
+    assert list(learner.online.params) == ["trunk_0.weight", "trunk_0.bias", "advantage.weight"]
 
 
 @pytest.mark.slow
@@ -84,8 +79,8 @@ def test_only_weights_are_learned_and_stored() -> None:
 def test_it_trains_with_every_piece_of_the_other_slots(name: str, hidden: tuple[int, ...]) -> None:
     learner = trained(replace(NAMED[name].variant, head=BiasFree()), hidden=hidden)
     start = learner.network.initial(0, [0, 1], torch.float32)
-    before = learner.network.parameters(learner.network.views(start))
-    for part, parameter in learner.network.parameters(learner.online.layers).items():
+    before = learner.network.views(start)
+    for part, parameter in learner.online.params.items():
         assert parameter.isfinite().all()
         assert (parameter != before[part]).flatten(1).any(-1).all()
 

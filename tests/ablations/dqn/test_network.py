@@ -23,28 +23,26 @@ def test_views_cover_a_lane_without_overlap_and_leave_the_padding(
     network = Network(inputs, actions, Mlp(hidden), head)
     flat = torch.zeros(3, network.size)
     views = network.views(flat)
-    for layer in views.values():
-        for part in layer:
-            part += 1  # would be 2 where views overlap
-    used = sum(dense.size for dense in network.layers)
+    for part in views.values():
+        part += 1  # would be 2 where views overlap
+    used = sum(parameter.size for parameter in network.parameters)
     assert network.size % ALIGN == 0
     assert used <= network.size < used + ALIGN
     assert (flat[:, :used] == 1).all()
     assert (flat[:, used:] == 0).all()
-    for dense in network.layers:
-        assert views[dense.name].weight.shape == (3, dense.fan_in, dense.fan_out)
-        assert views[dense.name].bias.shape == (3, 1, dense.fan_out)
+    for parameter in network.parameters:
+        assert views[parameter.name].shape == (3, *parameter.shape)
 
 
 @pytest.mark.parametrize("actions", [2, 7, 8, 9])
 def test_views_share_memory_with_the_buffer_for_narrow_and_wide_layers(actions: int) -> None:
     network = Network(3, actions, Mlp((5,)), Linear())
     flat = torch.zeros(2, network.size)
-    network.views(flat)["advantage"].weight[1, 4, actions - 1] = 7.0
+    network.views(flat)["advantage.weight"][1, 4, actions - 1] = 7.0
     assert flat[0].count_nonzero() == 0
     assert flat[1].sum() == 7.0
     flat[1] = 0.0
-    assert network.views(flat)["advantage"].weight.count_nonzero() == 0
+    assert network.views(flat)["advantage.weight"].count_nonzero() == 0
 
 
 @pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8,))])
@@ -52,19 +50,19 @@ def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_tha
     """fan_in is the number of inputs: axis 1 of (L, I, O); with the outputs' the range would be another."""
     network = Network(4, 6, Mlp((100, 9)), head)
     views = network.views(network.initial(0, range(40), torch.float64))
-    for dense in network.layers:
-        bound = 1 / np.sqrt(dense.fan_in)
-        for part in views[dense.name]:
-            assert part.abs().max() <= bound
-            assert part.abs().max() > 0.9 * bound
-            assert part.mean().abs() < 0.2 * bound
-    assert views["trunk_0"].weight.abs().max() > 0.4  # 1 / sqrt(4), not 1 / sqrt(100)
-    assert views["trunk_1"].weight.abs().max() < 0.11  # 1 / sqrt(100), not 1 / sqrt(9)
+    for name, part in views.items():
+        inputs = views[name.rsplit(".", 1)[0] + ".weight"].shape[1]
+        bound = 1 / np.sqrt(inputs)
+        assert part.abs().max() <= bound
+        assert part.abs().max() > 0.9 * bound
+        assert part.mean().abs() < 0.2 * bound
+    assert views["trunk_0.weight"].abs().max() > 0.4  # 1 / sqrt(4), not 1 / sqrt(100)
+    assert views["trunk_1.weight"].abs().max() < 0.11  # 1 / sqrt(100), not 1 / sqrt(9)
 
 
 def test_the_padding_starts_at_zero() -> None:
     network = Network(4, 2, Mlp((5,)), Linear())
-    used = sum(dense.size for dense in network.layers)
+    used = sum(parameter.size for parameter in network.parameters)
     assert used < network.size
     assert network.initial(0, [1, 2], torch.float32)[:, used:].count_nonzero() == 0
 
@@ -80,7 +78,7 @@ def test_initial_weights_are_the_draws_of_their_roles_in_order_weights_before_bi
     }.items():
         rng = stream(11, 9, role)
         for name in names:
-            weight, bias = views[name].weight[1], views[name].bias[1, 0]
+            weight, bias = views[f"{name}.weight"][1], views[f"{name}.bias"][1]
             k = 1 / np.sqrt(len(weight))
             np.testing.assert_array_equal(weight, rng.uniform(-k, k, tuple(weight.shape)))
             np.testing.assert_array_equal(bias, rng.uniform(-k, k, tuple(bias.shape)))
@@ -92,9 +90,18 @@ def test_at_one_seed_dueling_starts_from_the_trunk_and_advantage_of_dqn() -> Non
     for head in (Linear(), Dueling()):
         network = Network(4, 2, Mlp((64, 64)), head)
         start[head.kind] = network.views(network.initial(0, seeds, torch.float32))
-    for name, layer in start["linear"].items():
-        assert torch.equal(layer.weight, start["dueling"][name].weight)
-        assert torch.equal(layer.bias, start["dueling"][name].bias)
+    for name, part in start["linear"].items():
+        assert torch.equal(part, start["dueling"][name])
+
+
+def test_at_one_seed_layer_norm_starts_from_the_weights_of_dqn_with_gain_one_and_shift_zero() -> None:
+    plain, normalized = (Network(4, 2, Mlp((16, 8), layer_norm), Linear()) for layer_norm in (False, True))
+    weights, both = (each.views(each.initial(0, [0, 3], torch.float32)) for each in (plain, normalized))
+    for name, part in weights.items():
+        assert torch.equal(part, both.pop(name))
+    assert list(both) == ["trunk_0.gain", "trunk_0.shift", "trunk_1.gain", "trunk_1.shift"]
+    for name, part in both.items():
+        assert (part == (1.0 if name.endswith("gain") else 0.0)).all()
 
 
 def test_every_seed_and_entropy_has_weights_of_its_own_wherever_its_lane_stands() -> None:
@@ -107,20 +114,22 @@ def test_every_seed_and_entropy_has_weights_of_its_own_wherever_its_lane_stands(
 
 def test_values_are_the_layers_applied_one_after_the_other() -> None:
     network = Network(2, 2, Mlp((3, 9)), Linear())
-    layers = network.views(network.initial(0, [4, 5], torch.float64))
+    params = network.views(network.initial(0, [4, 5], torch.float64))
     obs = torch.tensor([[[1.0, -2.0], [0.5, 3.0]], [[0.0, 0.0], [-1.0, 1.0]]], dtype=torch.float64)
-    q = network.values(layers, obs)
+    q = network.values(params, obs)
     for lane in range(2):
         h = obs[lane].numpy()
         for name in ("trunk_0", "trunk_1"):
-            h = np.maximum(h @ layers[name].weight[lane].numpy() + layers[name].bias[lane].numpy(), 0)
-        expected = h @ layers["advantage"].weight[lane].numpy() + layers["advantage"].bias[lane].numpy()
+            h = np.maximum(
+                h @ params[f"{name}.weight"][lane].numpy() + params[f"{name}.bias"][lane].numpy(), 0
+            )
+        expected = h @ params["advantage.weight"][lane].numpy() + params["advantage.bias"][lane].numpy()
         np.testing.assert_allclose(q[lane], expected, rtol=1e-12)
 
 
 def test_without_hidden_layers_the_network_is_linear_in_the_observation() -> None:
     network = Network(3, 2, Mlp(()), Linear())
-    layers = network.views(network.initial(0, [0], torch.float64))
+    params = network.views(network.initial(0, [0], torch.float64))
     obs = torch.eye(3, dtype=torch.float64)[None]
-    values = network.values(layers, obs) - layers["advantage"].bias
-    torch.testing.assert_close(values, layers["advantage"].weight, rtol=1e-12, atol=1e-15)
+    values = network.values(params, obs) - params["advantage.bias"]
+    torch.testing.assert_close(values, params["advantage.weight"], rtol=1e-12, atol=1e-15)

@@ -110,7 +110,7 @@ def test_a_variant_survives_the_way_through_json(name: str) -> None:
 
 def test_the_plain_form_names_kind_and_numbers_of_every_slot() -> None:
     assert plain(replace(DQN, head=Dueling((8, 4)))) == {
-        "trunk": {"kind": "mlp", "hidden": [64, 64]},
+        "trunk": {"kind": "mlp", "hidden": [64, 64], "layer_norm": False},
         "head": {"kind": "dueling", "hidden": [8, 4]},
         "exploration": {
             "kind": "epsilon-greedy", "start_e": 1.0, "end_e": 0.05, "schedule": "linear",

@@ -154,7 +154,15 @@ def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(
     wide, found, console = seen
     check(found, console, wide)
     assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
-    sections = {"aggregates", "comparisons", "who-selects", "hard-against-soft", "stability", "effects", "diagnostics"}
+    sections = {
+        "aggregates",
+        "comparisons",
+        "who-selects",
+        "hard-against-soft",
+        "stability",
+        "effects",
+        "diagnostics",
+    }
     assert sections <= set(found["headings"])
 
 
