@@ -18,6 +18,7 @@ from ablations.envs.gym import Lanes
 
 NUMBERS = {
     "hidden": ("trunk", "hidden"),
+    "layer_norm": ("trunk", "layer_norm"),
     "start_e": ("exploration", "start_e"),
     "end_e": ("exploration", "end_e"),
     "epsilon_schedule": ("exploration", "schedule"),

@@ -79,8 +79,8 @@ class InverseDouble:
 class SoftQ:
     """y = r + discount sum_a' pi(a'|s') [Q-(s', a') - tau log pi(a'|s')], pi = softmax(Q- / tau).
 
-    The soft Bellman target of Vieillard, Pietquin and Geist 2020, eq. 1 (Munchausen's with alpha 0); tau is in units of
-    reward. Q includes the entropy of what follows, so it is no return.
+    The sum is tau log sum_a' exp(Q-(s', a') / tau): the soft target of Vieillard, Pietquin and Geist 2020, eq. 1
+    (Munchausen's with alpha 0). tau is in units of reward. Q includes the entropy of what follows: it is no return.
     """
 
     tau: Temperature = 0.03
@@ -112,10 +112,13 @@ class Munchausen:
     kind: ClassVar[str] = "munchausen"
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
-        log_policy = _scaled_log_policy(q_target(batch.obs), self.tau)  # (L, B, A)
-        bonus = log_policy.gather(-1, batch.action[..., None]).squeeze(-1).clamp(self.clip, 0.0)
-        soft = _soft_value(q_target(batch.next_obs), self.tau)
-        return batch.reward + self.alpha * bonus + batch.discount * soft
+        import torch
+
+        values = q_target(torch.cat((batch.obs, batch.next_obs), dim=1))  # (L, 2 B, A)
+        soft_now, soft_next = _soft_value(values, self.tau).chunk(2, dim=1)  # (L, B), (L, B)
+        now = values[:, : batch.action.shape[1]]
+        log_policy = now.gather(-1, batch.action[..., None]).squeeze(-1) - soft_now  # tau log pi(a|s): (L, B)
+        return batch.reward + self.alpha * log_policy.clamp(self.clip, 0.0) + batch.discount * soft_next
 
     def facts(self) -> Facts:
         same = SoftQ(self.tau) if self.alpha == 0 else None
@@ -142,16 +145,9 @@ def _object_to_bins(kind: str, variant: Variant) -> Iterator[tuple[str, str]]:
         )
 
 
-def _scaled_log_policy(values: Tensor, tau: float) -> Tensor:
-    """tau log softmax(Q / tau) = Q - max Q - tau logsumexp((Q - max Q) / tau): (L, B, A) -> (L, B, A)."""
-    above = values - values.amax(-1, keepdim=True)
-    return above - tau * (above / tau).exp().sum(-1, keepdim=True).log()
-
-
 def _soft_value(values: Tensor, tau: float) -> Tensor:
-    """sum_a pi(a) [Q(a) - tau log pi(a)], pi = softmax(Q / tau): (L, B, A) -> (L, B)."""
-    log_policy = _scaled_log_policy(values, tau)
-    return ((log_policy / tau).exp() * (values - log_policy)).sum(-1)
+    """tau log sum_a exp(Q(a) / tau): (L, B, A) -> (L, B). tau log pi(a) = Q(a) - this."""
+    return tau * (values / tau).logsumexp(-1)
 
 
 def _select_and_evaluate(states: Tensor, select: Values, evaluate: Values) -> Tensor:

@@ -53,21 +53,22 @@ class NStep:
         later = torch.arange(self.n, device=index.device)[:, None]  # (n, 1)
         rows = memory.rows(((index[:, None] + later) % memory.capacity).flatten(1))  # (L, n B) of each part
         reward, discount, ended = (
-            part.view(lanes, self.n, samples).unbind(1) for part in (rows.reward, rows.discount, rows.ended)
-        )  # n times (L, B)
-        total, product = reward[0], discount[0]
-        going, last = ended[0] == 0, torch.zeros_like(index)
-        for i in range(1, self.n):
-            going = going & (newer >= i)
-            total = total + torch.where(going, product * reward[i], 0.0)
-            product = torch.where(going, product * discount[i], product)
-            last = last + going
-            going = going & (ended[i] == 0)
-        features = rows.next_obs.shape[-1]
-        at = last[:, None, :, None].expand(-1, 1, -1, features)  # (L, 1, B, D)
-        next_obs = rows.next_obs.view(lanes, self.n, samples, features).gather(1, at).squeeze(1)
-        first = slice(0, samples)
-        return Batch(rows.obs[:, first], rows.action[:, first], total, product, next_obs, weight, index)
+            part.view(lanes, self.n, samples) for part in (rows.reward, rows.discount, rows.ended)
+        )
+        first = torch.ones_like(reward[:, :1])
+        open_ = torch.cat((first, 1 - ended[:, :-1]), dim=1).cumprod(1) * (
+            newer[:, None] >= later
+        )  # 1 inside, else 0
+        products = torch.cat((first, discount), dim=1).cumprod(
+            1
+        )  # (L, n + 1, B): of the discounts before each row
+        total = (open_ * products[:, :-1] * reward).sum(1)  # (L, B)
+        last = open_.sum(1).long()[:, None]  # (L, 1, B): rows of the window
+        at = (last - 1)[..., None].expand(-1, -1, -1, rows.next_obs.shape[-1])  # (L, 1, B, D)
+        next_obs = rows.next_obs.view(lanes, self.n, samples, -1).gather(1, at).squeeze(1)
+        product = products.gather(1, last).squeeze(1)
+        obs, action = rows.obs[:, :samples], rows.action[:, :samples]
+        return Batch(obs, action, total, product, next_obs, weight, index)
 
     def facts(self) -> Facts:
         return Facts(order=1, lookahead=self.n - 1, equals=OneStep() if self.n == 1 else None, dash="solid")

@@ -18,6 +18,7 @@ from . import worlds
 
 ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook", "test_own_pieces.py")
 NOT_ON_A_DEVICE = ("test_bit_identity", "test_probes", "test_resuming")
+SAME_DRAWS = ("test_oracle", "test_own_pieces")
 ON_NO_ENGINE = ("test_products",)
 QUICK_ON_OTHERS = ("dqn", "combined", None)
 
@@ -33,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The engine that this test's learners use."""
-    name = put_on_cpu_tensors(request.param, monkeypatch, same_draws=request.path.stem == "test_oracle")
+    name = put_on_cpu_tensors(request.param, monkeypatch, same_draws=request.path.stem in SAME_DRAWS)
     monkeypatch.setattr(worlds, "ENGINE", name)
     return name
 

@@ -19,7 +19,7 @@ from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import PIECES, SLOTS, Piece, Variant, objections, plain_piece
 
 UNDER: dict[type, tuple[Piece, ...]] = {
-    Mlp: (Mlp((16,)), Mlp(()), Mlp((8, 16))),
+    Mlp: (Mlp((16,)), Mlp(()), Mlp((8, 16)), Mlp((8, 16), layer_norm=True)),
     Dueling: (Dueling(), Dueling((8,))),
     EpsilonGreedy: (
         EpsilonGreedy(),

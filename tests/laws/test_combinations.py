@@ -48,15 +48,15 @@ def test_some_thirty_variants_hold_every_pair_of_pieces_and_some_more_every_trip
 def assert_trains(variant: Variant) -> None:
     learner = untrained(variant, **SHORT)
     start = learner.online.flat.clone()
-    before = learner.network.parameters(learner.network.views(start))
+    before = learner.network.views(start)
     drained(learner)
     assert learner.updates == 51
     assert learner.diverged_at == {}
     assert learner.online.flat.isfinite().all()
     assert learner.target_params.isfinite().all()
-    for part_name, part in learner.network.parameters(learner.online.layers).items():
+    for part_name, part in learner.online.params.items():
         assert (part != before[part_name]).flatten(1).any(-1).all(), part_name  # in every lane
-    used = sum(dense.size for dense in learner.network.layers)
+    used = sum(parameter.size for parameter in learner.network.parameters)
     assert learner.online.flat[:, used:].count_nonzero() == 0  # the padding stays out of it
 
 

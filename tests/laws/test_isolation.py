@@ -37,7 +37,7 @@ def watched(
         moments.append(record)
         if record.step == poison_at:
             with torch.no_grad():
-                learner.online.layers["advantage"].weight[LANE] = poison
+                learner.online.params["advantage.weight"][LANE] = poison
     return moments, recorder
 
 
@@ -72,7 +72,7 @@ def test_a_frozen_lanes_parameters_stay_as_they_were() -> None:
     for record in learn(learner):
         if record.step == 80:
             with torch.no_grad():
-                learner.online.layers["advantage"].weight[LANE] = math.inf
+                learner.online.params["advantage.weight"][LANE] = math.inf
             frozen = learner.online.flat[LANE].clone()
     assert frozen is not None
     assert torch.equal(learner.online.flat[LANE], frozen)

@@ -46,6 +46,8 @@ OTHER_SETTINGS: dict[str, dict[str, Any]] = {
     "constant": {"epsilon_schedule": "constant", "start_e": 0.2},
     "no-hidden-layer": {"hidden": []},
     "five-layers": {"hidden": [8, 8, 8, 8, 8]},
+    "layer-norm": {"layer_norm": True},
+    "five-layers-normalized": {"hidden": [8, 5, 9, 16, 8], "layer_norm": True},
     "gamma": {"gamma": 0.9},
 }
 
@@ -76,18 +78,15 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
         np.testing.assert_allclose(update.loss[LANE], expected.loss, rtol=1e-7, atol=1e-12)
         if expected.slots is not None:
             assert update.batch.index[LANE].tolist() == expected.slots
-    for name, layer in learner.online.layers.items():
-        oracle = {"advantage": "head", "value": "value"}.get(name) or ".".join(name.rsplit("_", 1))
-        np.testing.assert_allclose(
-            layer.weight[LANE].detach(), trace.online[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
-        )
-        np.testing.assert_allclose(
-            layer.bias[LANE, 0].detach(), trace.online.get(f"{oracle}.bias", 0.0), rtol=1e-6, atol=1e-9
-        )
-        target_params = learner.network.views(learner.target_params)[name]
-        np.testing.assert_allclose(
-            target_params.weight[LANE].detach(), trace.target[f"{oracle}.weight"], rtol=1e-6, atol=1e-9
-        )
+    target_params = learner.network.views(learner.target_params)
+    assert len(learner.online.params) == len(trace.online)
+    for name, part in learner.online.params.items():
+        layer, _, kind = name.rpartition(".")
+        oracle = {"advantage": "head", "value": "value"}.get(layer) or ".".join(layer.rsplit("_", 1))
+        for found, known in ((part, trace.online), (target_params[name], trace.target)):
+            np.testing.assert_allclose(
+                found[LANE].detach(), known[f"{oracle}.{kind}"], rtol=1e-6, atol=1e-9, err_msg=name
+            )
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -116,7 +115,7 @@ def test_every_setting_equals_the_textbook(name: str) -> None:
     compare(DQN, {**SETTINGS, **OTHER_SETTINGS[name]})
 
 
-@pytest.mark.parametrize("name", ["huber", "clipped", "gradient-steps"])
+@pytest.mark.parametrize("name", ["huber", "clipped", "gradient-steps", "layer-norm"])
 def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None:
     compare(NAMED["combined"].variant, {**SETTINGS, **OTHER_SETTINGS[name]})
 

@@ -1,41 +1,50 @@
-"""What bit identity rests on: a dense layer's bits, forward and backward, don't depend on the lanes beside it."""
+"""What bit identity rests on: a layer's bits, forward and backward, don't depend on the lanes beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import product
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
-from ablations.dqn.layers import Dense, Layer, affine
+from ablations.dqn.layers import Parameter, affine, dense, layer_norm, norm
 from ablations.dqn.network import ALIGN, Network
 from ablations.dqn.trunk import Mlp
 from ablations.rng.streams import Role
+
+if TYPE_CHECKING:
+    from ablations.dqn.layers import Params
 
 LANES = 40
 
 
 class OneLayer:
-    """A head that is one dense layer, so that a network without a trunk lays it out as any other."""
+    """A head that is one layer, normalized, so that a network without a trunk lays it out as any other."""
 
     kind: ClassVar[str] = "one"
 
-    def layers(self, features: int, actions: int) -> tuple[Dense, ...]:
-        return (Dense("advantage", features, actions, Role.HEAD),)
+    def parameters(self, features: int, actions: int, outputs_per_action: int) -> tuple[Parameter, ...]:
+        return (*dense("advantage", features, actions, Role.HEAD), *norm("advantage", actions, Role.HEAD))
 
-    def apply(self, layers: Mapping[str, Layer], h: Tensor) -> Tensor:
-        return affine(layers["advantage"], h)
+    def outputs(self, params: Params, h: Tensor) -> Tensor:
+        return affine(params, "advantage", h)
 
 
 def bits(flat: Tensor, x: Tensor, slope: Tensor, network: Network) -> list[Tensor]:
-    """Outputs and all gradients of a layer laid out in ``flat``."""
-    layer = network.views(flat)["advantage"]
-    leaves = [x.detach().requires_grad_(), *(part.detach().requires_grad_() for part in layer)]
-    out = affine(Layer(leaves[1], leaves[2]), leaves[0])
-    return [out.detach(), *torch.autograd.grad(out, leaves, slope)]
+    """Outputs and all gradients of a layer laid out in ``flat``, before and behind its norm."""
+    x = x.detach().requires_grad_()
+    params = {name: part.detach().requires_grad_() for name, part in network.views(flat).items()}
+    plain = affine(params, "advantage", x)
+    normalized = layer_norm(params, "advantage", plain)
+    weights = [x, params["advantage.weight"], params["advantage.bias"]]
+    return [
+        plain.detach(),
+        normalized.detach(),
+        *torch.autograd.grad(plain, weights, slope, retain_graph=True),
+        *torch.autograd.grad(normalized, [x, *params.values()], slope),
+    ]
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3, 4, 6, 8, 24, 64])

@@ -121,17 +121,15 @@ def test_the_weights_of_prioritised_replay_reach_the_gradient_under_either_loss(
         q = update.q.gather(-1, update.batch.action[..., None]).squeeze(-1)
         assert update.batch.weight.min() < 0.9
         torch.testing.assert_close(
-            update.loss, (update.batch.weight * PIECES["loss"][loss]().error(update.delta)).mean(-1)
+            update.loss, (update.batch.weight * PIECES["loss"][loss]().penalty(update.delta)).mean(-1)
         )
-        layers = {
-            name: type(layer)(*(part.requires_grad_() for part in layer)) for name, layer in before.items()
-        }
-        again = learner.network.values(layers, update.batch.obs).gather(-1, update.batch.action[..., None])
+        params = {name: part.requires_grad_() for name, part in before.items()}
+        again = learner.network.values(params, update.batch.obs).gather(-1, update.batch.action[..., None])
         slope = update.delta if loss == "squared" else update.delta.clamp(-1, 1)
         proxy = (-update.batch.weight * slope * again.squeeze(-1)).mean(-1).sum()
-        bias = layers["advantage"].bias
+        bias = params["advantage.bias"]
         (expected,) = torch.autograd.grad(proxy, bias)
-        now = learner.network.views(learner.online.flat)["advantage"].bias
+        now = learner.network.views(learner.online.flat)["advantage.bias"]
         found = (bias.detach() - now) / learner.settings.learning_rate
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)  # of a difference in float32
         torch.testing.assert_close(again.squeeze(-1).detach(), q)

@@ -67,6 +67,53 @@ def target_of(
     raise ValueError(f"unknown bootstrap {bootstrap!r}")
 
 
+def window(
+    transitions: Sequence[tuple[Any, int, float, float, Any, bool]], start: int, n: int, gamma: float
+) -> tuple[float, float, Any]:
+    """R, d and s of y = R + d bootstrap(s): n steps of (state, action, reward, discount, next state, ended).
+
+    R = sum_i gamma^i r_{start + i} over a window of n, cut short behind a termination, behind a truncation (which
+    bootstraps at its own last state) and behind the newest transition; d = gamma^(steps - 1) times the last discount.
+    """
+    total, power, place = 0.0, 1.0, start
+    while True:
+        _, _, reward, discount, next_state, ended = transitions[place]
+        total += power * reward
+        if ended or place - start + 1 == n or place == len(transitions) - 1:
+            return total, power * discount, next_state
+        power *= gamma
+        place += 1
+
+
+def log_policy(values: Sequence[float], tau: float) -> list[float]:
+    """tau log softmax(Q / tau) = Q - max Q - tau log sum exp((Q - max Q) / tau), of one state."""
+    top = max(values)
+    log_sum = math.log(sum(math.exp((value - top) / tau) for value in values))
+    return [value - top - tau * log_sum for value in values]
+
+
+def munchausen_target(
+    numbers: dict[str, Any],
+    reward: float,
+    discount: float,
+    action: int,
+    q_minus: Sequence[float],
+    q_minus_next: Sequence[float],
+) -> float:
+    """r + alpha clip(tau log pi(a|s), l0, 0) + d sum_a' pi(a'|s') [Q-(s', a') - tau log pi(a'|s')].
+
+    pi = softmax(Q- / tau). Vieillard, Pietquin and Geist 2020; without alpha (soft-q) its second term is missing.
+    """
+    tau = numbers["tau"]
+    value = 0.0
+    for q, scaled in zip(q_minus_next, log_policy(q_minus_next, tau), strict=True):
+        value += math.exp(scaled / tau) * (q - scaled)
+    bonus = 0.0
+    if numbers["kind"] == "munchausen":
+        bonus = numbers["alpha"] * min(0.0, max(numbers["clip"], log_policy(q_minus, tau)[action]))
+    return reward + bonus + discount * value
+
+
 # --- head --------------------------------------------------------------------
 
 
@@ -89,6 +136,28 @@ def huber(delta: float) -> float:
     if abs(delta) <= 1:
         return delta * delta / 2
     return abs(delta) - 0.5
+
+
+def bins(atoms: int, v_min: float, v_max: float) -> tuple[list[float], float]:
+    """Centers of ``atoms`` equal bins of [v_min, v_max], and the width of one."""
+    width = (v_max - v_min) / atoms
+    return [v_min + (i + 0.5) * width for i in range(atoms)], width
+
+
+def gauss_bins(y: float, atoms: int, sigma: float, v_min: float, v_max: float) -> list[float]:
+    """The probability of each bin under a Gaussian around y, of ``sigma`` widths, cut off at the range's ends.
+
+    p_i = Phi((z_i + s/2 - y) / sigma) - Phi((z_i - s/2 - y) / sigma), renormalized; y is clamped into the range
+    first. Farebrother et al. 2024.
+    """
+    centers, width = bins(atoms, v_min, v_max)
+    y = min(max(y, v_min), v_max)
+
+    def below(x: float) -> float:
+        return (1 + math.erf((x - y) / (sigma * width) / math.sqrt(2))) / 2
+
+    masses = [below(z + width / 2) - below(z - width / 2) for z in centers]
+    return [mass / sum(masses) for mass in masses]
 
 
 def mean_loss(loss: str, deltas: Sequence[float], weights: Sequence[float]) -> float:
@@ -125,6 +194,14 @@ def follow(target: dict[str, Any], target_params: Any, online: Any, update: int)
     raise ValueError(f"unknown target {target['kind']!r}")
 
 
+def reset_layers(streams: Sequence[Sequence[str]], layers: int) -> list[str]:
+    """The last ``layers`` of each stream of dense layers (input to output), each once. Nikishin et al. 2022."""
+    last: list[str] = []
+    for names in streams:
+        last += [name for name in names[-layers:] if name not in last]
+    return last
+
+
 # --- schedules ---------------------------------------------------------------
 
 
@@ -148,6 +225,22 @@ def epsilon_of(exploration: dict[str, Any], total_timesteps: int, step: int, upd
     if schedule == "constant":
         return start
     raise ValueError(f"unknown epsilon_schedule {schedule!r}")
+
+
+def softmax(values: Sequence[float], temperature: float) -> list[float]:
+    """pi(a) = exp(Q(a) / T) / sum_b exp(Q(b) / T)."""
+    powers = [math.exp((value - max(values)) / temperature) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+def drawn_from(probabilities: Sequence[float], u: float) -> int:
+    """The first index at which the cumulated probabilities exceed u; the last where rounding leaves none."""
+    total = 0.0
+    for index, probability in enumerate(probabilities):
+        total += probability
+        if u < total:
+            return index
+    return len(probabilities) - 1
 
 
 def beta_of(beta_start: float, beta_end: float, step: int, total_timesteps: int) -> float:

@@ -55,7 +55,7 @@ def test_it_is_the_table_of_q_learning(size: int, slip: float, limit: int) -> No
             env, entropy=0, seed=seed, steps=1_500, alpha=ALPHA, gamma=GAMMA, epsilon=0.25
         )
         assert [reward for _, _, reward, _ in expected.steps] == [each[lane] for each in rewards]
-        weight = learner.online.layers["advantage"].weight[lane].detach()
+        weight = learner.online.params["advantage.weight"][lane].detach()
         np.testing.assert_allclose(weight, expected.table, rtol=1e-10, atol=1e-12)
 
 
@@ -66,5 +66,5 @@ def test_the_table_finds_the_exact_values_of_a_world_without_chance() -> None:
     for _ in learn(learner):
         pass
     exact = optimal_q(model, GAMMA)[~model.terminal]
-    for weight in learner.online.layers["advantage"].weight.detach():
+    for weight in learner.online.params["advantage.weight"].detach():
         np.testing.assert_allclose(weight[:8], exact, atol=2e-3)

@@ -124,6 +124,20 @@ def test_layers_draw_weight_then_bias_from_the_stream_of_their_role():
     assert len(drawn) == 12
 
 
+def test_layer_norm_takes_no_draws_and_starts_with_gain_one_and_shift_zero():
+    normalized = {"trunk": {"kind": "mlp", "hidden": [5, 4], "layer_norm": True}}
+    plain = initial_parameters(slots() | trunk(5, 4), 2, 2, seed=1, entropy=0)
+    both = initial_parameters(slots() | normalized, 2, 2, seed=1, entropy=0)
+    for name, array in plain.items():
+        assert np.array_equal(array, both.pop(name))
+    assert {name: array.tolist() for name, array in both.items()} == {
+        "trunk.0.gain": [1.0] * 5,
+        "trunk.0.shift": [0.0] * 5,
+        "trunk.1.gain": [1.0] * 4,
+        "trunk.1.shift": [0.0] * 4,
+    }
+
+
 def test_dueling_starts_from_the_trunk_and_the_head_of_dqn():
     plain = initial_parameters(slots() | trunk(5), 2, 2, seed=1, entropy=0)
     streams = initial_parameters(slots(head="dueling") | trunk(5), 2, 2, seed=1, entropy=0)
@@ -144,9 +158,11 @@ def test_another_seed_and_another_entropy_give_other_weights():
 # --- network ---------------------------------------------------------------
 
 
+@pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("hidden", [[], [5], [6, 5, 4]])
-def test_the_network_is_the_one_of_torch_modules(hidden):
-    parameters = initial_parameters(slots() | trunk(*hidden), 2, 3, seed=0, entropy=0)
+def test_the_network_is_the_one_of_torch_modules(hidden, layer_norm):
+    mlp = {"trunk": {"kind": "mlp", "hidden": hidden, "layer_norm": layer_norm}}
+    parameters = initial_parameters(slots() | mlp, 2, 3, seed=0, entropy=0)
     names = [f"trunk.{i}" for i in range(len(hidden))] + ["head"]
     layers: list[nn.Module] = []
     for name in names:
@@ -154,7 +170,15 @@ def test_the_network_is_the_one_of_torch_modules(hidden):
         linear = nn.Linear(weight.shape[0], weight.shape[1], dtype=torch.float64)
         linear.weight.data = torch.tensor(weight.T)
         linear.bias.data = torch.tensor(parameters[f"{name}.bias"])
-        layers += [linear, nn.ReLU()]
+        layers.append(linear)
+        if f"{name}.gain" in parameters:
+            norm = nn.LayerNorm(weight.shape[1], dtype=torch.float64)
+            parameters[f"{name}.gain"] += 0.25
+            parameters[f"{name}.shift"] -= 0.125
+            norm.weight.data = torch.tensor(parameters[f"{name}.gain"])
+            norm.bias.data = torch.tensor(parameters[f"{name}.shift"])
+            layers.append(norm)
+        layers.append(nn.ReLU())
     states = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=torch.float64)
     ours = q_values({name: torch.tensor(array) for name, array in parameters.items()}, states)
     assert torch.allclose(ours, nn.Sequential(*layers[:-1])(states), rtol=1e-13)

@@ -4,8 +4,8 @@ Algorithm 1 of Mnih et al. 2015, with every trick of the suite, written to be re
 fast code must equal it along hundreds of updates, so it draws its random numbers from the same streams in
 the same order; they are derived here again from their definition.
 
-A transition is the tuple (state, action, reward, discount, next state). The gradient is torch's, through
-matrices of shape (fan_in, fan_out); the optimisers are torch's own.
+A transition is the tuple (state, action, reward, discount, next state, whether its episode ended). The gradient is
+torch's, through matrices of shape (fan_in, fan_out); the optimisers are torch's own.
 """
 
 from __future__ import annotations
@@ -21,18 +21,26 @@ import torch
 
 from .equations import (
     beta_of,
+    bins,
     clip_scale,
     discount_of,
+    drawn_from,
     epsilon_of,
     first_maximum,
     follow,
+    gauss_bins,
+    munchausen_target,
+    reset_layers,
+    softmax,
     target_of,
     weight_bound,
+    window,
 )
 from .list_per import ListPER
 
 # The fixed integer of each stream of random numbers.
 ENVIRONMENT, WEIGHTS, HEAD, VALUE, ADVANTAGE_HIDDEN, EXPLORATION, REPLAY = 0, 1, 2, 3, 4, 5, 6
+RESETS = 10
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 50_000,
@@ -47,7 +55,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
-    "trunk": {"mlp": {"hidden": [64, 64]}},
+    "trunk": {"mlp": {"hidden": [64, 64], "layer_norm": False}},
     "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
     "exploration": {
         "epsilon-greedy": {
@@ -57,6 +65,7 @@ PIECES: dict[str, dict[str, dict[str, Any]]] = {
             "exploration_fraction": 0.2,
             "epsilon_decay": 0.995,
         },
+        "softmax": {"temperature": 1.0},
     },
     "replay": {
         "uniform": {},
@@ -64,20 +73,31 @@ PIECES: dict[str, dict[str, dict[str, Any]]] = {
         "consecutive": {},
         "prioritized": {"alpha": 0.6, "beta_start": 0.4, "beta_end": 1.0, "eps": 1e-6, "stratified": True},
     },
-    "returns": {"one-step": {}},
+    "returns": {"one-step": {}, "n-step": {"n": 3}},
     "target": {"hard": {"period": 100}, "soft": {"tau": 0.005}, "none": {}},
-    "bootstrap": {"max": {}, "double": {}, "inverse-double": {}},
-    "loss": {"squared": {}, "huber": {}},
+    "bootstrap": {
+        "max": {},
+        "double": {},
+        "inverse-double": {},
+        "munchausen": {"alpha": 0.9, "tau": 0.03, "clip": -1.0},
+        "soft-q": {"tau": 0.03},
+    },
+    "loss": {
+        "squared": {},
+        "huber": {},
+        "hl-gauss": {"atoms": 51, "sigma": 0.75, "v_min": None, "v_max": None},
+    },
     "optimizer": {
-        "adam": {"eps": 1e-8, "max_grad_norm": 0.0},
-        "rmsprop": {"eps": 1e-8, "max_grad_norm": 0.0},
+        "adam": {"eps": 1e-8, "max_grad_norm": 0.0, "reset_at_sync": False},
+        "rmsprop": {"eps": 1e-8, "max_grad_norm": 0.0, "decay": 0.99, "centered": False},
         "sgd": {"max_grad_norm": 0.0},
     },
-    "maintenance": {"none": {}},
+    "maintenance": {"none": {}, "reset": {"every": 10_000, "layers": 1}},
 }
 """Kinds and their numbers by slot; the first kind stands where a slot is not given."""
 
 Parameters = dict[str, torch.Tensor]
+Transition = tuple[torch.Tensor, int, float, float, torch.Tensor, bool]
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -89,7 +109,7 @@ class Step:
     reward: float
     terminated: bool
     truncated: bool
-    epsilon: float
+    epsilon: float  # NaN where exploration has no rate
 
 
 @dataclass(frozen=True)
@@ -176,7 +196,9 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
     `value_hidden.0`, ...       dueling: the hidden layers of the V stream
     `value`                     dueling: the output layer of the V stream
 
-    each with `.weight` and `.bias`, but for the bias-free head.
+    each with `.weight` and `.bias`, but for the bias-free head. With layer norm each hidden layer of the trunk has
+    `.gain` (1) and `.shift` (0) too, which draw nothing. Under hl-gauss an output layer has `atoms` outputs for
+    each of its own, those of one action side by side.
     """
     slots = whole_slots(slots)
     weights = stream(entropy, seed, WEIGHTS)
@@ -192,46 +214,77 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
             parameters[f"{name}.bias"] = rng.uniform(-k, k, (fan_out,))
 
     features = inputs
+    outputs = slots["loss"].get("atoms", 1)
     for i, width in enumerate(slots["trunk"]["hidden"]):
         layer(f"trunk.{i}", weights, features, width)
+        if slots["trunk"]["layer_norm"]:
+            parameters[f"trunk.{i}.gain"], parameters[f"trunk.{i}.shift"] = np.ones(width), np.zeros(width)
         features = width
 
     if slots["head"]["kind"] != "dueling":
-        layer("head", head, features, actions, bias=slots["head"]["kind"] == "linear")
+        layer("head", head, features, actions * outputs, bias=slots["head"]["kind"] == "linear")
     else:
         stream_width = features
         for i, width in enumerate(slots["head"]["hidden"]):
             layer(f"advantage_hidden.{i}", advantage_hidden, stream_width, width)
             stream_width = width
-        layer("head", head, stream_width, actions)
+        layer("head", head, stream_width, actions * outputs)
         stream_width = features
         for i, width in enumerate(slots["head"]["hidden"]):
             layer(f"value_hidden.{i}", value, stream_width, width)
             stream_width = width
-        layer("value", value, stream_width, 1)
+        layer("value", value, stream_width, outputs)
     return parameters
 
 
-def q_values(parameters: Parameters, states: torch.Tensor) -> torch.Tensor:
-    """Q(s, .) of states (B, inputs): (B, actions). Whether the head is dueling is seen from the names."""
+def outputs_of(parameters: Parameters, states: torch.Tensor, outputs: int = 1) -> torch.Tensor:
+    """What the network says of states (B, inputs): (B, actions, outputs per action).
+
+    Whether the head is dueling and the trunk has layer norm is seen from the names.
+    """
 
     def hidden_layers(name: str, h: torch.Tensor) -> torch.Tensor:
         i = 0
         while f"{name}.{i}.weight" in parameters:
-            h = torch.relu(h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"])
+            h = h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"]
+            if f"{name}.{i}.gain" in parameters:
+                h = layer_norm(h, parameters[f"{name}.{i}.gain"], parameters[f"{name}.{i}.shift"])
+            h = torch.relu(h)
             i += 1
         return h
 
     def affine(name: str, h: torch.Tensor) -> torch.Tensor:
         product = h @ parameters[f"{name}.weight"]
-        return product + parameters[f"{name}.bias"] if f"{name}.bias" in parameters else product
+        product = product + parameters[f"{name}.bias"] if f"{name}.bias" in parameters else product
+        return product.reshape(len(states), -1, outputs)
 
     h = hidden_layers("trunk", states)
     if "value.weight" not in parameters:
         return affine("head", h)
-    a = affine("head", hidden_layers("advantage_hidden", h))  # (B, actions)
-    v = affine("value", hidden_layers("value_hidden", h))  # (B, 1)
+    a = affine("head", hidden_layers("advantage_hidden", h))  # (B, actions, outputs)
+    v = affine("value", hidden_layers("value_hidden", h))  # (B, 1, outputs)
     return v + a - a.mean(dim=1, keepdim=True)  # Wang et al. 2016, eq. 9: the mean is per state
+
+
+def q_values(
+    parameters: Parameters, states: torch.Tensor, loss: dict[str, Any] | None = None
+) -> torch.Tensor:
+    """Q(s, .) of states (B, inputs): (B, actions); under hl-gauss the mean of each action's distribution."""
+    if loss is None or loss["kind"] != "hl-gauss":
+        return outputs_of(parameters, states)[:, :, 0]
+    centers, _ = bins(loss["atoms"], loss["v_min"], loss["v_max"])
+    p = torch.softmax(outputs_of(parameters, states, loss["atoms"]), dim=2)
+    return (p * torch.tensor(centers, dtype=p.dtype)).sum(dim=2)
+
+
+def layer_norm(x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Each row of x (B, width) alone: its units less their mean, by their deviation (Ba et al. 2016, eq. 4)."""
+    rows = []
+    for row in x:
+        deviations = row - row.sum() / len(row)
+        variance = (deviations * deviations).sum() / len(row)
+        rows.append(gain * deviations / torch.sqrt(variance + 1e-5) + shift)
+    return torch.stack(rows)
 
 
 def torch_optimizer(piece: dict[str, Any], lr: float, parameters: Parameters) -> torch.optim.Optimizer:
@@ -240,7 +293,9 @@ def torch_optimizer(piece: dict[str, Any], lr: float, parameters: Parameters) ->
     if piece["kind"] == "adam":
         return torch.optim.Adam(tensors, lr=lr, betas=(0.9, 0.999), eps=piece["eps"], foreach=False)
     if piece["kind"] == "rmsprop":
-        return torch.optim.RMSprop(tensors, lr=lr, alpha=0.99, eps=piece["eps"], foreach=False)
+        return torch.optim.RMSprop(
+            tensors, lr=lr, alpha=piece["decay"], eps=piece["eps"], centered=piece["centered"], foreach=False
+        )
     return torch.optim.SGD(tensors, lr=lr, foreach=False)
 
 
@@ -250,6 +305,38 @@ def follow_all(
     """The target network after `update` finished updates; with target `none` the online one's equal."""
     now = copy_of(online)
     return {name: follow(target, target_params[name], now[name], update) for name in target_params}
+
+
+def reset(
+    numbers: dict[str, Any],
+    networks: list[Parameters],
+    optimizer: torch.optim.Optimizer,
+    uniforms: np.random.Generator,
+) -> None:
+    """Put one fresh draw into the last layers of each stream of all networks; zero what the optimizer knows of them.
+
+    Nikishin et al. 2022. Its count of steps stays.
+    """
+    online = networks[0]
+    layers = [name.removesuffix(".weight") for name in online if name.endswith(".weight")]
+    trunk = [name for name in layers if name.startswith("trunk.")]
+    advantage = [name for name in layers if name.startswith("advantage_hidden.")]
+    value = [name for name in layers if name.startswith("value")]
+    streams = [[*trunk, *advantage, "head"], *([[*trunk, *value]] if value else [])]
+    for name in reset_layers(streams, numbers["layers"]):
+        k = weight_bound(online[f"{name}.weight"].shape[0])
+        for part in (part for part in online if part.rpartition(".")[0] == name):
+            shape = tuple(online[part].shape)
+            if part.endswith((".weight", ".bias")):
+                fresh = torch.tensor(uniforms.uniform(-k, k, shape))
+            else:  # of a norm: as at the start
+                fresh = torch.full(shape, 1.0 if part.endswith(".gain") else 0.0)
+            with torch.no_grad():
+                for parameters in networks:
+                    parameters[part].copy_(fresh)
+                for moment in optimizer.state[online[part]].values():
+                    if torch.is_tensor(moment) and moment.shape == fresh.shape:
+                        moment.zero_()
 
 
 def copy_of(parameters: Parameters) -> Parameters:
@@ -277,7 +364,8 @@ def train(
     no reference from there on.
     """
     slots, settings = whole_slots(slots), whole_settings(settings)
-    replay = slots["replay"]
+    replay, distribution = slots["replay"], slots["loss"]
+    n = slots["returns"].get("n", 1)
     batch_size = 1 if replay["kind"] == "latest" else settings["batch_size"]
 
     env = gym.make(env_id, disable_env_checker=True, **env_args)
@@ -289,6 +377,7 @@ def train(
 
     exploration = stream(entropy, seed, EXPLORATION)
     replay_stream = stream(entropy, seed, REPLAY)
+    resets = stream(entropy, seed, RESETS)
     environment_seed = int(stream(entropy, seed, ENVIRONMENT).integers(2**31))
 
     initial = initial_parameters(slots, inputs, actions, seed, entropy)
@@ -296,7 +385,7 @@ def train(
     target_params = copy_of(online)
     optimizer = torch_optimizer(slots["optimizer"], settings["learning_rate"], online)
 
-    history: list[tuple[torch.Tensor, int, float, float, torch.Tensor]] = []  # all transitions, oldest first
+    history: list[Transition] = []  # all transitions, oldest first
     ring: list[int] = []  # by slot: the place in `history` of the transition that it holds
     per = None
     if replay["kind"] == "prioritized":
@@ -305,11 +394,15 @@ def train(
     def as_state(observation: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(observation, dtype=np.float32).reshape(-1)).to(dtype)
 
-    def greedy(state: torch.Tensor) -> int:
+    def act(state: torch.Tensor, epsilon: float) -> int:
+        coin, pick = exploration.random(2)
         with torch.no_grad():
-            return first_maximum(q_values(online, state.reshape(1, -1))[0].tolist())
+            values = q_values(online, state.reshape(1, -1), distribution)[0].tolist()
+        if slots["exploration"]["kind"] == "softmax":
+            return drawn_from(softmax(values, slots["exploration"]["temperature"]), pick)
+        return int(pick * actions) if coin < epsilon else first_maximum(values)
 
-    def store(transition: tuple[torch.Tensor, int, float, float, torch.Tensor]) -> None:
+    def store(transition: Transition) -> None:
         slot = len(history) % settings["buffer_size"]
         history.append(transition)
         if slot == len(ring):
@@ -322,12 +415,13 @@ def train(
     def sample(uniforms: list[float], beta: float) -> tuple[list[int], list[int] | None, list[float]]:
         """Places in history, ring slots, importance weights."""
         ones = [1.0] * batch_size
+        whole = len(history) - (n - 1)  # transitions with a whole window, as long as no episode ends in it
         if replay["kind"] == "latest":
-            return [len(history) - 1], None, ones
+            return [whole - 1], None, ones
         if replay["kind"] == "consecutive":
-            if len(history) < batch_size:
+            if whole < batch_size:
                 raise ValueError("fewer transitions than a batch of consecutive ones needs")
-            return list(range(len(history) - batch_size, len(history))), None, ones
+            return list(range(whole - batch_size, whole)), None, ones
         if per is None:
             drawn = [int(u * len(ring)) for u in uniforms]
             return [ring[slot] for slot in drawn], drawn, ones
@@ -343,24 +437,36 @@ def train(
             beta = beta_of(replay["beta_start"], replay["beta_end"], t, settings["total_timesteps"])
         uniforms = [float(u) for u in replay_stream.random(batch_size)]
         places, drawn, weights = sample(uniforms, beta)
-        batch = [history[place] for place in places]
-        next_states = torch.stack([next_state for *_, next_state in batch])  # (B, inputs)
+        taken = [history[place][1] for place in places]
+        states = torch.stack([history[place][0] for place in places])  # (B, inputs)
+        ahead = [window(history, place, n, settings["gamma"]) for place in places]
+        next_states = torch.stack([next_state for *_, next_state in ahead])  # (B, inputs)
 
         with torch.no_grad():
-            q_next = q_values(online, next_states).tolist()
-            q_minus_next = q_values(target_params, next_states).tolist()
+            q_next = q_values(online, next_states, distribution).tolist()
+            q_minus_next = q_values(target_params, next_states, distribution).tolist()
+            q_minus = q_values(target_params, states, distribution).tolist()
         y = []
-        for b, (_, _, reward, discount, _) in enumerate(batch):
-            y.append(target_of(slots["bootstrap"]["kind"], reward, discount, q_next[b], q_minus_next[b]))
+        for b, (reward, discount, _) in enumerate(ahead):
+            if slots["bootstrap"]["kind"] in ("munchausen", "soft-q"):
+                known = (reward, discount, taken[b], q_minus[b], q_minus_next[b])
+                y.append(munchausen_target(slots["bootstrap"], *known))
+            else:
+                y.append(target_of(slots["bootstrap"]["kind"], reward, discount, q_next[b], q_minus_next[b]))
 
-        states = torch.stack([state for state, *_ in batch])  # (B, inputs)
-        q = q_values(online, states)  # (B, actions)
-        q_taken = torch.stack([q[b, action] for b, (_, action, *_) in enumerate(batch)])  # (B,)
+        q = q_values(online, states, distribution)  # (B, actions)
+        q_taken = torch.stack([q[b, action] for b, action in enumerate(taken)])  # (B,)
         delta = torch.tensor(y, dtype=dtype) - q_taken  # (B,)
-        if slots["loss"]["kind"] == "squared":
+        if distribution["kind"] == "squared":
             each = delta**2 / 2
-        else:  # huber
+        elif distribution["kind"] == "huber":
             each = torch.where(delta.abs() <= 1, delta**2 / 2, delta.abs() - 0.5)
+        else:  # hl-gauss: the cross-entropy of the taken action's distribution from y's
+            numbers = {name: value for name, value in distribution.items() if name != "kind"}
+            p = torch.tensor([gauss_bins(value, **numbers) for value in y], dtype=dtype)  # (B, atoms)
+            logits = outputs_of(online, states, numbers["atoms"])  # (B, actions, atoms)
+            log_q = torch.stack([torch.log_softmax(logits[b, action], 0) for b, action in enumerate(taken)])
+            each = -(p * log_q).sum(dim=1)
         loss = (torch.tensor(weights, dtype=dtype) * each).sum() / batch_size
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"the loss is {loss.item()} at environment step {t}")
@@ -378,6 +484,11 @@ def train(
         stored_at = [place + 1 for place in places]
         trace.updates.append(Update(t, uniforms, stored_at, drawn, weights, y, deltas, loss.item(), norm))
         target_params = follow_all(slots["target"], target_params, online, update=len(trace.updates))
+        done = len(trace.updates)
+        if slots["optimizer"].get("reset_at_sync") and done % slots["target"]["period"] == 0:
+            optimizer.state.clear()  # Asadi et al. 2023: both moments and the count
+        if slots["maintenance"]["kind"] == "reset" and done % slots["maintenance"]["every"] == 0:
+            reset(slots["maintenance"], [online, target_params], optimizer, resets)
         if per is not None and drawn is not None:
             per.update(drawn, deltas)
 
@@ -385,15 +496,17 @@ def train(
     state = as_state(observation)
     episode_return, episode_length = 0.0, 0
     for t in range(1, steps + 1):
-        epsilon = epsilon_of(slots["exploration"], settings["total_timesteps"], t, updates=len(trace.updates))
-        coin, pick = exploration.random(2)
-        action = int(pick * actions) if coin < epsilon else greedy(state)
+        epsilon = math.nan
+        if slots["exploration"]["kind"] == "epsilon-greedy":
+            known = (slots["exploration"], settings["total_timesteps"], t)
+            epsilon = epsilon_of(*known, updates=len(trace.updates))
+        action = act(state, epsilon)
 
         observation, given_reward, terminated, truncated, _ = env.step(first_action + action)
         reward = float(given_reward)
         next_state = as_state(observation)
         discount = discount_of(settings["gamma"], terminated, truncated, settings["bootstrap_truncated"])
-        store((state, action, reward, discount, next_state))
+        store((state, action, reward, discount, next_state, bool(terminated or truncated)))
         trace.steps.append(Step(action, reward, bool(terminated), bool(truncated), epsilon))
 
         if t >= settings["learning_starts"] and t % settings["train_frequency"] == 0:

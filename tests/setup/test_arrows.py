@@ -45,7 +45,7 @@ def test_analysis_and_the_store_hold_no_import_of_torch():
         ("import torch.nn", {"torch.nn"}),
         ("def f():\n    from ablations import store", {"ablations", "ablations.store"}),
         ("from . import ring", {"ablations.dqn.replay", "ablations.dqn.replay.ring"}),
-        ("from ..layers import Dense", {"ablations.dqn.layers", "ablations.dqn.layers.Dense"}),
+        ("from ..layers import Parameter", {"ablations.dqn.layers", "ablations.dqn.layers.Parameter"}),
         ("if TYPE_CHECKING:\n    import torch", set()),
         ("if TYPE_CHECKING:\n    import torch\nelse:\n    import numpy", {"numpy"}),
     ],

@@ -8,10 +8,12 @@ import pytest
 
 from ablations import engines
 from ablations.dqn import ops
+from ablations.dqn.exploration import EpsilonGreedy
 from ablations.dqn.head import Linear
 from ablations.dqn.loss import Huber
-from ablations.dqn.variants import DQN, Variant
+from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.engines.native import library
+from tests import own_pieces as own
 from tests.ablations.documents import study
 
 
@@ -45,21 +47,60 @@ def test_a_damaged_library_counts_as_none(unbuilt, tmp_path):
     assert engines.available() == ("reference",)
 
 
-class Louder(Linear):
-    """A subclass, which may do anything."""
-
-
-def test_which_rows_are_not_compiled_is_told():
+def test_which_rows_take_another_path_is_told_with_the_pieces_that_are_not_compiled():
     assert engines.notes("native", {"dqn": DQN}) == []
-    (note,) = engines.notes("native", {"dqn": DQN, "mine": Variant(head=Louder())})
-    assert note.startswith("mine: ")
-    assert "reference" in note
+    found = engines.notes(
+        "native", {"dqn": DQN, **{name: own.VARIANTS[name] for name in ("head", "trunk-optimizer")}}
+    )
+    general, reference = found
+    assert general.startswith("head: path native-general; head without")
+    assert reference.startswith("trunk-optimizer: path reference; trunk, optimizer without")
+    assert engines.notes("cuda", {"mine": own.VARIANTS["all"]}) == []
 
 
 def test_a_compiled_body_is_named_by_a_pieces_own_class_alone():
     assert ops.op_of(Linear()) is ops.Head.LINEAR
     assert ops.op_of(Huber()) is ops.Loss.HUBER
-    assert Louder.op is ops.Head.LINEAR
-    assert ops.op_of(Louder()) is None
-    assert not engines.compiles(Variant(head=Louder()))
-    assert engines.compiles(DQN)
+    assert own.Louder.op is ops.Head.LINEAR
+    assert ops.op_of(own.Louder()) is None
+
+
+PATHS = {
+    "trunk": "native-general",
+    "head": "native-general",
+    "subclass": "native-general",
+    "penalty": "native-general",
+    "priorities": "native-general",
+    "two-outputs": "native-general",
+    "two-outputs-dueling": "native-general",
+    "two-outputs-head": "native-general",
+    "optimizer": "native-general",
+    "trunk-optimizer": "reference",
+    "penalty-optimizer": "native-general",
+    "all": "reference",
+}
+
+
+def test_the_path_follows_from_which_pieces_of_an_update_are_compiled():
+    for name, named in NAMED.items():
+        assert engines.path("native", named.variant) == "native", name
+    assert {name: engines.path("native", variant) for name, variant in own.VARIANTS.items()} == PATHS
+    for engine in ("reference", "cuda"):
+        assert {engines.path(engine, variant) for variant in (DQN, *own.VARIANTS.values())} == {engine}
+
+
+def test_exploration_replay_and_target_are_no_part_of_the_path():
+    """Their numbers are the same whether or not they are compiled."""
+
+    class Contrary(EpsilonGreedy):
+        """A subclass, which may do anything."""
+
+    assert (
+        engines.path("native", Variant(exploration=Contrary(), replay=own.Own(), target=own.Own()))
+        == "native"
+    )
+
+
+def test_a_path_is_computed_by_an_engine():
+    assert engines.of("native-general") is engines.of("native")
+    assert engines.of("reference") is not engines.of("native")

@@ -192,7 +192,7 @@ def test_the_stored_network_values_a_start_as_it_did_in_the_evaluation(cartpole:
     greedy = Greedy(run, env)
     for row in store.read_table(cartpole[1], "evaluations").to_pylist()[-3:]:
         obs, _ = env.reset(seed=row["start_seed"])
-        q = greedy.network.values(greedy.layers, torch.from_numpy(obs)[None, None])
+        q = greedy.network.values(greedy.params, torch.from_numpy(obs)[None, None])
         assert q.max().item() == pytest.approx(row["predicted_q"], rel=1e-6)
         assert greedy(obs) == q.argmax().item()
 

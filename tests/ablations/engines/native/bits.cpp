@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "network.hpp"
+#include "descent.hpp"
 
 static uint64_t state = 1;
 
@@ -12,47 +12,101 @@ static double uniform() {  // in [-1, 1); the sequence is the same everywhere (K
     return double(state >> 11) / double(1ull << 52) - 1;
 }
 
-template <class T> static void train(std::vector<LayerSpec> layers, int observation, int actions, int dueling) {
-    const int64_t lanes = 2, batch = 19, last = int64_t(layers.size()) - 1;
-    const int64_t used = layers[last].bias + layers[last].outputs, size = (used + 63) / 64 * 64;
-    std::vector<T> theta(lanes * size), first(theta), second(theta), q(lanes * batch * actions), delta(lanes * batch);
-    std::vector<T> obs(lanes * batch * observation), y(lanes * batch), weight(lanes * batch), out(3 * lanes);
-    std::vector<int64_t> action(lanes * batch);
-    std::vector<uint8_t> alive(lanes, 1);
+struct Shape {
+    std::vector<LayerSpec> layers;
+    int64_t observation, columns;
+    HeadKind head;
+    int64_t advantage;
+};
+
+// A layer whose parameters begin at ``used``, which moves on.
+static LayerSpec dense(int64_t& used, int64_t input, int64_t inputs, int64_t outputs, bool relu, bool norm = false) {
+    LayerSpec s = {input, inputs, outputs, relu, outputs < 8, used, used + inputs * outputs, -1, -1};
+    used = s.bias + outputs;
+    if (norm) s.gain = used, s.shift = used + outputs, used += 2 * outputs;
+    return s;
+}
+
+template <class T> static void print(const std::vector<T>& numbers) {
+    for (T x : numbers) printf("%a\n", double(x));
+}
+
+// Updates by each rule: fused, and by way of ``forward``, ``backward`` and the rule alone.
+template <class T> static void train(const Shape& shape, int64_t used) {
+    const int64_t lanes = 2, batch = 19, size = (used + 63) / 64 * 64, columns = shape.columns;
+    std::vector<T> theta(lanes * size), first(theta), second(theta), grad(theta);
+    std::vector<T> q(lanes * batch * columns), by_output(q), delta(lanes * batch), by_delta(delta);
+    std::vector<T> obs(lanes * batch * shape.observation), y(lanes * batch), weight(lanes * batch), out(3 * lanes);
+    std::vector<int64_t> action(lanes * batch), frozen_at(lanes);
     for (int64_t lane = 0; lane < lanes; lane++)
         for (int64_t p = 0; p < used; p++) theta[lane * size + p] = T(uniform() / 4);
-    Network<T> network(layers.data(), int(layers.size()), actions, dueling, size);
-    for (int64_t rule = 0; rule < 3; rule++)
-        for (int step = 1; step <= 4; step++) {
-            for (auto* numbers : {&obs, &y, &weight})
+    Model<T> model(shape.layers.data(), int(shape.layers.size()), shape.head, int(columns), int(shape.advantage), size);
+    for (int64_t rule = 0; rule < 3; rule++) {
+        int64_t updates = 0;
+        float count = 0;
+        for (int step = 0; step < 8; step++) {
+            for (auto* numbers : {&obs, &y, &weight, &by_output, &by_delta})
                 for (T& x : *numbers) x = T(uniform());
-            for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * actions);
+            for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * columns);
             Descent d = {};
             d.lanes = lanes, d.batch = batch, d.stride = size;
-            d.theta = theta.data(), d.first = first.data(), d.second = second.data(), d.alive = alive.data();
-            d.obs = obs.data(), d.obs_lane = batch * observation, d.obs_row = observation;
+            d.theta = theta.data(), d.first = first.data(), d.second = second.data(), d.grad = grad.data();
+            d.updates = &updates, d.frozen_at = frozen_at.data(), d.count = &count;
+            d.obs = obs.data(), d.obs_lane = batch * shape.observation, d.obs_row = shape.observation;
             d.action = action.data(), d.y = y.data(), d.weight = weight.data();
             d.q = q.data(), d.delta = delta.data();
             d.loss = &out[0], d.norm = &out[lanes], d.largest = &out[2 * lanes];
-            d.rule = rule, d.huber = step % 2, d.max_norm = 0.5;
-            d.learning_rate = 0.01, d.eps = 1e-8, d.correction_1 = 0.1 * step, d.correction_2 = 0.001 * step;
-            if (network.descend(d) != 0) printf("a lane was frozen\n");
-            network.values(lanes, batch, theta.data(), size, obs.data(), batch * observation, observation, q.data());
-            for (T x : q) printf("%a\n", double(x));
+            d.loss_kind = step % 2, d.rule_kind = rule, d.max_norm = 0.5, d.learning_rate = 0.01, d.eps = 1e-8;
+            switch (step / 2) {
+            case 0:
+                model.descend(d);
+                break;
+            case 1:  // a penalty of somebody else's
+                d.by_delta = by_delta.data();
+                model.forward(d), model.backward(d);
+                break;
+            case 2:  // a head of somebody else's
+                d.by_output = by_output.data();
+                model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), true);
+                print(q);
+                model.backward(d);
+                break;
+            case 3:  // a rule of somebody else's, then the rule alone
+                d.by_delta = by_delta.data(), d.rule_kind = -1;
+                model.forward(d), model.backward(d);
+                print(grad);
+                d.rule_kind = rule;
+                descend_gradient<T>(d);
+            }
+            model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), false);
+            print(q), print(delta), print(out);
         }
-    for (T x : theta) printf("%a\n", double(x));
+        for (int64_t at : frozen_at)
+            if (at) printf("a lane was frozen\n");
+    }
+    print(theta), print(first), print(second);
 }
 
-int main() {
-    // a trunk of 33 and 16, linear; then streams with a hidden layer of 5; then no hidden layer
-    const std::vector<LayerSpec> trunk = {{-1, 7, 33, 1, 0, 0, 231}, {0, 33, 16, 1, 0, 264, 792}};
-    std::vector<LayerSpec> linear = trunk, streams = trunk;
-    linear.push_back({1, 16, 9, 0, 0, 808, 952});
-    streams.push_back({1, 16, 5, 1, 1, 808, 888});
-    streams.push_back({2, 5, 3, 0, 1, 893, 908});
-    streams.push_back({1, 16, 5, 1, 1, 911, 991});
-    streams.push_back({4, 5, 1, 0, 1, 996, 1001});
-    train<float>(linear, 7, 9, -1), train<double>(linear, 7, 9, -1);
-    train<float>(streams, 7, 3, 3), train<double>(streams, 7, 3, 3);
-    train<float>({{-1, 3, 2, 0, 1, 0, 6}}, 3, 2, -1), train<double>({{-1, 3, 2, 0, 1, 0, 6}}, 3, 2, -1);
+template <class T> static void all() {
+    for (bool norm : {false, true}) {
+        // a trunk of 33, 16 and 4 units, linear; then streams with a hidden layer of 5
+        int64_t used = 0;
+        const std::vector<LayerSpec> trunk = {
+            dense(used, -1, 7, 33, true, norm), dense(used, 0, 33, 16, true, norm), dense(used, 1, 16, 4, true, norm)};
+        Shape linear = {trunk, 7, 9, HeadKind::plain, 0}, streams = {trunk, 7, 3, HeadKind::dueling, 4};
+        Shape features = {trunk, 7, 4, HeadKind::plain, 0};
+        int64_t end = used;
+        linear.layers.push_back(dense(end, 2, 4, 9, false));
+        train<T>(linear, end);
+        end = used;
+        streams.layers.push_back(dense(end, 2, 4, 5, true)), streams.layers.push_back(dense(end, 3, 5, 3, false));
+        streams.layers.push_back(dense(end, 2, 4, 5, true)), streams.layers.push_back(dense(end, 5, 5, 1, false));
+        train<T>(streams, end);
+        train<T>(features, used);  // the trunk alone
+    }
+    int64_t used = 0;
+    const LayerSpec only = dense(used, -1, 3, 2, false);
+    train<T>({{only}, 3, 2, HeadKind::plain, 0}, used);
 }
+
+int main() { all<float>(), all<double>(); }

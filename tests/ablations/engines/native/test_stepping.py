@@ -1,8 +1,9 @@
-"""The compiled interaction against the kernel's own, bit for bit, and each going on after the other."""
+"""Compiled steps of environments against those over arrays, bit for bit, and each going on after the other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
-from ablations.dqn.exploration import EpsilonGreedy
-from ablations.dqn.learner import Learner, act_and_store, learn
+from ablations.dqn.learner import Learner, learn
 from ablations.dqn.replay.latest import Latest
-from ablations.dqn.types import Clock, StepRecord, Transition
+from ablations.dqn.types import StepRecord, Transition
 from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.engines.native import library, stepping
-from ablations.engines.native.stepping import Interaction, cartpole_agrees, cartpole_step
+from ablations.engines.native.stepping import CompiledLanes, cartpole_agrees, cartpole_step
 from ablations.envs.cartpole import CartPole
 from ablations.envs.gym import failure_of
 from ablations.envs.make import lanes_of
-from ablations.envs.vectorized import BLOCK
+from ablations.envs.vectorized import BLOCK, ArrayLanes
 from tests import configured
 
 pytestmark = pytest.mark.skipif(bool(library.missing()), reason=f"no compiled library: {library.missing()}")
@@ -41,19 +40,28 @@ def learner(
     args: dict[str, Any],
     variant: Variant = DQN,
     dtype: torch.dtype = torch.float32,
+    compiled: bool = True,
     **numbers: Any,
 ) -> Learner:
+    """The native engine's, on compiled lanes or on those over arrays."""
     small: dict[str, Any] = {"learning_starts": 20, "buffer_size": 90, "hidden": (16,)}
-    envs = lanes_of(env_id, args, 0, SEEDS, fast=True)
+    envs = (
+        stepping.lanes_of(env_id, args, 0, SEEDS) if compiled else lanes_of(env_id, args, 0, SEEDS, fast=True)
+    )
+    assert type(envs) is (CompiledLanes if compiled else ArrayLanes)
     whole = {"total_timesteps": 5 * BLOCK, **small, **numbers}
     return configured.learner(variant, envs, SEEDS, "native", dtype, **whole)
 
 
-def plainly(a: Learner) -> Learner:
-    """The same learner with the kernel's own ``act_and_store``."""
-    assert isinstance(a.act_and_store, Interaction)
-    a.act_and_store = act_and_store
-    return a
+def both(
+    env_id: str,
+    args: dict[str, Any],
+    variant: Variant = DQN,
+    dtype: torch.dtype = torch.float32,
+    **numbers: Any,
+) -> list[Learner]:
+    """On compiled lanes, and on those over arrays."""
+    return [learner(env_id, args, variant, dtype, compiled, **numbers) for compiled in (True, False)]
 
 
 def bits(*arrays: Any) -> list[bytes]:
@@ -79,15 +87,11 @@ def left(a: Learner) -> dict[str, bytes]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("bootstrap_truncated", [True, False])
 @pytest.mark.parametrize(("env_id", "args"), WORLDS)
-def test_a_whole_training_is_the_kernels_own(
+def test_a_whole_training_is_the_one_over_arrays(
     env_id: str, args: dict[str, Any], bootstrap_truncated: bool, dtype: torch.dtype
 ) -> None:
     """Long enough to use up the starts that lanes draw ahead."""
-    made = [
-        learner(env_id, args, NAMED["per"].variant, dtype, bootstrap_truncated=bootstrap_truncated)
-        for _ in "12"
-    ]
-    plainly(made[1])
+    made = both(env_id, args, NAMED["per"].variant, dtype, bootstrap_truncated=bootstrap_truncated)
     ends = 0
     for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
         assert seen(mine) == seen(its), mine.step
@@ -97,27 +101,37 @@ def test_a_whole_training_is_the_kernels_own(
 
 
 def test_starts_that_were_drawn_ahead_are_used_up_and_drawn_again() -> None:
-    args = {"max_episode_steps": 2}
-    made = [learner("CartPole-v1", args), plainly(learner("CartPole-v1", args))]
+    made = both("CartPole-v1", {"max_episode_steps": 2})
     for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
         assert seen(mine) == seen(its), mine.step
     assert mine.step / 2 > 2 * BLOCK
     assert left(made[0]) == left(made[1])
 
 
-def test_either_can_go_on_after_the_other() -> None:
-    made = [learner("CartPole-v1", {"max_episode_steps": 9}) for _ in "12"]
-    compiled = made[0].act_and_store
-    plainly(made[1])
+def test_either_can_go_on_after_the_other_step_by_step() -> None:
+    made = both("CartPole-v1", {"max_episode_steps": 9})
+    envs: Any = made[0].envs
+    compiled, plain = envs.step, partial(ArrayLanes.step, envs)
     for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
         assert seen(mine) == seen(its), mine.step
-        made[0].act_and_store = act_and_store if mine.step // 10 % 2 else compiled
+        envs.step = plain if mine.step // 10 % 2 else compiled
     assert left(made[0]) == left(made[1])
 
 
-def test_a_failed_lane_stands_still_as_in_the_kernels_own() -> None:
-    made = [learner("CartPole-v1", {}) for _ in "12"]
-    plainly(made[1])
+@pytest.mark.parametrize("first", [0, 1])
+def test_either_goes_on_from_what_the_other_left(first: int) -> None:
+    envs: list[Any] = [each.envs for each in both("CartPole-v1", {"max_episode_steps": 9})]
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        envs[first].step(rng.integers(2, size=len(SEEDS)))
+    envs[1 - first].restore(envs[first].state())
+    for _ in range(200):
+        actions = rng.integers(2, size=len(SEEDS))
+        assert bits(*envs[0].step(actions), envs[0].obs) == bits(*envs[1].step(actions), envs[1].obs)
+
+
+def test_a_failed_lane_stands_still_as_over_arrays() -> None:
+    made = both("CartPole-v1", {})
     for a in made:
         a.envs.failures[1] = failure_of(0, ValueError("a probe failed"))
     for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
@@ -153,28 +167,13 @@ def test_a_replay_may_keep_the_transitions_that_it_is_given() -> None:
     assert len({transition.obs.data_ptr() for transition in kept}) == len(kept)
 
 
-class Contrary(EpsilonGreedy):
-    """A way of exploring of a user's own, which inherits the name of a compiled body."""
-
-    def act(self, values: Tensor, u: Tensor, clock: Clock) -> Tensor:
-        return super().act(-values, u, clock)
-
-
-def test_a_way_of_exploring_that_is_not_compiled_is_the_users_own() -> None:
-    made = [learner("CartPole-v1", {}, replace(DQN, exploration=Contrary())) for _ in "12"]
-    plainly(made[1])
-    for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
-        assert seen(mine) == seen(its), mine.step
-    assert left(made[0]) == left(made[1])
-    usual, contrary = (learner("CartPole-v1", {}, variant) for variant in (DQN, made[0].variant))
-    assert any(seen(a) != seen(b) for a, b in zip(learn(usual), learn(contrary), strict=True))
-
-
-def test_what_was_seen_by_the_plain_function_is_not_written_over() -> None:
-    a = learner("CartPole-v1", {})
-    kept = act_and_store(a, a.exploration.next(), Clock(0, 0, 1000))
+def test_what_was_handed_out_is_not_written_over() -> None:
+    envs = learner("CartPole-v1", {}).envs
+    first = envs.obs
+    kept = (first, *envs.step(np.array([0, 1, 0])), envs.obs)
     before = bits(*kept)
-    a.act_and_store(a, a.exploration.next(), Clock(1, 0, 1000))
+    for _ in range(60):
+        envs.step(np.array([1, 1, 0]))
     assert bits(*kept) == before
 
 
@@ -200,13 +199,12 @@ def test_physics_that_gives_other_bits_is_not_used(monkeypatch: pytest.MonkeyPat
     cartpole_agrees.cache_clear()
     try:
         assert not cartpole_agrees(CartPole())
-        a = learner("CartPole-v1", {})
-        b = plainly(learner("CartPole-v1", {}))
-        for mine, its in zip(learn(a), learn(b), strict=True):
+        made = both("CartPole-v1", {})
+        for mine, its in zip(learn(made[0]), learn(made[1]), strict=True):
             assert seen(mine) == seen(its), mine.step
-        assert isinstance(a.act_and_store, Interaction)
-        assert a.act_and_store.buffers is not None
-        assert a.act_and_store.buffers.physics == a.act_and_store.buffers._dynamics
+        envs = made[0].envs
+        assert isinstance(envs, CompiledLanes)
+        assert envs.physics == envs._dynamics
     finally:
         cartpole_agrees.cache_clear()
 
