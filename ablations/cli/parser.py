@@ -136,6 +136,7 @@ _PLAY = {
     "--gif": ("FILE", "record what is played as an animated GIF"),
     "--show": ("", "watch in a window"),
     "--allow-modules": ("MODULE ...", "modules that the environment's id may import"),
+    "--pieces": ("FILE ...", "files of pieces whose code the run's network may take"),
 }
 _EVERY = _RESULTS | _GRID | _VERIFY | _COHORT | _PLAY
 

@@ -15,10 +15,12 @@ from ablations.cli.console import printable, say, table, warn
 from ablations.cli.options import WHERE, whole_option
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, few
+from ablations.studies import registry
 
 if TYPE_CHECKING:
     import gymnasium
 
+    from ablations.dqn.variants import Kinds
     from ablations.runner.play import Played, StoredRun
 
 PYGAME = 'pip install "gymnasium[classic-control]"'
@@ -36,19 +38,19 @@ def main(arguments: Namespace) -> int:
     mode = None if undrawable else "rgb_array" if arguments.gif else "human" if arguments.show else None
     problems += undrawable
     try:
-        run, env = _opened(arguments, mode)
+        run, kinds, env = _opened(arguments, mode)
     except BadInput as bad:
         raise BadInput([*problems, *bad.problems]) from None
     if problems:
         raise BadInput(problems)
     try:
-        return _play(run, env, episodes, seed, arguments.gif)
+        return _play(run, env, kinds, episodes, seed, arguments.gif)
     finally:
         env.close()
 
 
-def _opened(arguments: Namespace, mode: str | None) -> tuple[StoredRun, gymnasium.Env[Any, Any]]:
-    """The run and its environment, which has drawn its first frame if it is to draw. Raises BadInput."""
+def _opened(arguments: Namespace, mode: str | None) -> tuple[StoredRun, Kinds, gymnasium.Env[Any, Any]]:
+    """The run, the pieces it may use, and its environment, which has drawn a frame if it is to. Raises BadInput."""
     if not arguments.run:
         raise BadInput([Problem(WHERE, "RUN", "missing: a run's folder (before the options)")])
     from ablations.runner.play import Unplayable, open_run  # torch, only where there is something to play
@@ -60,7 +62,11 @@ def _opened(arguments: Namespace, mode: str | None) -> tuple[StoredRun, gymnasiu
         run = open_run(run_dir)
     except (Unplayable, OSError, ValueError) as problem:  # a name with a null character is a ValueError
         raise BadInput([Problem(arguments.run, "RUN", str(problem))]) from None
-    return run, _environment(run, arguments, mode)
+    found = Findings(WHERE)
+    paths = map(Path, arguments.pieces or ())
+    kinds = registry.read(paths, found, run.config.get("pieces", {}), key="--pieces").kinds
+    found.stop()
+    return run, kinds, _environment(run, arguments, mode)
 
 
 def _environment(run: StoredRun, arguments: Namespace, mode: str | None) -> gymnasium.Env[Any, Any]:
@@ -113,7 +119,12 @@ def _why_not_drawn(env_id: str, problem: BaseException) -> str:
 
 
 def _play(
-    run: StoredRun, env: gymnasium.Env[Any, Any], episodes: int | None, seed: int | None, gif: str | None
+    run: StoredRun,
+    env: gymnasium.Env[Any, Any],
+    kinds: Kinds,
+    episodes: int | None,
+    seed: int | None,
+    gif: str | None,
 ) -> int:
     from ablations.cli.gif import Film
     from ablations.runner.play import Greedy, Unplayable, play
@@ -124,7 +135,7 @@ def _play(
     film = Film(float(env.metadata.get("render_fps") or FRAMES_PER_SECOND))
     see: Callable[[], None] = (lambda: film.add(env.render())) if gif else (lambda: None)  # type: ignore[arg-type]
     try:
-        greedy = Greedy(run, env)
+        greedy = Greedy(run, env, kinds)
     except Unplayable as problem:
         raise BadInput([Problem(WHERE, "RUN", str(problem))]) from None
     say(_headline(run))

@@ -21,6 +21,7 @@ from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import on_stderr
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus, archives
+from ablations.studies.registry import SHIPPED, Registry
 from ablations.studies.study import Study
 
 WHOLE, NOT_WHOLE = 0, 1
@@ -39,7 +40,7 @@ def main(arguments: Namespace) -> int:
     statuses = read_statuses(stored, folder).listed
     failures = [{"run": name, "failure": reason} for name, reason in archives.unreadable(folder).items()]
     for run in stored["runs"]:
-        failure = _failure(stored, run, folder / run["path"], statuses[run["path"]])
+        failure = _failure(stored, run, folder / run["path"], statuses[run["path"]], study.registry)
         if failure is not None:
             failures.append({"run": run["path"], "failure": failure})
     if failures:
@@ -49,6 +50,8 @@ def main(arguments: Namespace) -> int:
         f"{len(statuses) - missing} stored runs of {len(statuses)} checked: digests, schema, keys; "
         f"{len(failures)} fail" + (f"; {missing} not run yet" if missing else "")
     )
+    if differs := study.registry.differs_from(stored.get("pieces", {})):
+        say(f"{differs}: what its runs' configurations say of slots is not checked")
     same = True
     if count is not None:
         failed = {failure["run"] for failure in failures}
@@ -100,7 +103,11 @@ def _rerun(
 
 
 def _failure(
-    stored: Mapping[str, Any], run: Mapping[str, Any], run_dir: Path, status: RunStatus
+    stored: Mapping[str, Any],
+    run: Mapping[str, Any],
+    run_dir: Path,
+    status: RunStatus,
+    registry: Registry = SHIPPED,
 ) -> str | None:
     """Why a listed run fails. ``store.inspect`` has checked files, keys and tables before."""
     if status.state == "damaged" or status.state in store.ATTEMPTS:
@@ -109,12 +116,13 @@ def _failure(
         return None
     if run["path"] != store.run_path(run["env_id"], run["label"], run["seed"], run["key"]):
         return "study.json has it in another place than its key says"
-    expected = expected_config(stored, run)
-    if expected is None:
-        return "study.json does not say what its row or its environment is"
-    differing = differences(expected, status.manifest["config"])
-    if differing:
-        return f"study.json and the run's manifest differ in {', '.join(differing)}"
+    config = status.manifest["config"]
+    if registry.differs_from(config.get("pieces", {})) is None:
+        expected = expected_config(stored, run, registry)
+        if expected is None:
+            return "study.json does not say what its row or its environment is"
+        if differing := differences(expected, config):
+            return f"study.json and the run's manifest differ in {', '.join(differing)}"
     try:
         series = store.series_sha256(store.read_table(run_dir))
     except (OSError, pa.ArrowInvalid, store.Damaged) as problem:
@@ -124,18 +132,21 @@ def _failure(
     )
 
 
-def expected_config(stored: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any] | None:
+def expected_config(
+    stored: Mapping[str, Any], run: Mapping[str, Any], registry: Registry = SHIPPED
+) -> dict[str, Any] | None:
     """A run's configuration by study.json; None where it says nothing of it."""
     try:
         row = next(row for row in stored["rows"] if row["label"] == run["label"])
         environment = next(env for env in stored["environments"] if env["env_id"] == run["env_id"])
         slots = {**row["slots"], **environment["row_slots"].get(run["label"], {})}
         pieces = {slot: {k: v for k, v in piece.items() if k != "facts"} for slot, piece in slots.items()}
-        variant = from_plain(pieces)
+        variant = from_plain(pieces, registry.kinds)
         return {
             "env_id": run["env_id"],
             "env_args": environment["args"],
             "slots": plain_changes(variant),
+            **registry.config_of(variant),
             "settings": Settings(**{**row["settings"], **environment["settings"]}).plain_changes(),
             "seed": run["seed"],
             "entropy": stored["entropy"],

@@ -118,8 +118,11 @@ def _known(slot: str) -> dict[str, type]:
     return {piece.kind: piece for piece in (*map(type, pieces), *UNNAMED.get(slot, ()))}  # type: ignore[attr-defined]
 
 
-PIECES: dict[str, dict[str, type]] = {slot: _known(slot) for slot in SLOTS}
-"""Every piece by slot and kind: a piece is known as soon as a named variant uses it, or ``UNNAMED`` lists it."""
+Kinds = Mapping[str, Mapping[str, type]]
+"""Pieces by slot and kind."""
+
+PIECES: Kinds = {slot: _known(slot) for slot in SLOTS}
+"""Every piece that ships: one is known as soon as a named variant uses it, or ``UNNAMED`` lists it."""
 
 
 def changed(variant: Variant, changes: Mapping[str, Change]) -> Variant:
@@ -198,15 +201,15 @@ def plain_changes(variant: Variant) -> dict[str, dict[str, Any]]:
     }
 
 
-def from_plain(slots: Mapping[str, Mapping[str, Any]]) -> Variant:
+def from_plain(slots: Mapping[str, Mapping[str, Any]], kinds: Kinds = PIECES) -> Variant:
     """The variant of ``plain`` or ``plain_changes``, for data that has been validated before."""
-    return replace(DQN, **{slot: piece_from_plain(slot, piece) for slot, piece in slots.items()})
+    return replace(DQN, **{slot: piece_from_plain(kinds[slot], piece) for slot, piece in slots.items()})
 
 
-def piece_from_plain(slot: str, piece: Mapping[str, Any]) -> Piece:
-    """The piece of ``plain_piece``."""
+def piece_from_plain(kinds: Mapping[str, type], piece: Mapping[str, Any]) -> Piece:
+    """The piece of ``plain_piece``, of a slot that has these kinds."""
     numbers = {k: tuple(v) if isinstance(v, list) else v for k, v in piece.items() if k != "kind"}
-    return PIECES[slot][piece["kind"]](**numbers)
+    return kinds[piece["kind"]](**numbers)
 
 
 def described(slot: str, piece: Piece) -> dict[str, Any]:

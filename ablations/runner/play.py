@@ -15,10 +15,12 @@ import torch
 
 from ablations import store
 from ablations.dqn.network import Network
-from ablations.dqn.variants import from_plain
+from ablations.dqn.variants import PIECES, Kinds, from_plain
 from ablations.envs.gym import UnsupportedSpace, sizes
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 
+ACTING = ("trunk", "head", "loss")
+"""The slots whose pieces a network is made of; nothing else is needed to act greedily."""
 RECORDED = 5
 """Episodes of a run that says nothing of evaluations."""
 
@@ -65,8 +67,8 @@ class Played:
 class Greedy:
     """argmax_a Q(s, a) of a run's final network, the first of equals."""
 
-    def __init__(self, run: StoredRun, env: gymnasium.Env[Any, Any]) -> None:
-        self.network, self.params = network_of(run, env)
+    def __init__(self, run: StoredRun, env: gymnasium.Env[Any, Any], kinds: Kinds = PIECES) -> None:
+        self.network, self.params = network_of(run, env, kinds)
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
 
     def __call__(self, seen: Any) -> int:
@@ -100,15 +102,24 @@ def open_run(run_dir: Path) -> StoredRun:
     return StoredRun(status.manifest, _arrays(run_dir))
 
 
-def network_of(run: StoredRun, env: gymnasium.Env[Any, Any]) -> tuple[Network, dict[str, torch.Tensor]]:
+def network_of(
+    run: StoredRun, env: gymnasium.Env[Any, Any], kinds: Kinds = PIECES
+) -> tuple[Network, dict[str, torch.Tensor]]:
     """The network of a run's configuration with its final weights in its only lane. Raises Unplayable."""
     try:
+        slots = {slot: piece for slot, piece in run.config["slots"].items() if slot in ACTING}
+        own = [piece["kind"] for slot, piece in slots.items() if piece["kind"] not in kinds[slot]]
+        if own and (files := run.config.get("pieces")):
+            raise Unplayable(
+                f"'{own[0]}' is a piece of {' or '.join(files)}, whose code would run; if you trust it, add "
+                "--pieces and where the file lies"
+            )
         features, actions = sizes(env)
-        variant = from_plain(run.config["slots"])
+        variant = from_plain(slots, kinds)
         network = Network(features, actions, variant.trunk, variant.head, variant.loss)
     except UnsupportedSpace as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise Unplayable(f"this version does not know its configuration ({problem!r})") from None
     params = network.views(torch.zeros(1, network.size))
     if params.keys() != run.weights.keys():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ablations import store
+from ablations.dqn.variants import from_plain
 from ablations.runner import provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, make
 from ablations.runner.tasks import cohort_task, random_policy_task
@@ -50,8 +51,8 @@ def repeat(
 ) -> list[Repeat]:
     """Make stored runs again below ``scratch``, each alone, and compare them; random policies' scores likewise.
 
-    ``study`` is the user's own: an environment that it does not name may not be imported from a module, whatever the
-    stored files say.
+    ``study`` is the user's own: an environment that it does not name may not be imported from a module, and no piece be
+    of a file that it does not list, whatever the stored files say.
     """
     named = {environment.env_id for environment in study.environments}
     refused, runs = [], []
@@ -64,9 +65,12 @@ def repeat(
         elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
             reason = f"algorithm version {config.get('algorithm_version')}; this code has {store.ALGORITHM_VERSION}"
             refused.append(Repeat(path, NOT_REPEATED, reason))
+        elif differs := study.registry.differs_from(config.get("pieces", {})):
+            refused.append(Repeat(path, NOT_REPEATED, differs))
         else:
             label, seed = str(status.manifest["label"]), int(config["seed"])
-            runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config))
+            variant = from_plain(config["slots"], study.registry.kinds)
+            runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config, variant))
     git = provenance.git_facts()
     executor = make(executor_config, scratch)
     try:

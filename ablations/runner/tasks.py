@@ -29,6 +29,7 @@ class CohortJob(TypedDict):
     weights: bool  # final weights are stored
     lanes: list[LaneJob]
     git: dict[str, Any]
+    pieces_folder: NotRequired[str]  # where the files lie that the configuration names
     events: NotRequired[bool]  # event files for TensorBoard are written
     checkpoint_minutes: NotRequired[float]  # 0: no checkpoint is written and none is read
     no_checkpoints_reason: NotRequired[str | None]  # why there can be none, although the study wants them
@@ -57,6 +58,7 @@ def cohort_task(
         "weights": study.record.weights,
         "lanes": lanes,
         "git": git,
+        "pieces_folder": str(study.folder.resolve()),
     }
     return {"kind": "cohort", "job": job}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,13 +12,15 @@ import pyarrow as pa
 from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import from_plain
+from ablations.dqn.variants import Kinds, from_plain
+from ablations.errors import Findings
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
 from ablations.recorders.exact import ExactRecorder, model_of
 from ablations.recorders.probes import ProbeRecorder
 from ablations.runner.tasks import CohortJob
 from ablations.state import Part
+from ablations.studies import registry
 
 Recorder = EpisodeRecorder | EvaluationRecorder | ProbeRecorder | ExactRecorder
 """Looks on between two steps of the learner and makes a table of each lane."""
@@ -36,7 +39,7 @@ class Training:
     def __init__(self, job: CohortJob) -> None:
         config = job["lanes"][0]["config"]
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
-        settings, variant = Settings(**config["settings"]), from_plain(config["slots"])
+        settings, variant = Settings(**config["settings"]), from_plain(config["slots"], _kinds(job, config))
         engine = engines.of(config["engine"])
         self.envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
         self.learner = Learner(variant, settings, self.envs, config["entropy"], seeds, engine=engine)
@@ -58,6 +61,15 @@ class Training:
             for name, recorder in self.recorders.items()
         }
         return LaneResult(tables, _weights(self.learner, lane) if job["weights"] else None)
+
+
+def _kinds(job: CohortJob, config: Mapping[str, Any]) -> Kinds:
+    """The pieces that a run may use: with those of the study's files, if these are what its key names."""
+    files: Mapping[str, str] = config.get("pieces", {})
+    found = Findings("study")
+    known = registry.read([Path(job["pieces_folder"]) / name for name in files], found, files)
+    found.stop()
+    return known.kinds
 
 
 def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:

@@ -1,7 +1,8 @@
 """Studies: load one by name or from a file, and change its seeds or steps.
 
-``load`` reports every mistake at once (``BadInput``); it writes nothing and imports nothing by name. The one
-later step that may, because Gymnasium does, is ``check_environments``.
+``load`` reports every mistake at once (``BadInput``); it writes nothing and imports nothing by name, but runs the code
+of the files that a study lists as ``pieces``. The one later step that may import, because Gymnasium does, is
+``check_environments``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN, changed
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, hint
-from ablations.studies import catalog, pieces, rows, schema
+from ablations.studies import catalog, pieces, registry, rows, schema
 from ablations.studies.study import Environment, Record, Study
 
 TOO_DEEP = "nested too deeply"
@@ -57,8 +58,9 @@ def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any], where: str = "study", ships: bool = False) -> Study:
     """The study of a parsed TOML document; only one that ships may bear a shipped name. Raises ``BadInput``."""
     found = Findings(where)
+    own = _registry(document, where, found)
     try:
-        sections = schema.read(document, found)
+        sections = schema.read(document, own.kinds, found)
     except RecursionError:
         raise BadInput([Problem(where, "STUDY", TOO_DEEP)]) from None
     _check_name(document, sections.name, ships, found)
@@ -81,12 +83,24 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
         slots=base,
         environments=environments,
         record=Record(**sections.record),
+        registry=own,
         document=document,
     )
     study = rows.with_rows(study, sections, found)
     found.in_order_of(document)
     found.stop()
     return study
+
+
+def _registry(document: Mapping[str, Any], where: str, found: Findings) -> registry.Registry:
+    """What ships, with the pieces of the study's own files; names that are none are the schema's to refuse."""
+    listed = document.get("pieces", ())
+    names = (
+        [name for name in listed if isinstance(name, str) and registry.FILE.fullmatch(name)]
+        if isinstance(listed, list | tuple)
+        else []
+    )
+    return registry.read([Path(where).parent / name for name in dict.fromkeys(names)], found)
 
 
 def _check_name(document: Mapping[str, Any], name: str, ships: bool, found: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, PlainValidator, ValidationError, WrapValidator
+from pydantic import BaseModel, PlainValidator, ValidationError, ValidationInfo, WrapValidator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ablations.errors import shown
@@ -42,8 +42,8 @@ def worded(rule: str, whole: bool = False) -> WrapValidator:
 def table(model: type[BaseModel]) -> PlainValidator:
     """A table of this model: gives what the file gives of it, in its order."""
 
-    def validate(value: Any) -> dict[str, Any]:
-        checked = model.model_validate(value)
+    def validate(value: Any, info: ValidationInfo) -> dict[str, Any]:
+        checked = model.model_validate(value, context=info.context)
         return {name: getattr(checked, name) for name in value}
 
     return PlainValidator(validate)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ablations.dqn import fields, settings
-from ablations.dqn.variants import NAMED, PIECES, SLOTS, Change, Named, Piece, Variant, changed
+from ablations.dqn.variants import NAMED, PIECES, SLOTS, Change, Kinds, Named, Piece, Variant, changed
 from ablations.errors import Findings, hint, nearest, shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -16,6 +16,9 @@ NAME_RULE = "a name is 1 to 64 of a-z 0-9 . _ - and starts with a letter or digi
 
 RENAMED = {"epsilon_schedule": "exploration.schedule", "adam_eps": "optimizer.eps"}
 """Numbers of pieces that others know by another name."""
+
+UNKNOWN_KIND, UNKNOWN_NUMBER = "unknown kind", "no such setting or number of a slot"
+"""How sentences begin that a piece's file which can't be read may be to blame for."""
 
 
 def numbers(piece: Any) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def checked_changes(
                 change,
                 found,
                 f"{key}.{slot}",
-                lambda name, slot=slot, kind=piece.kind: wrong_number(slot, kind, name),  # type: ignore[misc]
+                lambda name, slot=slot, piece=piece: wrong_number(slot, piece, name),  # type: ignore[misc]
             )
         else:
             checked[slot] = change
@@ -125,58 +128,59 @@ def lacking(changes: Mapping[str, Change], base: Variant) -> str | None:
         piece = getattr(base, slot)
         for name in change if isinstance(change, Mapping) else ():
             if name not in numbers(piece):
-                return f"the {slot} {wrong_number(slot, piece.kind, name)}"
+                return f"the {slot} {wrong_number(slot, piece, name)}"
     return None
 
 
-def wrong_kind(slot: str, kind: Any) -> str:
+def wrong_kind(slot: str, kind: Any, kinds: Kinds) -> str:
     """The sentence for a kind that a slot lacks."""
-    text = f"unknown kind {shown(kind)} for {slot}"
+    text = f"{UNKNOWN_KIND} {shown(kind)} for {slot}"
     for other in SLOTS:
-        if isinstance(kind, str) and other != slot and kind in PIECES[other]:
+        if isinstance(kind, str) and other != slot and kind in kinds[other]:
             return f"{text}; '{kind}' is a kind of {other}"
-    return text + hint(kind if isinstance(kind, str) else "", list(PIECES[slot]))
+    return text + hint(kind if isinstance(kind, str) else "", list(kinds[slot]))
 
 
-def wrong_number(slot: str, kind: str, name: str) -> str:
-    """The sentence for a number that a kind lacks."""
-    text = f"'{kind}' has no such number"
-    if name not in numbers(PIECES[slot][kind]):
-        for other, piece in PIECES[slot].items():
-            if name in numbers(piece):
-                return f"{text}; '{name}' is a number of '{other}'"
-    return text + hint(name, list(numbers(PIECES[slot][kind])))
+def wrong_number(slot: str, piece: Any, name: str) -> str:
+    """The sentence for a number that a piece, or a class of pieces, lacks."""
+    text, own = f"'{piece.kind}' has no such number", numbers(piece)
+    if name not in own:
+        for kind, other in PIECES[slot].items():
+            if name in numbers(other):
+                return f"{text}; '{name}' is a number of '{kind}'"
+    return text + hint(name, list(own))
 
 
-def wrong_swept_key(key: str) -> str | None:
+def wrong_swept_key(key: str, kinds: Kinds) -> str | None:
     """Why a swept key is no setting and no number of a slot; None if it is one."""
-    known = _dotted_numbers()
+    known = _dotted_numbers(kinds)
     if key in settings.NAMES or key in known:
         return None
     if key in SLOTS:
         example = next((dotted for dotted in known if dotted.startswith(f"{key}.")), "target.period")
         return f"a sweep varies numbers, such as '{example}'; to vary pieces use [factors]"
-    near = _owner(key) or nearest(key, [*settings.NAMES, *known])
-    return "no such setting or number of a slot" + (f"; did you mean '{near}'?" if near else "")
+    near = _owner(key, kinds) or nearest(key, [*settings.NAMES, *known])
+    return UNKNOWN_NUMBER + (f"; did you mean '{near}'?" if near else "")
 
 
-def home(name: str, value: Any) -> tuple[str, str] | None:
+def home(name: str, value: Any, kinds: Kinds) -> tuple[str, str] | None:
     """(what a name is, how it is set under [slots]) for a slot or a number of one; None if it is neither."""
     if name in SLOTS:
         return f"'{name}' is a slot", f"{name} = {shown(value)}"
-    slot, _, number = (_owner(name) or "").partition(".")
+    slot, _, number = (_owner(name, kinds) or "").partition(".")
     given = f"{slot} = {{ {number} = {shown(value)} }}"
     return (f"'{name}' is a number of the {slot}", given) if number else None
 
 
-def _owner(name: str) -> str | None:
+def _owner(name: str, kinds: Kinds) -> str | None:
     """``slot.number`` of the first slot that has a number of this name."""
-    return RENAMED.get(name) or next((each for each in _dotted_numbers() if each.endswith(f".{name}")), None)
+    dotted = _dotted_numbers(kinds)
+    return RENAMED.get(name) or next((each for each in dotted if each.endswith(f".{name}")), None)
 
 
-def _dotted_numbers() -> list[str]:
+def _dotted_numbers(kinds: Kinds) -> list[str]:
     """``slot.number`` of every piece, in the order of the slots."""
-    dotted = [f"{slot}.{name}" for slot in SLOTS for kind in PIECES[slot].values() for name in numbers(kind)]
+    dotted = [f"{slot}.{name}" for slot in SLOTS for piece in kinds[slot].values() for name in numbers(piece)]
     return list(dict.fromkeys(dotted))
 
 

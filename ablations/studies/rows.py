@@ -31,7 +31,7 @@ def with_rows(study: Study, sections: Document, found: Findings) -> Study:
     cells = expand.cells(sections.factors, study.slots, found)
     _check_names([*cells, *listed], own, found)
     candidates, misfits = _fitting(study, [*cells, *listed], found)
-    sound = not found.below("variants", "variant", "factors", "slots")
+    sound = not found.below("pieces", "variants", "variant", "factors", "slots")
     baseline = _baseline(study, candidates, {**NAMED, **own}, found) if sound else ""
     made = {each.name: changed(study.slots, each.changes) for each in candidates}
     expand.check_sweep(sections.sweep, made, found, complete=sound)

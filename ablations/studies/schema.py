@@ -1,6 +1,7 @@
 """The schema of a study file as pydantic models, and pydantic's errors in the words of the file.
 
-A model checks what can be said of a section alone; what sections say of each other is for ``rows`` and ``load``.
+A model checks what can be said of a section alone; what sections say of each other is for ``rows`` and ``load``. The
+context of validation is the study's pieces by slot and kind.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
 )
 
 from ablations import engines
 from ablations.dqn import fields, settings
 from ablations.dqn.settings import Settings
-from ablations.dqn.variants import PIECES, SLOTS, Change
+from ablations.dqn.variants import SLOTS, Change, Kinds
 from ablations.envs import checks
 from ablations.errors import Findings, hint, shown
 from ablations.studies import pieces
 from ablations.studies.mistakes import mistake, mistakes, table, worded
+from ablations.studies.pieces import NAME, NAME_RULE
+from ablations.studies.registry import FILE
 from ablations.studies.study import Environment, Record
 
 if TYPE_CHECKING:
@@ -59,10 +63,11 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
+def _sweep(value: Any, info: ValidationInfo) -> dict[str, tuple[Any, ...]]:
     """{setting or "slot.number": values}; the values are checked where it is known whose they are."""
     if not isinstance(value, dict):
         raise mistake(f"expected a section, got {shown(value)}")
+    kinds: Any = info.context
     sweep: dict[str, tuple[Any, ...]] = {}
     wrong: list[tuple[tuple[str, ...], str]] = []
     for key, values in value.items():
@@ -73,7 +78,7 @@ def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
             dotted = f"{key}.{number}" if number else key
             if dotted in sweep:
                 wrong.append(((dotted,), "given twice"))
-            elif problem := pieces.wrong_swept_key(dotted):
+            elif problem := pieces.wrong_swept_key(dotted, kinds):
                 wrong.append(((dotted,), problem))
             elif not isinstance(listed, tuple):
                 wrong.append(((dotted,), f"expected a list of values, got {shown(listed)}"))
@@ -85,42 +90,46 @@ def _sweep(value: Any) -> dict[str, tuple[Any, ...]]:
     return sweep
 
 
-def _piece(slot: str) -> Callable[[Any], Change]:
+def _piece(slot: str) -> Callable[[Any, ValidationInfo], Change]:
     """A piece from ``"soft"`` or ``{ kind = "soft", tau = 0.001 }``; a table without kind is numbers to change."""
 
-    def validate(value: Any) -> Change:
+    def validate(value: Any, info: ValidationInfo) -> Change:
+        kinds: Any = info.context
         named = {"kind": value} if isinstance(value, str) else value
         if not isinstance(named, dict):
             raise mistake(
-                f'expected a kind such as "{next(iter(PIECES[slot]))}" or a table, got {shown(value)}'
+                f'expected a kind such as "{next(iter(kinds[slot]))}" or a table, got {shown(value)}'
             )
         if "kind" not in named:
             return named
         try:
-            checked: Any = _union(slot).validate_python(named)
+            checked: Any = _union(tuple(kinds[slot].values())).validate_python(named)
         except ValidationError as error:
-            raise mistakes((_piece_problem(slot, named, each) for each in error.errors()), value) from None
+            problems = (_piece_problem(slot, named, each, kinds) for each in error.errors())
+            raise mistakes(problems, value) from None
         values = fields.given(checked)
-        return PIECES[slot][values.pop("kind")](**values)
+        return kinds[slot][values.pop("kind")](**values)
 
     return validate
 
 
 @cache
-def _union(slot: str) -> TypeAdapter[Any]:
+def _union(of_slot: tuple[type, ...]) -> TypeAdapter[Any]:
     """The pieces of a slot, told apart by their kind."""
-    union: Any = reduce(or_, (fields.model(piece, tagged=True) for piece in PIECES[slot].values()))
+    union: Any = reduce(or_, (fields.model(piece, tagged=True) for piece in of_slot))
     told_apart: Any = Annotated[union, Field(discriminator="kind")]
-    return TypeAdapter(told_apart if len(PIECES[slot]) > 1 else union)
+    return TypeAdapter(told_apart if len(of_slot) > 1 else union)
 
 
-def _piece_problem(slot: str, value: Mapping[str, Any], error: ErrorDetails) -> tuple[tuple[str, ...], str]:
+def _piece_problem(
+    slot: str, value: Mapping[str, Any], error: ErrorDetails, kinds: Kinds
+) -> tuple[tuple[str, ...], str]:
     names = tuple(part for part in error["loc"] if isinstance(part, str) and part in value)
     kind = value["kind"]
-    if not isinstance(kind, str) or kind not in PIECES[slot]:
-        return (), pieces.wrong_kind(slot, kind)
+    if not isinstance(kind, str) or kind not in kinds[slot]:
+        return (), pieces.wrong_kind(slot, kind, kinds)
     if error["type"] == "extra_forbidden":
-        return names, pieces.wrong_number(slot, kind, names[0])
+        return names, pieces.wrong_number(slot, kinds[slot][kind], names[0])
     return names, fields.sentence(error)
 
 
@@ -186,7 +195,7 @@ class EnvTable(Section):
 class Document(Section):
     """A study file."""
 
-    name: Annotated[str, Predicate(lambda name: pieces.NAME.fullmatch(name)), worded(pieces.NAME_RULE)] = ""
+    name: Annotated[str, Predicate(lambda name: NAME.fullmatch(name)), worded(NAME_RULE)] = ""
     question: Annotated[
         str,
         Predicate(lambda text: text.isprintable() and len(text) <= 500),
@@ -220,6 +229,11 @@ class Document(Section):
         tuple[Annotated[str, Predicate(lambda name: checks.MODULE.fullmatch(name))], ...],
         worded("expected a list of names of modules"),
     ] = ()
+    pieces: Annotated[
+        tuple[Annotated[str, Predicate(lambda name: FILE.fullmatch(name))], ...],
+        AfterValidator(_distinct),
+        worded('expected a list of names of files beside the study, such as ["my_trick.py"]'),
+    ] = ()
     settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
     env: Annotated[
@@ -249,16 +263,20 @@ _VALID: dict[str, Sequence[str]] = {
 }
 
 
-def read(document: Mapping[str, Any], found: Findings) -> Document:
+def read(document: Mapping[str, Any], kinds: Kinds, found: Findings) -> Document:
     """What of the file holds no mistake; every mistake goes to ``found``."""
     sections = fields.canonical(dict(document))
+    # a kind that no piece has may be one of a file with a mistake, which is told already
+    may_be_known = (pieces.UNKNOWN_KIND, pieces.UNKNOWN_NUMBER) if found.below("pieces") else ()
     while True:
         try:
-            return Document.model_validate(sections)
+            return Document.model_validate(sections, context=kinds)
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 names = tuple(part for part in each["loc"] if isinstance(part, str))
-                found.add(dotted(names), _sentence(names, each))
+                sentence = _sentence(names, each, kinds)
+                if not sentence.startswith(may_be_known):
+                    found.add(dotted(names), sentence)
                 _leave_out(sections, names)
 
 
@@ -286,26 +304,26 @@ def dotted(names: Sequence[str]) -> str:
     return ".".join(f'"{name}"' if names[0] == "env" and i == 1 else name for i, name in enumerate(names))
 
 
-def _sentence(names: Sequence[str], error: ErrorDetails) -> str:
+def _sentence(names: Sequence[str], error: ErrorDetails, kinds: Kinds) -> str:
     match error["type"]:
         case "study":
             return error["msg"]
         case "extra_forbidden":
-            return _unknown(names[:-1], names[-1], error["input"])
+            return _unknown(names[:-1], names[-1], error["input"], kinds)
         case "model_type" | "dict_type":
             what = "a table" if len(names) > 2 else "a section"
             return f"expected {what}, got {shown(error['input'])}"
     return fields.sentence(error)
 
 
-def _unknown(place: Sequence[str], name: str, value: Any) -> str:
+def _unknown(place: Sequence[str], name: str, value: Any, kinds: Kinds) -> str:
     """The sentence for a key that a section lacks."""
     section = "" if not place else place[0] if len(place) == 2 else place[-1]
     if section == "variant" and name in (*settings.NAMES, "settings"):
         return SHARED
     if section in ("", "env") and name in settings.NAMES:
         return f"unknown key; a setting belongs {'into settings = { ... }' if place else 'under [settings]'}"
-    if section in ("", "env", "variant", "settings") and (home := pieces.home(name, value)):
+    if section in ("", "env", "variant", "settings") and (home := pieces.home(name, value, kinds)):
         said, example = home
         if place[:1] == ("env",):
             return f"{said}: slots = {{ {example} }}"

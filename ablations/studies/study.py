@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge
@@ -19,10 +20,10 @@ from ablations.dqn.variants import (
     Variant,
     changed,
     described,
-    from_plain,
     in_bounds,
     plain_changes,
 )
+from ablations.studies.registry import SHIPPED, Registry
 
 
 @dataclass(frozen=True)
@@ -124,16 +125,12 @@ class Run:
     key: str
     path: str
     config: Mapping[str, Any]
+    variant: Variant  # all pieces, the neutral ones too
 
     @property
     def settings(self) -> Settings:
         """All settings, those that hold their default too."""
         return Settings(**self.config["settings"])
-
-    @property
-    def variant(self) -> Variant:
-        """All pieces, the neutral ones too."""
-        return from_plain(self.config["slots"])
 
 
 def by_row(runs: Iterable[Run]) -> list[list[Run]]:
@@ -157,10 +154,16 @@ class Study:
     environments: tuple[Environment, ...]
     record: Record
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    registry: Registry = SHIPPED  # the pieces that it may use
     rows: tuple[Row, ...] = ()
     aliases: tuple[Alias, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()  # what is legal but worth knowing, for ``plan``
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of its own pieces lie: beside its own."""
+        return Path(self.where).parent
 
     def slots_in(self, environment: Environment) -> Variant:
         """The study's own pieces in an environment: what its section says of a slot stands in place of [slots]."""
@@ -215,6 +218,7 @@ class Study:
             "settings": self.settings.plain(),
             "slots": _described(self.slots),
             "neutral": _described(DQN),
+            **({"pieces": dict(self.registry.files)} if self.registry.files else {}),
             "record": vars(self.record).copy(),
             "environments": [self._plain_environment(each, scores) for each in self.environments],
             "rows": [row.plain() for row in self.rows],
@@ -254,6 +258,7 @@ class Study:
             "env_id": environment.env_id,
             "env_args": dict(environment.args),
             "slots": plain_changes(here.slots),
+            **self.registry.config_of(here.slots),
             "settings": here.settings.plain_changes(),
             "seed": seed,
             "entropy": self.entropy,
@@ -263,7 +268,7 @@ class Study:
         }
         key = store.key_of(config)
         path = store.run_path(environment.env_id, here.label, seed, key)
-        return Run(here.label, environment.env_id, seed, key, path, config)
+        return Run(here.label, environment.env_id, seed, key, path, config, here.slots)
 
 
 def _described(variant: Variant) -> dict[str, Any]:
