@@ -21,7 +21,7 @@ from ablations.dqn.network import Network
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
 from ablations.dqn.variants import NAMED, Change, changed
-from scripts.turns import Turn, timed
+from scripts.bench.turns import Turn, timed
 
 BUFFER = 10_000
 """Transitions: what is timed draws from a full buffer."""
