@@ -84,7 +84,7 @@ bench: setup ## lane-steps per second against the lessons' loop, per variant
 	@$(PY) -m scripts.bench
 
 bench-peers: setup ## the same work in other people's DQN, in turns with ours, on one core (.venv-peers)
-	@TORCH_INDEX='$(TORCH_INDEX)' $(PY) -m scripts.bench_peers $(if $(PUREJAXRL),--purejaxrl '$(PUREJAXRL)') \
+	@TORCH_INDEX='$(TORCH_INDEX)' $(PY) -m scripts.bench peers $(if $(PUREJAXRL),--purejaxrl '$(PUREJAXRL)') \
 		$(if $(JSON),--json '$(JSON)')
 
 clean: ## remove .venv, .venv-peers, caches and builds; never results

@@ -1,4 +1,4 @@
-"""``pack`` and ``unpack``: the runs of a study in a few large files, or each in a folder of its own."""
+"""``pack`` and ``unpack``: the runs of a study in a few archives, or each in a folder of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(arguments: Namespace) -> int:
     except lock.Held as held:
         warn(f"{folder}: the study is held by {held}; nothing was changed")
         return HELD
-    except (packing.Refused, OSError) as problem:
+    except OSError as problem:
         warn(f"{folder}: {problem}; every run is still where it was, and valid; the same command goes on")
         return NOT_DONE
     _report(folder, moved, pack)
@@ -40,15 +40,6 @@ def _report(folder: Path, moved: packing.Moved, pack: bool) -> None:
         say(f"  left as it is: {path} ({printable(reason)})")
     if len(moved.left) > MOST_NAMED:
         say(f"  and {len(moved.left) - MOST_NAMED} more")
-    if moved.renewed:
-        say(
-            f"{len(moved.renewed)} runs hold the same rows in other bytes (another version of pyarrow wrote them); "
-            "their manifests state the new digests"
-        )
-    where = (
-        f"into {', '.join(moved.packs) or 'no pack'}"
-        if pack
-        else f"out of {', '.join(moved.packs) or 'no pack'}"
-    )
-    files = f"{moved.files_before:,} files before, {moved.files_after:,} now"
-    say(f"{moved.runs} runs moved {where}; {files} ({folder})")
+    packs = ", ".join(moved.packs) or "no pack"
+    files = f"{moved.files_before:,} files before, {packing.count_files(folder):,} now"
+    say(f"{moved.runs} runs moved {'into' if pack else 'out of'} {packs}; {files} ({folder})")

@@ -26,7 +26,7 @@ COMMANDS = {
         "verify",
         "check the stored results of a study: digests, schema, keys; --rerun repeats some runs",
     ),
-    "pack": ("pack", "move a study's finished runs into a few large files; everything reads them as before"),
+    "pack": ("pack", "move a study's finished runs into a few zip archives; everything reads them as before"),
     "unpack": ("pack", "give every packed run a folder of its own again"),
     "cohort": ("cohort", "carry out one task of a Slurm array; `run --executor slurm` submits it"),
     "where": ("where", "print the folder of a study's results"),

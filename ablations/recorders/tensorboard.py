@@ -6,7 +6,6 @@ Evaluations, of which there are several at a step, are averaged over it. What is
 
 from __future__ import annotations
 
-import io
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 FOLDER = ".grid/tb"
-NAME = "events.out.tfevents.0.run"
 FIRST_SECONDS = 5.0
 SHARE = 0.05  # of the time goes into event files, at most
 WHERE = ("env_id", "variant", "seed", "episode", "global_step", "start_seed", "updates", "states")
@@ -36,15 +34,17 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path, label: str, lanes: Sequence[Mapping[str, Any]]) -> None:
-        self.folder, self.label, self.lanes = folder, label, lanes
+        from torch.utils.tensorboard import SummaryWriter  # slow, and not everybody has its package
+
+        self.label, self.lanes = label, lanes
         self.shown: dict[tuple[int, str], int] = {}  # (lane, table) -> rows that are in the files
         self.due = time.monotonic() + FIRST_SECONDS
+        self.writers: list[SummaryWriter] = []  # of the lanes in order, as many as could be opened
         with suppress(OSError):
             for lane in lanes:
-                place = self._place(lane)
+                place = folder / FOLDER / str(lane["path"]).removeprefix("runs/")
                 shutil.rmtree(place, ignore_errors=True)
-                place.mkdir(parents=True)
-                (place / NAME).write_bytes(_records([_event(file_version="brain.Event:2")]))
+                self.writers.append(SummaryWriter(place, max_queue=1_000))
 
     def write_if_due(self, tables: Mapping[str, TableOf]) -> None:
         """Write new rows, now and then."""
@@ -55,65 +55,35 @@ class EventFiles:
         """Write new rows."""
         began = time.monotonic()
         with suppress(OSError):
-            for number, lane in enumerate(self.lanes):
-                new = [
-                    event
-                    for name, table_of in tables.items()
-                    for event in self._new(number, lane, name, table_of)
-                ]
-                with (self._place(lane) / NAME).open("ab") as file:
-                    file.write(_records(new))
+            for number, writer in enumerate(self.writers):
+                config = self.lanes[number]["config"]
+                for name, table_of in tables.items():
+                    table = table_of(number, config["env_id"], self.label, config["seed"])
+                    first = self.shown.get((number, name), 0)
+                    self.shown[number, name] = table.num_rows
+                    for tag, mean, step in _scalars(name, table.slice(first)):
+                        writer.add_scalar(tag, mean, step)
+                writer.flush()
         took = time.monotonic() - began
         self.due = began + took + max(FIRST_SECONDS, took / SHARE)
 
-    def _new(self, number: int, lane: Mapping[str, Any], name: str, table_of: TableOf) -> list[bytes]:
-        config = lane["config"]
-        table = table_of(number, config["env_id"], self.label, config["seed"])
-        first = self.shown.get((number, name), 0)
-        self.shown[number, name] = table.num_rows
-        return _events(name, table.slice(first))
-
-    def _place(self, lane: Mapping[str, Any]) -> Path:
-        return self.folder / FOLDER / str(lane["path"]).removeprefix("runs/")
+    def close(self) -> None:
+        """End the writers, of which each has a thread."""
+        for writer in self.writers:
+            with suppress(OSError):
+                writer.close()
 
 
-def _records(events: Sequence[bytes]) -> bytes:
-    """Events as an event file holds them, each with its length and their check sums."""
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
-    buffer = io.BytesIO()
-    writer = RecordWriter(buffer)
-    for event in events:
-        writer.write(event)
-    return buffer.getvalue()
-
-
-def _events(name: str, table: pa.Table) -> list[bytes]:
-    """An event for each step of a table, with the mean of each of its series at that step."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
+def _scalars(name: str, table: pa.Table) -> list[tuple[str, float, int]]:
+    """(tag, mean, step) of each series of a table at each of its steps."""
     steps = table.column("global_step").to_numpy()
     starts = np.flatnonzero(np.diff(steps, prepend=-1))  # rows of a step stand together
-    series = {
-        column: table.column(column).to_numpy().astype(np.float64)
-        for column in table.column_names
-        if column not in WHERE
-    }
-    events = []
-    for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
-        means = {column: float(values[start:end].mean()) for column, values in series.items()}
-        values = [
-            Summary.Value(tag=f"{name}/{column}", simple_value=mean)
-            for column, mean in means.items()
-            if np.isfinite(mean)
+    ends = [*starts[1:], len(steps)]
+    scalars = []
+    for column in (column for column in table.column_names if column not in WHERE):
+        values = table.column(column).to_numpy().astype(np.float64)
+        means = [float(values[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
+        scalars += [
+            (f"{name}/{column}", mean, int(steps[start])) for mean, start in zip(means, starts, strict=True)
         ]
-        if values:
-            events.append(_event(step=int(steps[start]), summary=Summary(value=values)))
-    return events
-
-
-def _event(**content: Any) -> bytes:
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    serialized: bytes = Event(wall_time=time.time(), **content).SerializeToString()
-    return serialized
+    return [scalar for scalar in scalars if np.isfinite(scalar[1])]

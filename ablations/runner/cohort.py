@@ -132,6 +132,7 @@ def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[s
     training.envs.close()
     if events is not None:
         events.write(table_of)
+        events.close()
     report((total - reported) * len(lanes))
     return [_outcome(training, job, lane) for lane in range(len(lanes))]
 

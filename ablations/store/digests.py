@@ -20,18 +20,3 @@ def series_sha256(table: pa.Table) -> str:
         digest.update(little.dtype.name.encode("ascii"))
         digest.update(little.tobytes())
     return digest.hexdigest()
-
-
-def rows_sha256(table: pa.Table) -> str:
-    """The digest of a table's numbers and of its texts."""
-    digest = hashlib.sha256(series_sha256(table).encode("ascii"))
-    for field in table.schema:
-        if not pa.types.is_string(field.type):
-            continue
-        coded = table.column(field.name).combine_chunks().dictionary_encode()
-        texts = coded.dictionary.cast(pa.binary()).to_pylist()  # bytes: damaged texts need not be texts
-        digest.update(field.name.encode("ascii"))
-        digest.update(np.ascontiguousarray(coded.indices.to_numpy(), dtype="<i4").tobytes())
-        for text in texts:
-            digest.update(len(text).to_bytes(8, "little") + text)
-    return digest.hexdigest()

@@ -91,6 +91,7 @@ def leftovers(folder: Path) -> list[Path]:
     places = (
         folder.glob(f".{STUDY}.*.part"),
         folder.glob("runs/**/.*.part"),
+        folder.glob("packs/.*.part"),
         folder.glob(".grid/.*.part"),
         folder.glob(".grid/checkpoints/**/.*.part"),
     )

@@ -7,8 +7,9 @@ valid when its manifest parses and its schema is known, its digests match (its f
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,48 +103,21 @@ def inspect(run_dir: Path, key: str | None = None) -> RunStatus:
     link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
     if link is not None:
         return RunStatus("damaged", f"{link.name} is a link")
+    packed = _packed(run_dir)
     try:
-        manifest, data = read_json(run_dir / MANIFEST)
+        manifest, data = _manifest(run_dir, packed)
     except FileNotFoundError:
-        packed_run = archives.find(run_dir)
-        if packed_run is not None:
-            return _inspect_packed(run_dir, packed_run, key)
         leftovers = run_dir.is_dir() and any(run_dir.iterdir())
         return RunStatus("damaged", "files without a manifest") if leftovers else RunStatus("missing")
     except Damaged as problem:
         return RunStatus("damaged", str(problem))
-    return _status(run_dir, manifest, data, key, lambda name: _file_problem(run_dir, name, manifest))
-
-
-def _inspect_packed(run_dir: Path, packed_run: archives.PackedRun, key: str | None) -> RunStatus:
-    try:
-        manifest = json_object(packed_run.manifest, MANIFEST)
-    except Damaged as problem:
-        return RunStatus("damaged", str(problem))
-    return _status(
-        run_dir,
-        manifest,
-        packed_run.manifest,
-        key,
-        lambda name: archives.problem(packed_run, name) or _packed_table_problem(packed_run, name, manifest),
-    )
-
-
-def _status(
-    run_dir: Path,
-    manifest: dict[str, Any],
-    data: bytes,
-    key: str | None,
-    file_problem: Callable[[str], str | None],
-) -> RunStatus:
-    """The status that a manifest, read from ``data``, has earned. ``file_problem`` checks a file that it lists."""
     try:
         check_document(manifest, data, SCHEMA_VERSION, MANIFEST_DIGEST)
     except Damaged as problem:
         return RunStatus("damaged", str(problem), manifest)
     reason = _manifest_problem(manifest, key) or path_problem(run_dir, manifest)
     for name, facts in manifest["files"].items() if reason is None else ():
-        reason = reason or _entry_problem(name, facts) or file_problem(name)
+        reason = reason or _entry_problem(name, facts) or _file_problem(run_dir, packed, name, manifest)
     if reason is not None:
         return RunStatus("damaged", reason, manifest)
     return RunStatus(manifest["status"], None, manifest)
@@ -174,12 +148,15 @@ def _entry_problem(name: str, facts: Any) -> str | None:
     return f"the manifest lists a strange file {name!r}"
 
 
-def _file_problem(run_dir: Path, name: str, manifest: Mapping[str, Any]) -> str | None:
-    """Why a file in the run's own folder can't be trusted."""
-    path, facts = run_dir / name, manifest["files"][name]
-    if path.is_symlink() or not path.is_file():
-        return f"{name} is missing or not a plain file"
-    data = path.read_bytes()
+def _file_problem(
+    run_dir: Path, packed: archives.PackedRun | None, name: str, manifest: Mapping[str, Any]
+) -> str | None:
+    """Why a file of a run can't be trusted."""
+    facts = manifest["files"][name]
+    try:
+        data = _bytes(run_dir, packed, name)
+    except Damaged as problem:
+        return str(problem)
     if len(data) != facts.get("bytes") or sha256(data) != facts.get("sha256"):
         return f"{name} does not match its digest"
     if not name.endswith(".parquet"):
@@ -191,21 +168,6 @@ def _file_problem(run_dir: Path, name: str, manifest: Mapping[str, Any]) -> str 
         return reason or _table_problem(name, parquet_table(data, columns), manifest)
     except (pa.ArrowException, OSError, ValueError) as problem:
         return f"{name} can't be read ({problem})"
-
-
-def _packed_table_problem(
-    packed_run: archives.PackedRun, name: str, manifest: Mapping[str, Any]
-) -> str | None:
-    """Why a run's rows in a pack can't be trusted, although they are what was packed."""
-    if not name.endswith(".parquet"):
-        return None
-    try:
-        table = archives.table(packed_run, name)
-    except archives.Unreadable as problem:
-        return str(problem)
-    return schema_problem(name.removesuffix(".parquet"), table.schema) or _table_problem(
-        name, table, manifest
-    )
 
 
 def _table_problem(name: str, table: pa.Table, manifest: Mapping[str, Any]) -> str | None:
@@ -222,42 +184,27 @@ def _table_problem(name: str, table: pa.Table, manifest: Mapping[str, Any]) -> s
 
 
 def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
-    """A stored table of a valid run. Raises Damaged where a pack can't be read any more."""
-    packed_run = _packed(run_dir)
-    if packed_run is None:
-        return parquet_table((run_dir / f"{name}.parquet").read_bytes())
-    try:
-        return archives.table(packed_run, f"{name}.parquet")
-    except archives.Unreadable as problem:
-        raise Damaged(str(problem)) from None
+    """A stored table of a valid run. Raises Damaged, or pyarrow's errors."""
+    return parquet_table(read_file(run_dir, f"{name}.parquet"))
 
 
 def read_file(run_dir: Path, name: str) -> bytes:
-    """The bytes of a file, which is no table, of a valid run. Raises Damaged as ``read_table`` does."""
-    packed_run = _packed(run_dir)
-    if packed_run is None:
-        return (run_dir / name).read_bytes()
-    try:
-        return archives.data(packed_run, name)
-    except archives.Unreadable as problem:
-        raise Damaged(str(problem)) from None
+    """The bytes of a file of a valid run. Raises Damaged."""
+    return _bytes(run_dir, _packed(run_dir), name)
 
 
 def peek(run_dir: Path) -> tuple[dict[str, Any] | None, bool]:
     """A run's manifest as stored, and True where the files that it lists have their sizes; reads no table."""
-    packed_run = _packed(run_dir)
+    packed = _packed(run_dir)
     try:
-        manifest = (
-            read_json(run_dir / MANIFEST)[0]
-            if packed_run is None
-            else json_object(packed_run.manifest, MANIFEST)
-        )
+        manifest = _manifest(run_dir, packed)[0]
         sizes = {name: facts["bytes"] for name, facts in manifest["files"].items()}
     except (OSError, Damaged, KeyError, TypeError, AttributeError):
         return None, False
-    if packed_run is not None:
-        return manifest, archives.has_its_size(packed_run, list(sizes))
-    return manifest, all(_size(run_dir / name) == size for name, size in sizes.items())
+    return manifest, all(
+        (_size(run_dir / name) if packed is None else packed.sizes.get(name)) == size
+        for name, size in sizes.items()
+    )
 
 
 def stored_runs(folder: Path) -> list[str]:
@@ -266,9 +213,30 @@ def stored_runs(folder: Path) -> list[str]:
     return sorted({*folders, *archives.runs_in(folder)})
 
 
+# ---- in a folder of its own or in a pack ----
+
+
 def _packed(run_dir: Path) -> archives.PackedRun | None:
     """The run in its pack, if it has no manifest in a folder of its own, which comes first."""
-    return None if (run_dir / MANIFEST).exists() else archives.find(run_dir)
+    return None if os.path.lexists(run_dir / MANIFEST) else archives.find(run_dir)
+
+
+def _manifest(run_dir: Path, packed: archives.PackedRun | None) -> tuple[dict[str, Any], bytes]:
+    """The stored manifest, and its bytes. Raises FileNotFoundError or Damaged."""
+    if packed is None:
+        return read_json(run_dir / MANIFEST)
+    data = packed.read(MANIFEST)
+    return json_object(data, MANIFEST), data
+
+
+def _bytes(run_dir: Path, packed: archives.PackedRun | None, name: str) -> bytes:
+    """A file of the run. Raises Damaged."""
+    if packed is not None:
+        return packed.read(name)
+    path = run_dir / name
+    if path.is_symlink() or not path.is_file():
+        raise Damaged(f"{name} is missing or not a plain file")
+    return path.read_bytes()
 
 
 def _size(path: Path) -> int:

@@ -98,9 +98,7 @@ def test_a_damaged_pack_costs_no_bit(whole: Whole, tmp_path: Path) -> None:
     results = copy_of(whole("auto"), tmp_path)
     assert_answered(ablations("pack", "tiny.toml", cwd=tmp_path), 0)
     (pack,) = (results / "packs").iterdir()
-    files = sorted(pack.iterdir())
-    assert len(files) >= 6
-    told = [damage(path, dice) for path in dice.sample(files, 2)]
+    told = [damage(pack, dice) for _ in range(2)]
     assert_answered(ablations("verify", "tiny.toml", cwd=tmp_path), 1)
     assert_answered(ablations(*RUN, cwd=tmp_path), 0)
     # What can't be trusted in the pack was made again beside it; the rest comes out of it, to the byte.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench_peers import OURS, Side, SideFailed, Worker, install, label, main, measure, rows, table
-from scripts.turns import take_turns, timed
+from scripts.bench.__main__ import main
+from scripts.bench.peers import OURS, Side, SideFailed, Worker, install, label, measure, rows, table
+from scripts.bench.turns import take_turns, timed
 
 SPEEDS = {
     "the lessons' loop": [100.0, 200.0, 150.0],
@@ -100,7 +101,7 @@ def test_a_side_that_ends_during_its_turns_is_dropped_and_the_others_go_on():
 
 def test_a_package_that_is_not_there_is_named():
     with pytest.raises(SideFailed, match=r"^ModuleNotFoundError: No module named 'stable_baselines3'$"):
-        Worker([sys.executable, "-m", "scripts.peer", "sb3", "--lanes", "1"])
+        Worker([sys.executable, "-m", "scripts.bench.peer", "sb3", "--lanes", "1"])
 
 
 def test_a_side_that_ends_before_it_is_ready_is_quoted():
@@ -137,7 +138,7 @@ def test_a_comparison_from_end_to_end_without_the_peers(tmp_path, capsys):
     fake_environment(tmp_path / "peers", "echo 'ERROR: no network' >&2; exit 1")
     told = tmp_path / "told.json"
     sides = ["--sides", "lessons", "sb3", "purejaxrl", "dqn", "--venv", str(tmp_path / "peers")]
-    assert main([*sides, "--repeats", "1", "--seconds", "0.05", "--json", str(told)]) == 0
+    assert main(["peers", *sides, "--repeats", "1", "--seconds", "0.05", "--json", str(told)]) == 0
     found = json.loads(told.read_text())
     assert [row["name"] for row in found["rows"]] == [
         "the lessons' loop",

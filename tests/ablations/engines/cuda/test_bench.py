@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import torch
 
 from ablations.engines.cuda import ops
-from scripts import bench_device
+from scripts.bench import device
+from scripts.bench.__main__ import main
 
 
 def test_it_times_a_cohort_that_draws_from_a_full_buffer() -> None:
-    speed, memory = bench_device.measured("per", 2, buffer=80, seconds=0.01, repeats=1)
+    speed, memory = device.measured("per", 2, buffer=80, seconds=0.01, repeats=1)
     assert speed > 0
     assert memory == 0  # of a GPU
 
@@ -22,8 +21,5 @@ def test_without_a_gpu_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ops, "DEVICE", "cuda")
-    monkeypatch.setattr(sys, "argv", ["bench_device"])
-    with pytest.raises(SystemExit) as left:
-        bench_device.main()
-    assert left.value.code == 2
+    assert main(["device"]) == 2
     assert "PyTorch" in capsys.readouterr().err

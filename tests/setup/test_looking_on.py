@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from scripts.costs import LookedOn, clocked, looked_on
+from scripts.bench.looking_on import LookedOn, clocked, looked_on
 
 
 def test_shares_are_of_the_time_of_training_alone():

@@ -20,13 +20,15 @@ from ablations.dqn.learner import Learner, learn
 from ablations.dqn.network import Network
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
-from ablations.dqn.variants import NAMED, Change, changed
-from scripts.turns import Turn, timed
+from ablations.dqn.variants import NAMED, Change, changed, in_bounds
+from scripts.bench.turns import Turn, timed
 
 BUFFER = 10_000
 """Transitions: what is timed draws from a full buffer."""
 Slots = Mapping[str, Change]
 NONE: Slots = MappingProxyType({})
+BOUNDS = (0.0, 100.0)
+"""Of CartPole's discounted returns."""
 SECONDS = 0.5
 """How long a configuration is timed in each turn."""
 
@@ -64,7 +66,8 @@ def warm(name: str, lanes: int, engine: str, slots: Slots = NONE, **settings: An
     shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
     chosen, seeds, ops = Settings(**{**shared, **settings}), range(lanes), engines.of(engine)
     envs = ops.lanes("CartPole-v1", {}, 0, seeds)
-    learner = Learner(changed(NAMED[name].variant, slots), chosen, envs, 0, seeds, ops)
+    variant = in_bounds(changed(NAMED[name].variant, slots), BOUNDS)
+    learner = Learner(variant, chosen, envs, 0, seeds, ops)
     nothing = torch.zeros(lanes)
     obs = torch.zeros(lanes, 4)
     filler = Transition(obs, nothing.long(), nothing, nothing, obs, nothing)

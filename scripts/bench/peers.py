@@ -1,13 +1,12 @@
 """How fast lanes are, against other people's DQN on the same work, in turns on one core.
 
-Each side is a process of its own (scripts/peer.py says what its work is), all are held to the same core, and they take
-turns. Printed are medians over the turns, by processor time; ratios are taken within a turn. A side that cannot be
+Each side is a process of its own (``peer`` says what its work is), all are held to the same core, and they take turns.
+Printed are medians over the turns, by processor time; ratios are taken within a turn. A side that cannot be
 installed or fails is named, and the rest goes on.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -17,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import venv
+from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.runner.machine import cpu_model
-from scripts.turns import Turn, ratio, take_turns
+from scripts.bench.turns import Turn, ratio, take_turns
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 VENV = REPO / ".venv-peers"
 READY_LIMIT, TURN_LIMIT = 900.0, 300.0
 """Seconds that a side may take to get ready, and for a turn."""
@@ -33,7 +33,7 @@ READY_LIMIT, TURN_LIMIT = 900.0, 300.0
 
 @dataclass(frozen=True)
 class Side:
-    """One process: its name in scripts/peer.py, its title, how many lanes it is timed with, what it needs from pip."""
+    """One process: its name in ``peer``, its title, how many lanes it is timed with, what it needs from pip."""
 
     name: str
     title: str
@@ -199,9 +199,8 @@ def table(measured: list[dict[str, Any]], missing: dict[str, str]) -> str:
     return "\n".join(lines + [f"not measured: {title}: {reason}" for title, reason in missing.items()])
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(asked: Namespace) -> int:
     """Install, get ready, take turns, print. 1 where `dqn` itself was asked for and not measured."""
-    asked = _asked(arguments)
     chosen = [side for side in SIDES if side.name in asked.sides]
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None  # macOS knows no such thing
     core = max(cores) if cores else None
@@ -238,26 +237,24 @@ def main(arguments: list[str] | None = None) -> int:
     return int(OURS in chosen and our_fastest(speeds) is None)
 
 
-def _asked(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_options(parser: ArgumentParser) -> None:
+    """What can be asked for."""
     names, length = (
         [side.name for side in SIDES],
         "a turn's length, where it is not a number of steps (default 1)",
     )
-    parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help=length)
     parser.add_argument("--sides", nargs="+", choices=names, default=names, help="only these")
     parser.add_argument("--purejaxrl", type=Path, help="a checkout of PureJaxRL")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     parser.add_argument("--venv", type=Path, default=VENV, help="where the peers live (default .venv-peers)")
-    return parser.parse_args(arguments)
 
 
 def _two_places(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _worker(side: Side, core: int | None, asked: argparse.Namespace) -> Worker:
+def _worker(side: Side, core: int | None, asked: Namespace) -> Worker:
     """The side's process, in the project's own environment or in that of the peers."""
     python = Path(sys.executable)
     options = ["--seconds", str(asked.seconds), "--lanes", *map(str, side.lanes)]
@@ -271,8 +268,4 @@ def _worker(side: Side, core: int | None, asked: argparse.Namespace) -> Worker:
     if side.requirements:
         python = asked.venv.absolute() / "bin" / "python"
         install(python, side.requirements, os.environ.get("TORCH_INDEX", ""))
-    return Worker([str(python), "-m", "scripts.peer", side.name, *options])
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Worker([str(python), "-m", "scripts.bench.peer", side.name, *options])

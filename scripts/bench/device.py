@@ -1,17 +1,16 @@
 """How fast cohorts of thousands of lanes train on a GPU: speed, memory per lane and ratio to a core, by lanes.
 
-The work is that of ``scripts/timed_cohort.py``: CartPole-v1, two hidden layers of 64, batch 64, one update per
-environment step, Adam, hard target every 100 updates, draws from a full buffer of 10,000. Here the buffer is filled by
-play, and seconds are the clock's, from an idle device to an idle device. Episodes are recorded as a study records them;
-probes and evaluations are off. ``--device cpu`` runs the same program on CPU tensors, to see that it runs: its speeds
-are no GPU's, and memory is not counted.
+The work is that of ``cohorts``; but the buffer is filled by play, and seconds are the clock's, from an idle device to
+an idle device. Episodes are recorded as a study records them; probes and evaluations are off. ``--device cpu`` runs the
+same program on CPU tensors, to see that it runs: its speeds are no GPU's, and memory is not counted.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
+import sys
 import time
+from argparse import ArgumentParser, Namespace
 
 import torch
 
@@ -21,7 +20,7 @@ from ablations.dqn.settings import Settings
 from ablations.dqn.variants import NAMED
 from ablations.engines.cuda import ops
 from ablations.recorders.episodes import EpisodeRecorder
-from scripts.timed_cohort import BUFFER, cohort
+from scripts.bench.cohorts import BUFFER, cohort
 
 LANES = (64, 256, 1_024, 4_096, 16_384)
 CORE_LANES = (16, 32, 64)
@@ -30,19 +29,21 @@ ALIKE, ALIKE_STEPS = (1, 3, 64), 600
 """Lanes and steps of the check that a run's bits don't depend on its neighbours."""
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_options(parser: ArgumentParser) -> None:
+    """What can be asked for."""
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="default cuda")
     parser.add_argument("--lanes", type=int, nargs="+", default=LANES, help="default 64 ... 16384")
     parser.add_argument("--variants", nargs="+", default=("dqn", "per"), choices=NAMED, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=3.0, help="per turn (default 3)")
-    parser.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
     parser.add_argument("--buffer", type=int, default=BUFFER, help=f"transitions (default {BUFFER})")
-    asked = parser.parse_args()
+
+
+def main(asked: Namespace) -> int:
+    """Print the table. 2 where there is no GPU."""
     ops.DEVICE = asked.device
     if ops.missing():
-        parser.exit(2, f"{ops.missing()}; --device cpu shows that the program runs\n")
+        print(f"{ops.missing()}; --device cpu shows that the program runs", file=sys.stderr)
+        return 2
     print(f"{ops.instruction_set()}; torch {torch.__version__}; medians of {asked.repeats} turns\n")
     for name in asked.variants:
         print(f"{name}: a run's bits among {', '.join(map(str, ALIKE))} lanes: {alike(name)}")
@@ -57,6 +58,7 @@ def main() -> None:
                 continue
             row = f"{name:10}{lanes:8,}{speed:15,.0f}{speed / core:10.1f}{1e6 * lanes / speed:10.0f}"
             print(f"{row}{memory / 1e3:9,.0f}", flush=True)
+    return 0
 
 
 def one_core() -> float:
@@ -111,7 +113,3 @@ def made(name: str, lanes: int, settings: Settings) -> Learner:
     device = engines.of("cuda")
     learner_lanes = device.lanes("CartPole-v1", {}, 0, seeds)
     return Learner(NAMED[name].variant, settings, learner_lanes, 0, seeds, device)
-
-
-if __name__ == "__main__":
-    main()

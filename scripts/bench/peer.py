@@ -1,6 +1,6 @@
 """One side of `make bench-peers`, in a process of its own and held to one core: gets ready, then takes turns.
 
-    echo 16 | python -m scripts.peer dqn --lanes 16 --seconds 1
+    echo 16 | python -m scripts.bench.peer dqn --lanes 16 --seconds 1
 
 It answers in lines of JSON. The first says that it is ready (or what failed), with versions; after that each line read,
 a number of lanes, is answered by one turn of that many, in lane-steps (environment step and update) per second. What
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scripts.turns import Turn, timed
+from scripts.bench.turns import Turn, timed
 
 ENV, BUFFER, BATCH, HIDDEN, TARGET_PERIOD, LEARNING_RATE, GAMMA = (
     "CartPole-v1",
@@ -49,14 +49,14 @@ ONE_THREAD = {
 def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
     """This project's `dqn`: a cohort of so many lanes, on the best engine here."""
     from ablations import engines
-    from scripts.timed_cohort import cohort
+    from scripts.bench.cohorts import cohort
 
     return cohort("dqn", lanes, engines.available()[0], seconds).turn
 
 
 def lessons(lanes: int, seconds: float, checkout: Path) -> Turn:
     """The lessons' loop: 1,000 steps a turn."""
-    from scripts.bench import lessons as turn
+    from scripts.bench.speeds import lessons as turn
 
     return turn
 
@@ -223,7 +223,7 @@ def _engine(side: str) -> dict[str, str]:
     """What computes, of our own side."""
     if side != "dqn":
         return {}
-    from scripts.bench import with_instructions
+    from scripts.bench.speeds import with_instructions
 
     return {"engine": with_instructions()}
 
