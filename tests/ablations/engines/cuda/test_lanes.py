@@ -69,7 +69,7 @@ def test_a_poisoned_lane_is_frozen_marked_and_costs_the_others_no_bit(name: str,
         recorder.observe(record)
         if record.step == 101:
             with torch.no_grad():
-                sick.online.layers["advantage"].weight[LANE] = poison
+                sick.online.params["advantage.weight"][LANE] = poison
             frozen = sick.online.flat[LANE].clone()
     assert frozen is not None
     assert sick.diverged_at == {LANE: 102}

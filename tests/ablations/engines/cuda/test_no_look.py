@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ablations.dqn.learner import learn
-from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant
-from ablations.engines import reference
+from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant, in_bounds
 from ablations.engines.cuda import ops
+from ablations.engines.descent import ReferenceOptimizer
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
 from tests.laws.covering import CHOICES
@@ -69,7 +70,7 @@ def assert_no_look(variant: Variant, env_id: str = "CartPole-v1", **settings: An
 
 @pytest.mark.parametrize("name", NAMED)
 def test_no_named_variant_looks(name: str) -> None:
-    assert_no_look(NAMED[name].variant)
+    assert_no_look(in_bounds(NAMED[name].variant, (0.0, 100.0)))
 
 
 @pytest.mark.parametrize("slot", SLOTS)
@@ -88,7 +89,15 @@ def test_no_environment_and_no_evaluation_looks(env_id: str) -> None:
             recorder.advance(recorder, 0.99**step)
 
 
-def test_the_references_optimiser_does_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ops, "optimizer", reference.optimizer)
+class Curious(ReferenceOptimizer):
+    """One that asks after each update whether a lane was frozen."""
+
+    def apply(self, loss: Tensor) -> None:
+        super().apply(loss)
+        bool(self.frozen_at.any())
+
+
+def test_an_optimizer_that_looks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops, "optimizer", Curious)
     with pytest.raises(RuntimeError, match="meta"):
         assert_no_look(DQN)
