@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from argparse import Namespace
 from pathlib import Path
 
 from ablations.cli.console import say, warn
+from ablations.cli.options import WHERE, whole_option
 from ablations.errors import BadInput, Problem
 
 DONE, NOT_DONE = 0, 1
-WHERE = "command line"
 
 
 def main(arguments: Namespace) -> int:
@@ -34,12 +33,9 @@ def _read(arguments: Namespace) -> tuple[Path, int]:
         count = len(json.loads(Path(arguments.file).read_bytes()))
     except (OSError, ValueError, TypeError) as problem:
         problems.append(Problem(arguments.file or WHERE, "FILE", f"holds no tasks ({problem})"))
-    index = arguments.index
-    if index is None:
+    if arguments.index is None:
         problems.append(Problem(WHERE, "--index", "missing: which of the file's tasks, from 0"))
-    elif not re.fullmatch(r"[0-9]{1,9}", index) or (count is not None and int(index) >= count):
-        most = "" if count is None else f" to {count - 1}"
-        problems.append(Problem(WHERE, "--index", f"expected a whole number, 0{most}, got '{index}'"))
-    if problems:
+    index = whole_option(arguments, "index", problems, 0, None if count is None else count - 1)
+    if problems or index is None:
         raise BadInput(problems)
-    return Path(arguments.file).resolve(), int(index)
+    return Path(arguments.file).resolve(), index

@@ -9,7 +9,7 @@ from ablations.cli.compose import Request
 from ablations.cli.console import reason_of, say, unlisted_text, warn
 from ablations.cli.signals import TERMINATED, Terminated, ending_quickly
 from ablations.errors import BadInput, Problem
-from ablations.runner import executors, grid, lock, retry, statuses
+from ablations.runner import executors, grid, lock, statuses
 from ablations.store import Unwritten
 
 ALL_VALID, SOME_INVALID, HELD, INTERRUPTED = 0, 1, 3, 130
@@ -38,10 +38,9 @@ def _run(request: Request) -> int:
     except grid.CodeChanged as changed:
         message = f"{request.folder}: {changed}; without --strict, `run` adds to them, and `status` says so"
         raise BadInput([Problem(options.WHERE, "--strict", message)]) from None
-    except (retry.NotWritten, OSError) as problem:
-        reason = str(problem)
-        if isinstance(problem, OSError) and not isinstance(problem, Unwritten):
-            reason = f"{problem.filename}: {problem.strerror}" if problem.filename else reason
+    except OSError as problem:
+        plain = problem.filename and not isinstance(problem, Unwritten)
+        reason = f"{problem.filename}: {problem.strerror}" if plain else str(problem)
         warn(
             f"{reason}: results could not be stored; {KEPT}; once they can be, the same command runs the rest"
         )

@@ -62,8 +62,7 @@ def run(
     """Train those of the chosen runs that are not valid.
 
     Raises ``lock.Held`` where another runner is at work, ``CodeChanged`` where ``strict`` and stored runs come from
-    other code, ``retry.NotWritten`` or OSError where results can't be stored, ``ExecutorLost`` where the executor is
-    gone.
+    other code, OSError where results can't be stored, ``ExecutorLost`` where the executor is gone.
     """
     with hold(folder):
         git = provenance.git_facts()

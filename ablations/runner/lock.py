@@ -48,10 +48,9 @@ def _holder(path: Path) -> str:
     """The holder of the lock by its own record, which it may be about to write."""
     until = time.monotonic() + HOLDER_SECONDS
     while True:
-        try:
-            facts = json.loads(path.read_bytes())
+        facts = store.json_or_empty(path)
+        if facts.keys() >= {"pid", "host", "since"}:
             return f"pid {facts['pid']} on {facts['host']} since {facts['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
-            if time.monotonic() >= until:
-                return "another runner"
-            time.sleep(HOLDER_SECONDS / 10)
+        if time.monotonic() >= until:
+            return "another runner"
+        time.sleep(HOLDER_SECONDS / 10)

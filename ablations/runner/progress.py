@@ -6,11 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+from typing import TextIO
 
 FIRST_LINE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -95,41 +91,34 @@ class Bar(Progress):
     """A bar on a terminal. rich keeps it in one place and honours NO_COLOR."""
 
     def __init__(self, stream: TextIO) -> None:
+        from rich import progress
         from rich.console import Console
 
         self.console = Console(file=stream, highlight=False)
-        self.bar: RichProgress | None = None
-        self.task: TaskID | None = None
-        self.pace: Pace | None = None
+        self.bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TextColumn("{task.fields[pace]}"),
+            console=self.console,
+        )
+        self.pace = Pace(0)
 
     def start(self, total_steps: int, text: str) -> None:
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-
         self.pace = Pace(total_steps)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[pace]}"),
-        )
-        self.bar = RichProgress(*columns, console=self.console)
-        self.task = self.bar.add_task(text, total=total_steps, pace="starting")
+        self.bar.add_task(text, total=total_steps, pace="starting")
         self.bar.start()
 
     def advance(self, steps: int) -> None:
-        if self.bar is None or self.task is None or self.pace is None:
-            return
         self.pace.add(steps)
-        self.bar.update(self.task, advance=steps, pace=str(self.pace))
+        for task in self.bar.task_ids:
+            self.bar.update(task, advance=steps, pace=str(self.pace))
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
 
     def finish(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-        self.bar = None
+        self.bar.stop()
 
 
 def span(seconds: float) -> str:

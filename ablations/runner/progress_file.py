@@ -10,11 +10,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ablations import store
 from ablations.runner.progress import Progress
@@ -85,7 +83,7 @@ class Runner:
 
 def runner(folder: Path) -> Runner | None:
     """The runner of a study, by its own record; None where there is none, or where it was killed."""
-    holder, progress = (_read(folder / ".grid" / name) for name in ("holder.json", FILE))
+    holder, progress = (store.json_or_empty(folder / ".grid" / name) for name in ("holder.json", FILE))
     try:
         live = Runner(int(holder["pid"]), str(holder["host"]), str(holder["since"]))
     except (KeyError, TypeError, ValueError):
@@ -121,11 +119,3 @@ def _is_zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except OSError:
         return False
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        facts = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

@@ -20,10 +20,6 @@ STATUS = {"done": "died", "died": "died", "memory": "died", "timeout": "timeout"
 """The status of a run that could not be finished, by how its process ended."""
 
 
-class NotWritten(Exception):
-    """Results could not be stored; the text names the file and the need."""
-
-
 def carry_out(
     executor: Executor,
     tasks: Sequence[Task],
@@ -31,12 +27,12 @@ def carry_out(
     advance: Callable[[int], None],
     note: Callable[[str], None],
 ) -> None:
-    """Carry out cohorts to their end: afterwards each run has a result or a recorded attempt. Raises ``NotWritten``."""
+    """Carry out cohorts to their end: afterwards each run has a result or a recorded attempt. Raises OSError."""
     while tasks:
         again: list[Task] = []
         for task_result in executor.run(tasks, advance):
             if task_result.status == "unwritten":
-                raise NotWritten(task_result.cause)
+                raise OSError(task_result.cause)
             again += _next_tasks(task_result, folder, advance, note)
         tasks = again
 

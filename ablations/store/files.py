@@ -156,6 +156,14 @@ def read_json(path: Path) -> tuple[dict[str, Any], bytes]:
     return json_object(data, path.name), data
 
 
+def json_or_empty(path: Path) -> dict[str, Any]:
+    """The object in a file that is for looking only; an empty one where it can't be read."""
+    try:
+        return read_json(path)[0]
+    except (OSError, Damaged):
+        return {}
+
+
 def json_object(data: bytes, name: str) -> dict[str, Any]:
     """The object that these bytes of a file are. Raises Damaged."""
     try:

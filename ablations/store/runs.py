@@ -103,16 +103,13 @@ def inspect(run_dir: Path, key: str | None = None) -> RunStatus:
     link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
     if link is not None:
         return RunStatus("damaged", f"{link.name} is a link")
-    packed = _packed(run_dir)
+    packed, manifest = _packed(run_dir), None
     try:
         manifest, data = _manifest(run_dir, packed)
+        check_document(manifest, data, SCHEMA_VERSION, MANIFEST_DIGEST)
     except FileNotFoundError:
         leftovers = run_dir.is_dir() and any(run_dir.iterdir())
         return RunStatus("damaged", "files without a manifest") if leftovers else RunStatus("missing")
-    except Damaged as problem:
-        return RunStatus("damaged", str(problem))
-    try:
-        check_document(manifest, data, SCHEMA_VERSION, MANIFEST_DIGEST)
     except Damaged as problem:
         return RunStatus("damaged", str(problem), manifest)
     reason = _manifest_problem(manifest, key) or path_problem(run_dir, manifest)

@@ -24,20 +24,6 @@ from ablations.studies.study import Environment, Record, Study
 
 TOO_DEEP = "nested too deeply"
 
-__all__ = [
-    "Study",
-    "check_environments",
-    "from_document",
-    "is_file_name",
-    "load",
-    "read_document",
-    "with_engine",
-    "with_engine_override",
-    "with_rows_of",
-    "with_seeds",
-    "with_steps",
-]
-
 
 def load(source: str | os.PathLike[str]) -> Study:
     """The study of a shipped name or a file. Raises ``BadInput`` with every mistake."""

@@ -35,34 +35,22 @@ def looking_on(engine: str, asked: Namespace) -> None:
 
 @dataclass(frozen=True)
 class LookedOn:
-    """Processor seconds that a cohort of ``SEEDS`` runs took, and what of them for whom."""
+    """What looking on took of the processor, as shares of the time of training alone."""
 
     title: str
-    training: float
-    """Of the steps that were made, without those who look on."""
     probes: float
-    """Of the same steps, and their part of drawing the probe states, which is done once per run."""
+    """Of the steps that were made, with their part of drawing the probe states, which is done once per run."""
     evaluations: float
     episode_steps: float
     """Mean length of the greedy episodes."""
 
-    @property
-    def probes_share(self) -> float:
-        """Of the time of training."""
-        return self.probes / self.training
-
-    @property
-    def evaluations_share(self) -> float:
-        """Of the time of training, with the episodes that were played."""
-        return self.evaluations / self.training
-
     def lines(self) -> list[str]:
         """The table."""
-        most = self.evaluations_share * LONGEST / self.episode_steps
+        most = self.evaluations * LONGEST / self.episode_steps
         return [
             f"{self.title}: processor time over that of training alone",
-            f"  probes                              {self.probes_share:7.1%}",
-            f"  evaluations, {self.episode_steps:5.0f} steps an episode  {self.evaluations_share:7.1%}",
+            f"  probes                              {self.probes:7.1%}",
+            f"  evaluations, {self.episode_steps:5.0f} steps an episode  {self.evaluations:7.1%}",
             f"  evaluations, if it were {LONGEST}         {most:7.1%}",
         ]
 
@@ -91,9 +79,8 @@ def looked_on(name: str, engine: str, iterations: int, **numbers: Any) -> Looked
     played = [length for row in evaluations.rows for length in row["episodic_length"].flatten().tolist()]
     return LookedOn(
         title=f"{name}, {SEEDS} lanes, engine {engine}, {iterations} steps",
-        training=training,
-        probes=probing + drawing * iterations / settings.total_timesteps,
-        evaluations=evaluating,
+        probes=(probing + drawing * iterations / settings.total_timesteps) / training,
+        evaluations=evaluating / training,
         episode_steps=statistics.mean(played),
     )
 

@@ -39,7 +39,6 @@ class Side:
     title: str
     lanes: tuple[int, ...]
     requirements: tuple[str, ...] = ()
-    hint: str = ""  # said where it does not get ready
 
 
 OURS = Side("dqn", "dqn", (10, 16, 32, 64))
@@ -47,13 +46,7 @@ SIDES = (
     Side("lessons", "the lessons' loop", (1,)),
     Side("sb3", "Stable-Baselines3", (1,), ("torch", "stable-baselines3")),
     Side("rejax", "rejax", (16,), ("jax", "jaxlib", "gymnax", "rejax")),
-    Side(
-        "purejaxrl",
-        "PureJaxRL",
-        (1, 8, 16, 64),
-        ("jax", "jaxlib", "gymnax", "flashbax"),
-        " (docs/performance.md, Peers, says what it needs)",
-    ),
+    Side("purejaxrl", "PureJaxRL", (1, 8, 16, 64), ("jax", "jaxlib", "gymnax", "flashbax")),
     OURS,
 )
 
@@ -213,7 +206,7 @@ def main(asked: Namespace) -> int:
             try:
                 workers[side] = stack.enter_context(closing(_worker(side, core, asked)))
             except SideFailed as error:
-                missing[side.title] = f"{error}{side.hint}"
+                missing[side.title] = str(error)
         speeds, failed = measure(workers, asked.repeats)
     missing |= failed
     measured = rows(speeds)
@@ -260,10 +253,9 @@ def _worker(side: Side, core: int | None, asked: Namespace) -> Worker:
     options = ["--seconds", str(asked.seconds), "--lanes", *map(str, side.lanes)]
     options += [] if core is None else ["--core", str(core)]
     if side.name == "purejaxrl":
-        if asked.purejaxrl is None:
-            raise SideFailed("PUREJAXRL= names no checkout")
-        if not (asked.purejaxrl / "purejaxrl" / "dqn.py").is_file():
-            raise SideFailed(f"PUREJAXRL={asked.purejaxrl} has no purejaxrl/dqn.py")
+        if asked.purejaxrl is None or not (asked.purejaxrl / "purejaxrl" / "dqn.py").is_file():
+            what = f"PUREJAXRL={asked.purejaxrl or ''} names no checkout of it"
+            raise SideFailed(f"{what} (docs/performance.md, Peers, says what it needs)")
         options += ["--checkout", str(asked.purejaxrl.resolve())]
     if side.requirements:
         python = asked.venv.absolute() / "bin" / "python"

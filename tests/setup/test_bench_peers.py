@@ -147,6 +147,6 @@ def test_a_comparison_from_end_to_end_without_the_peers(tmp_path, capsys):
     assert all(row["median"] > 0 for row in found["rows"])
     assert found["not_measured"] == {
         "Stable-Baselines3": "not installed: no network",
-        "PureJaxRL": "PUREJAXRL= names no checkout (docs/performance.md, Peers, says what it needs)",
+        "PureJaxRL": "PUREJAXRL= names no checkout of it (docs/performance.md, Peers, says what it needs)",
     }
     assert "not measured: PureJaxRL: PUREJAXRL= names no checkout" in capsys.readouterr().out

@@ -9,7 +9,6 @@ is pickled. The queue is polled (``squeue``) for tasks that left it without a wo
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -174,11 +174,8 @@ class SlurmArrayExecutor:
 
     def _read_progress(self, place: Path, flight: _InFlight, advance: Callable[[int], None]) -> None:
         """Read how far a task is."""
-        try:
-            now = int((place / f"{flight.index}.steps").read_text())
-        except (OSError, ValueError):
-            return
-        if flight.last_progress is None or now > flight.steps:
+        now = _number(place / f"{flight.index}.steps")
+        if now is not None and (flight.last_progress is None or now > flight.steps):
             advance(now - flight.steps)
             flight.steps, flight.last_progress = now, time.monotonic()
 
@@ -186,9 +183,9 @@ class SlurmArrayExecutor:
         self, place: Path, flight: _InFlight, advance: Callable[[int], None], queue: set[int] | None
     ) -> TaskResult | None:
         """The result of a task that has ended, by its report, its exit code, or its absence from the queue."""
-        report = _json(place / f"{flight.index}.ended")
+        report = store.json_or_empty(place / f"{flight.index}.ended")
         log = place / f"{flight.index}.log"
-        if report is not None:
+        if report:
             advance(report["steps"] - flight.steps)
             status, result = report["status"], report["result"]
             return TaskResult(
@@ -203,7 +200,7 @@ class SlurmArrayExecutor:
             self._cancel(flight.index)
             cause = f"no progress for {timeout:g} seconds"
             return TaskResult(flight.task, "timeout", None, flight.steps, cause=cause, log=read_log(log))
-        code = _exit_code(place / f"{flight.index}.exit")
+        code = _number(place / f"{flight.index}.exit")
         if code is not None or (queue is not None and flight.index not in queue):
             flight.absent += 1
         elif queue is not None:
@@ -229,7 +226,7 @@ class SlurmArrayExecutor:
         """Wait for arrays of a driver that was killed, which go on. True where there was one."""
         waited = False
         for path in sorted((self.folder / FOLDER).glob(f"*/{JOB}")):
-            job_id = (_json(path) or {}).get("job_id")
+            job_id = store.json_or_empty(path).get("job_id")
             while isinstance(job_id, str) and queued(job_id):
                 if not waited:
                     self.note(f"array {job_id} of an earlier call is still in the queue: waiting for it")
@@ -268,7 +265,10 @@ def carry_out(tasks: Path, index: int) -> tuple[str, str | None]:
         steps_done += steps
         if time.monotonic() >= due:
             due = time.monotonic() + POLL_SECONDS
-            _write_progress(place / f"{index}.steps", steps_done)
+            with suppress(
+                OSError
+            ):  # for progress only; of a number that is read half-written less is believed
+                (place / f"{index}.steps").write_text(str(steps_done))
 
     report(0)
     status, value = run_task(task, report)
@@ -278,29 +278,11 @@ def carry_out(tasks: Path, index: int) -> tuple[str, str | None]:
     return status, cause
 
 
-def _write_progress(path: Path, steps: int) -> None:
-    """Write how far a task is: for progress only, so nothing is synced, and a full disk is no matter here."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(str(steps))
-        os.replace(temporary, path)
-    except OSError:
-        return
-
-
-def _exit_code(path: Path) -> int | None:
+def _number(path: Path) -> int | None:
     try:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _last_line(problem: Exception) -> str:

@@ -137,7 +137,7 @@ def test_what_a_dying_worker_has_stored_is_kept_and_not_tried_again(tmp_path: Pa
 
 def test_results_that_cannot_be_written_end_everything_with_the_reason(tmp_path: Path) -> None:
     executor = Deadly(tmp_path, {0}, {"status": "unwritten", "cause": "x.parquet: No space left on device"})
-    with pytest.raises(retry.NotWritten, match="No space left"):
+    with pytest.raises(OSError, match="No space left"):
         carried_out(executor, cohort([0, 1]))
     assert executor.tried == [[0, 1]]
 
