@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
         raise BadInput(problems)
     stored = _stored_study(folder)
     study = load.with_engine(study, _checked_engine(study, _engine_of(stored), options))
-    study = study if stored is None else load.with_rows_of(study, stored)
+    study = study if stored is None else _with_changes_noted(load.with_rows_of(study, stored), stored)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -127,6 +127,13 @@ def _as_begun(study: Study, folder: Path) -> Study:
         return load.with_rows_of(study, store.read_study(folder))
     except (FileNotFoundError, store.Damaged):
         return study
+
+
+def _with_changes_noted(study: Study, stored: Mapping[str, Any]) -> Study:
+    """The study, which notes where a file of its pieces is another one than when it was last run."""
+    differs = study.registry.differs_from(stored.get("pieces", {}))
+    note = f"{differs}; stored runs that hold its pieces are no longer asked for"
+    return replace(study, notes=(*study.notes, note)) if differs else study
 
 
 def _checked_engine(study: Study, stored: str | None, options: RunOptions) -> str | None:

@@ -27,6 +27,7 @@ variants = ["dqn", "no-target", "slow-soft"] # see `python -m ablations list`; "
 
 # entropy = 0                   # another number is another universe of random numbers
 # engine = "auto"               # chosen once, at the first run, and stored
+# pieces = ["my_trick.py"]      # files beside this one; reading the study runs their code
 
 # Shared by all variants: a variant never carries settings. What is left out has its default.
 [settings]

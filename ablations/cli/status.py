@@ -39,9 +39,9 @@ def main(arguments: Namespace) -> int:
         say(pace(runner))
     if statuses.unlisted:
         say(unlisted_text(statuses.unlisted))
-    for change in filter(
-        None, [study.registry.differs_from(stored.get("pieces", {})), *code_changes(statuses)]
-    ):
+    if differs := study.registry.differs_from(stored.get("pieces", {})):
+        say(differs)
+    for change in code_changes(statuses):
         say(f"the code changed: {change}")
     if {run.path for run in load.with_engine(study, compose.stored_engine(folder)).runs()} != set(
         statuses.listed
