@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     stored = _stored_study(folder)
     if stored is not None:
         _refuse_another_engine(study, _engine_of(stored), options)
-        study = as_begun(study, stored)
+        study = _with_changes_noted(as_begun(study, stored), stored)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -120,6 +120,13 @@ def _stored_study(folder: Path) -> dict[str, Any] | None:
 def _engine_of(stored: Mapping[str, Any]) -> str | None:
     engine = stored.get("engine")
     return engine if engine in engines.ALL else None
+
+
+def _with_changes_noted(study: Study, stored: Mapping[str, Any]) -> Study:
+    """The study, which notes where a file of its pieces is another one than when it was last run."""
+    differs = study.registry.differs_from(stored.get("pieces", {}))
+    note = f"{differs}; stored runs that hold its pieces are no longer asked for"
+    return replace(study, notes=(*study.notes, note)) if differs else study
 
 
 def _refuse_another_engine(study: Study, stored: str | None, options: RunOptions) -> None:

@@ -38,9 +38,9 @@ def main(arguments: Namespace) -> int:
         say(pace(runner))
     if statuses.unlisted:
         say(unlisted_text(statuses.unlisted))
-    for change in filter(
-        None, [study.registry.differs_from(stored.get("pieces", {})), *code_changes(statuses)]
-    ):
+    if differs := study.registry.differs_from(stored.get("pieces", {})):
+        say(differs)
+    for change in code_changes(statuses):
         say(f"the code changed: {change}")
     if {run.path for run in compose.as_begun(study, stored).runs()} != set(statuses.listed):
         say(

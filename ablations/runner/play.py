@@ -112,7 +112,7 @@ def network_of(
         if own and (files := run.config.get("pieces")):
             raise Unplayable(
                 f"'{own[0]}' is a piece of {' or '.join(files)}, whose code would run; if you trust it, add "
-                "--pieces and where the file lies"
+                f"--pieces FOLDER/{next(iter(files))}"
             )
         features, actions = sizes(env)
         variant = from_plain(slots, kinds)

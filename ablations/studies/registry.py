@@ -101,7 +101,7 @@ def _read(
     except (Exception, SystemExit) as problem:  # whatever a foreign file raises is the user's to read
         yield _raised(problem, path)
         return
-    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    classes = dict.fromkeys(each for each in vars(module).values() if isinstance(each, type))
     pieces = [each for each in classes if each.__module__ == module.__name__ and hasattr(each, "kind")]
     for piece in pieces:
         mistakes = [f": {piece.__name__}: {mistake}" for mistake in _mistakes(piece, kinds)]

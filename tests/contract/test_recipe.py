@@ -105,10 +105,6 @@ def slots_and_series(made: Path, env_id: str) -> dict[str, tuple[dict[str, objec
     }
 
 
-def test_readme_and_contributing_show_the_same_trick() -> None:
-    assert blocks("README.md", "A trick") == blocks("CONTRIBUTING.md", "Add a trick")
-
-
 def test_a_trick_is_run_drawn_and_compared(made: Path) -> None:
     found = slots_and_series(made, CARTPOLE)
     assert found["mean"][0]["bootstrap"] == {"kind": "mean"}

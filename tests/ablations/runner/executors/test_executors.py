@@ -261,6 +261,47 @@ def _busy(executing: int) -> bool:
     return executing > 0
 
 
+OWN = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Mean:
+    slot, kind = "bootstrap", "mean"
+
+    def __call__(self, batch, q, q_target):
+        return batch.reward + batch.discount * q_target(batch.next_obs).mean(-1)
+"""
+
+
+def test_workers_find_the_pieces_of_a_study_and_run_no_other_code_than_was_asked_for(
+    executor_config: ExecutorConfig, tmp_path: Path
+) -> None:
+    own = tmp_path / "mean.py"
+    own.write_text(OWN)
+    tables = {"mean": {"bootstrap": "mean"}}
+    asked = document(variants=["dqn", "mean"], variant=tables, pieces=["mean.py"], seeds=1)
+    study = load.from_document(asked, str(tmp_path / "mine.toml"))
+    outcomes = []
+    for name in ("first", "second"):
+        outcomes.append(
+            grid.run(
+                study,
+                tmp_path / name,
+                executor_config=executor_config,
+                chosen=study.runs(),
+                progress=Notes(),
+            )
+        )
+        own.write_text("raise SystemExit(3)")
+    assert [[each.state for each in outcome.statuses.values()] for outcome in outcomes] == [
+        ["ok", "ok"],
+        ["ok", "failed"],
+    ]
+    manifest = list(outcomes[1].statuses.values())[1].manifest
+    assert manifest is not None
+    assert "'mean.py' has changed: its digest was" in manifest["error"]["message"]
+
+
 @pytest.mark.slow
 def test_a_worker_that_dies_once_costs_nothing_and_one_that_always_dies_only_its_run(
     executor_config: ExecutorConfig, tmp_path: Path
