@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -65,28 +67,21 @@ def test_a_compiled_body_is_named_by_a_pieces_own_class_alone():
     assert ops.op_of(own.Louder()) is None
 
 
-PATHS = {
-    "trunk": "native-general",
-    "head": "native-general",
-    "subclass": "native-general",
-    "penalty": "native-general",
-    "priorities": "native-general",
-    "two-outputs": "native-general",
-    "two-outputs-dueling": "native-general",
-    "two-outputs-head": "native-general",
-    "optimizer": "native-general",
-    "trunk-optimizer": "reference",
-    "penalty-optimizer": "native-general",
-    "all": "reference",
-}
+OWN = {"trunk": own.TRUNK, "head": own.HEAD, "loss": own.LOSS, "optimizer": own.OPTIMIZER}
 
 
-def test_the_path_follows_from_which_pieces_of_an_update_are_compiled():
-    for name, named in NAMED.items():
-        assert engines.path("native", named.variant) == "native", name
-    assert {name: engines.path("native", variant) for name, variant in own.VARIANTS.items()} == PATHS
-    for engine in ("reference", "cuda"):
-        assert {engines.path(engine, variant) for variant in (DQN, *own.VARIANTS.values())} == {engine}
+@pytest.mark.parametrize("slots", [each for n in range(5) for each in combinations(OWN, n)], ids="-".join)
+def test_the_path_follows_from_which_pieces_of_an_update_are_compiled(slots):
+    """Without trunk and optimizer nothing is: a head begins where a trunk ends."""
+    variant = replace(DQN, **{slot: OWN[slot] for slot in slots})
+    neither = "trunk" in slots and "optimizer" in slots
+    expected = "reference" if neither else "native-general" if slots else "native"
+    assert engines.path("native", variant) == expected
+    assert [engines.path(engine, variant) for engine in ("reference", "cuda")] == ["reference", "cuda"]
+
+
+def test_every_named_variant_is_compiled_whole():
+    assert {engines.path("native", named.variant) for named in NAMED.values()} == {"native"}
 
 
 def test_exploration_replay_and_target_are_no_part_of_the_path():
