@@ -68,13 +68,13 @@ def covering(strength: int, settings: Settings) -> tuple[Variant, ...]:
     while missing:
         seed = next(iter(missing))
         chosen = list(seed)
+        if any(objections(_variant(chosen), settings)):
+            missing.pop(seed)
+            continue
         for slot in (slot for slot in SLOTS if slot not in dict(seed)):
-            chosen.append(max(_places(slot), key=lambda place: _gain(place, chosen, strength, missing)))
-        row = _variant(chosen)
-        if any(objections(row, settings)):  # then the combination alone, if it can stand at all
-            chosen, row = list(seed), _variant(seed)
-        if not any(objections(row, settings)):
-            rows.append(row)
+            places = (p for p in _places(slot) if not any(objections(_variant([*chosen, p]), settings)))
+            chosen.append(max(places, key=lambda place: _gain(place, chosen, strength, missing)))
+        rows.append(_variant(chosen))
         for done in _within(chosen, strength):
             missing.pop(done, None)
     return tuple(rows)

@@ -68,7 +68,7 @@ def test_the_last_layers_of_each_stream_are_drawn_anew_alike_in_both_networks(
     online, target_params, optimizer = made(head)
     piece = Reset(layers=layers)
     piece.maintain(online, target_params, optimizer, draws(online.network, piece, 2))
-    shift = {"trunk_1.shift"} if LAST <= names else set()  # of a norm: 0 again, its gain 1
+    shift = {"trunk_1.shift"} if names >= LAST else set()  # of a norm: 0 again, its gain 1
     gain = {"trunk_1.gain"} if shift else set()
     assert changed(online, online.flat, 1.0) == names | shift
     assert changed(online, target_params, 2.0) == names | shift | gain
