@@ -34,6 +34,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "epsilon_schedule": {"epsilon_schedule": "exponential"},
     "exploration_fraction": {"exploration_fraction": 0.9},
     "hidden": {"hidden": (17,)},
+    "layer_norm": {"layer_norm": True},
     "loss": {"loss": "huber"},
     "optimizer": {"optimizer": "rmsprop"},
     "adam_eps": {"adam_eps": 1e-3},

@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "bootstrap_truncated": True,
 }
 NUMBERS: dict[type, dict[str, Any]] = {
-    Mlp: {"hidden": (64, 64)},
+    Mlp: {"hidden": (64, 64), "layer_norm": False},
     Dueling: {"hidden": ()},
     EpsilonGreedy: {
         "start_e": 1.0,
