@@ -8,6 +8,9 @@ from ablations.errors import BadInput, Problem
 from ablations.studies import load
 from ablations.studies.study import Study
 
+BOUNDED = {"CartPole-v1": {"value_bounds": [1.0, 100.0]}}
+"""The environment as a section that says where returns lie, which some pieces need."""
+
 
 def document(**changes: Any) -> dict[str, Any]:
     """A small good study; a change replaces a key, None takes it out."""

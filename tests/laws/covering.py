@@ -6,17 +6,20 @@ Every kind of the registry takes part, under numbers that show within a short tr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import combinations, product
 
 from ablations.dqn.exploration import EpsilonGreedy
 from ablations.dqn.head import Dueling
-from ablations.dqn.optimizer import Adam
+from ablations.dqn.loss import HlGauss
+from ablations.dqn.maintenance import Reset
+from ablations.dqn.optimizer import Adam, RMSprop
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.settings import Settings
 from ablations.dqn.target import Hard, Soft
 from ablations.dqn.trunk import Mlp
-from ablations.dqn.variants import PIECES, SLOTS, Piece, Variant, objections, plain_piece
+from ablations.dqn.variants import NAMED, PIECES, SLOTS, Piece, Variant, objections, plain_piece
 
 UNDER: dict[type, tuple[Piece, ...]] = {
     Mlp: (Mlp((16,)), Mlp(()), Mlp((8, 16)), Mlp((8, 16), layer_norm=True)),
@@ -29,7 +32,10 @@ UNDER: dict[type, tuple[Piece, ...]] = {
     Prioritized: (Prioritized(), Prioritized(alpha=0.0)),
     Hard: (Hard(7), Hard(1)),
     Soft: (Soft(0.05), Soft(1.0)),
-    Adam: (Adam(), Adam(max_grad_norm=0.5)),
+    HlGauss: (HlGauss(atoms=11, v_min=-10.0, v_max=60.0),),
+    Adam: (Adam(), Adam(max_grad_norm=0.5), Adam(reset_at_sync=True)),
+    RMSprop: (RMSprop(), RMSprop(centered=True)),
+    Reset: (Reset(every=15, layers=2),),
 }
 """Pieces by class; a class that is not here takes part under its defaults."""
 
@@ -37,6 +43,16 @@ CHOICES: dict[str, tuple[Piece, ...]] = {
     slot: tuple(piece for kind in kinds.values() for piece in UNDER.get(kind, (kind(),)))
     for slot, kinds in PIECES.items()
 }
+SHOWING: dict[str, Variant] = {
+    name: replace(
+        named.variant,
+        **{
+            slot: UNDER[type(piece)][0] for slot, piece in named.variant if isinstance(piece, HlGauss | Reset)
+        },
+    )
+    for name, named in NAMED.items()
+}
+"""The named variants, with numbers that show within a short training where their own do not, or need an environment."""
 Place = tuple[str, int]
 """A slot, and which of its pieces."""
 
@@ -52,13 +68,13 @@ def covering(strength: int, settings: Settings) -> tuple[Variant, ...]:
     while missing:
         seed = next(iter(missing))
         chosen = list(seed)
+        if any(objections(_variant(chosen), settings)):
+            missing.pop(seed)
+            continue
         for slot in (slot for slot in SLOTS if slot not in dict(seed)):
-            chosen.append(max(_places(slot), key=lambda place: _gain(place, chosen, strength, missing)))
-        row = _variant(chosen)
-        if any(objections(row, settings)):  # then the combination alone, if it can stand at all
-            chosen, row = list(seed), _variant(seed)
-        if not any(objections(row, settings)):
-            rows.append(row)
+            places = (p for p in _places(slot) if not any(objections(_variant([*chosen, p]), settings)))
+            chosen.append(max(places, key=lambda place: _gain(place, chosen, strength, missing)))
+        rows.append(_variant(chosen))
         for done in _within(chosen, strength):
             missing.pop(done, None)
     return tuple(rows)

@@ -27,6 +27,8 @@ SETTINGS: dict[str, Any] = {
     "buffer_size": 60,  # full before the end
     "learning_rate": 3e-3,
 }
+SWEPT: dict[str, Any] = {"reset": {"maintenance.every": [35]}, "adam-reset": {"target.period": [35]}}
+"""Numbers that show within so short a training, by variant."""
 RECORD = {"probe_every": 20, "eval_every": 30, "eval_episodes": 2}
 
 
@@ -51,8 +53,9 @@ def cohort(
             "variants": [variant],
             "settings": settings,
             "slots": slots,
+            "sweep": SWEPT.get(variant, {}),
             "record": RECORD if record is None else record,
-            "env": {env_id: {"args": env_args or {}}},
+            "env": {env_id: {"args": env_args or {}, "value_bounds": [-10.0, 60.0]}},
         }
     )
     lanes: list[LaneJob] = [
@@ -120,7 +123,8 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
 
 def whole(job: CohortJob, training: Training) -> list[dict[str, Any]]:
     """Everything of every lane, and what it would draw next."""
-    draws = [each.next().tolist() for each in (training.learner.sampling, training.learner.exploration)]
+    a = training.learner
+    draws = [each.next().tolist() for each in (a.sampling, a.exploration, a.resets)]
     return [
         {**everything(job, training, lane), "draws": [each[lane] for each in draws]}
         for lane in range(len(job["lanes"]))

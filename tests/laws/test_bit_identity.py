@@ -15,11 +15,41 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations.dqn.variants import NAMED
+from ablations.dqn.bootstrap import Munchausen
+from ablations.dqn.exploration import Softmax
+from ablations.dqn.head import Dueling
+from ablations.dqn.loss import HlGauss
+from ablations.dqn.maintenance import Reset
+from ablations.dqn.optimizer import Adam, RMSprop
+from ablations.dqn.replay.prioritized import Prioritized
+from ablations.dqn.returns import NStep
+from ablations.dqn.target import Hard
+from ablations.dqn.trunk import Mlp
+from ablations.dqn.variants import Variant
 
+from .covering import SHOWING
 from .worlds import history, untrained
 
 MOST = 64
+TOGETHER = {
+    "windows": Variant(
+        trunk=Mlp((64, 24), layer_norm=True),
+        exploration=Softmax(),
+        returns=NStep(),
+        loss=HlGauss(atoms=11, v_min=-10.0, v_max=10.0),
+        optimizer=RMSprop(centered=True),
+        maintenance=Reset(every=40),
+    ),
+    "soft": Variant(
+        head=Dueling(),
+        replay=Prioritized(),
+        target=Hard(9),
+        bootstrap=Munchausen(),
+        optimizer=Adam(reset_at_sync=True),
+        maintenance=Reset(every=40, layers=2),
+    ),
+}
+"""Variants that hold several tricks, so that few trainings try all."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +70,7 @@ class Run:
 
 def runs(name: str, seeds: Sequence[int], **numbers: Any) -> dict[int, Run]:
     """{seed: run} of a cohort."""
-    learner = untrained(NAMED[name].variant, seeds, "tests/Walk-v0", **numbers)
+    learner = untrained({**SHOWING, **TOGETHER}[name], seeds, "tests/Walk-v0", **numbers)
     episodes = history(learner)
     draws = learner.sampling.next().tolist()
     moments = torch.cat([learner.optimizer.moments.first, learner.optimizer.moments.second], dim=-1)
@@ -88,6 +118,8 @@ QUICK: dict[str, Any] = {
         ),
         ("no-replay", {"optimizer": "sgd", "max_grad_norm": 0.5}),
         ("soft-target", {"max_grad_norm": 0.5, "hidden": (), "env_args": {"features": 5}}),
+        ("windows", {"env_args": {"actions": 3}}),
+        ("soft", {"max_grad_norm": 0.5}),
     ],
 )
 def test_a_run_is_the_same_bits_alone_among_8_and_among_32(name: str, numbers: dict[str, Any]) -> None:
@@ -132,6 +164,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "many-actions": ("dueling", {"hidden": (16,), "env_args": {"features": 17, "actions": 18}}),
     "five-layers": ("inverse-double", {"hidden": (12,) * 5, "batch_size": 10}),
+    **{name: (name, {}) for name in (*TOGETHER, "layer-norm", "hl-gauss", "n-step", "soft-q", "reset")},
     "one-wide-layer": ("dqn", {"hidden": (128,), "batch_size": 64}),
 }
 

@@ -11,14 +11,16 @@ import torch
 from ablations.dqn import settings
 from ablations.dqn.head import Dueling
 from ablations.dqn.learner import learn
+from ablations.dqn.returns import NStep, OneStep
 from ablations.dqn.types import Update
-from ablations.dqn.variants import DQN, NAMED, Variant, plain
+from ablations.dqn.variants import DQN, NAMED, Piece, Variant, plain
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
 from tests import configured
 from tests.oracles import textbook_dqn
 
 from . import worlds
+from .covering import SHOWING
 
 SETTINGS: dict[str, Any] = {
     "total_timesteps": 700,
@@ -89,25 +91,18 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
             )
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", SHOWING)
 def test_every_named_variant_equals_the_textbook(name: str) -> None:
-    unlisted = [piece.kind for slot, piece in NAMED[name].variant if not classic_environment(slot, piece)]
-    if unlisted:
-        pytest.skip(f"the textbook does not know {', '.join(unlisted)}")
-    compare(NAMED[name].variant, SETTINGS)
+    variant = SHOWING[name]
+    own = {number: value for number, value in SETTINGS.items() if number != "exploration_fraction"}
+    compare(variant, SETTINGS if hasattr(variant.exploration, "exploration_fraction") else own)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_every_pair_of_pieces_equals_the_textbook(name: str) -> None:
-    if all(classic_environment(slot, piece) for slot, piece in PAIRS[name]):
-        own = {number: SETTINGS[number] for number in settings.NAMES if number in SETTINGS}
-        compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
-
-
-def classic_environment(slot: str, piece: Any) -> bool:
-    """Whether the textbook has a piece of this kind: a new trick may come without."""
-    return piece.kind in textbook_dqn.PIECES[slot]
+    own = {number: SETTINGS[number] for number in settings.NAMES if number in SETTINGS}
+    compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
 
 
 @pytest.mark.parametrize("name", OTHER_SETTINGS)
@@ -120,10 +115,11 @@ def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None
     compare(NAMED["combined"].variant, {**SETTINGS, **OTHER_SETTINGS[name]})
 
 
+@pytest.mark.parametrize("returns", [OneStep(), NStep(5)], ids=str)
 @pytest.mark.parametrize("bootstrap_truncated", [True, False])
-def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool) -> None:
+def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool, returns: Piece) -> None:
     numbers = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
-    compare(Variant(head=Dueling((8,))), numbers, env_id="MountainCar-v0")
+    compare(Variant(head=Dueling((8,)), returns=returns), numbers, env_id="MountainCar-v0")
 
 
 def test_consecutive_takes_the_last_batch_even_from_a_smaller_buffer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
-@pytest.mark.parametrize("variant", NAMED)
+@pytest.mark.parametrize(("variant", "env_id"), zip(NAMED, cycle(ENVIRONMENTS), strict=False))
 def test_every_variant_goes_on_to_the_same_bits(tmp_path: Path, variant: str, env_id: str) -> None:
     job = cohort(tmp_path, variant, env_id, seeds=(3, 1))
     cut = random.Random(f"{variant} {env_id}").randrange(1, TOTAL)

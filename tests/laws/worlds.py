@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import DQN, Variant
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
@@ -29,8 +28,8 @@ SMALL: dict[str, Any] = {
     "buffer_size": 100,
     "learning_rate": 3e-3,
 }
-SMALL_TRUNK = Mlp((16,))
-"""In place of the neutral one."""
+SMALL_HIDDEN = (16,)
+"""Widths in place of the neutral trunk's."""
 
 
 def trained(
@@ -57,8 +56,8 @@ def untrained(
 ) -> Learner:
     """The learner of a cohort before its first step."""
     envs = GymLanes(env_id, env_args or {}, entropy, seeds)
-    if variant.trunk == DQN.trunk:
-        variant = replace(variant, trunk=SMALL_TRUNK)
+    if getattr(variant.trunk, "hidden", None) == DQN.trunk.hidden:
+        variant = replace(variant, trunk=replace(variant.trunk, hidden=SMALL_HIDDEN))
     return configured.learner(variant, envs, seeds, ENGINE, dtype, entropy, **{**SMALL, **settings})
 
 

@@ -53,10 +53,15 @@ class Consecutive:
 
     def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
         """(setting, sentence): the batch, and what its returns look ahead to, must be there from the start."""
-        needed = settings.batch_size + variant.returns.facts().lookahead
+        ahead = variant.returns.facts().lookahead
+        needed = settings.batch_size + ahead
+        of = f"batch_size + {ahead}" if ahead else "batch_size"
         for name, size in (
             ("buffer_size", settings.buffer_size),
             ("learning_starts", settings.learning_starts),
         ):
-            if size < needed:
-                yield name, f"{name} ({size}) is too small: '{self.kind}' needs the last {needed} transitions"
+            if size < needed and (ahead or name == "buffer_size"):
+                yield (
+                    name,
+                    f"{name} ({size}) is too small: '{self.kind}' needs the last {of} ({needed}) transitions",
+                )

@@ -16,7 +16,7 @@ ENGINE = "reference"
 """Of the memories made here."""
 
 
-def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4) -> Space:
+def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4, lookahead: int = 0) -> Space:
     """A space of float64 storage; float64 holds every code exactly."""
     return Space(
         lanes=lanes,
@@ -24,6 +24,7 @@ def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4) -> Space:
         batch_size=batch_size,
         features=FEATURES,
         parameters=8,
+        lookahead=lookahead,
         zeros=partial(torch.zeros, dtype=torch.float64),
         engine=engines.of(ENGINE),
     )
@@ -39,6 +40,7 @@ def coded(i: int, lanes: int = 2) -> Transition:
         reward=10 * code + 1,
         discount=10 * code + 2,
         next_obs=code[:, None] + parts + 0.5,
+        ended=torch.zeros(lanes, dtype=torch.float64) + (i % 2),
     )
 
 
@@ -66,6 +68,8 @@ def ids(batch: Batch | Transition) -> list[list[int]]:
             assert batch.action[lane, b] == expected.action[lane]
             assert batch.reward[lane, b] == expected.reward[lane]
             assert batch.discount[lane, b] == expected.discount[lane]
+            if isinstance(batch, Transition):
+                assert batch.ended[lane, b] == expected.ended[lane]
     offsets = 1000 * torch.arange(lanes)[:, None]
     return [[int(i) for i in row] for row in (found - offsets).tolist()]
 

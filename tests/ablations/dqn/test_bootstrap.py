@@ -1,12 +1,14 @@
-"""The target y on three numbers: who selects, who evaluates, and what termination cuts."""
+"""The target y on three numbers: who selects, who evaluates, what is soft, and what termination cuts."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
 from torch import Tensor
 
-from ablations.dqn.bootstrap import Double, InverseDouble, Max
+from ablations.dqn.bootstrap import Double, InverseDouble, Max, Munchausen, SoftQ
 from ablations.dqn.types import Batch
 from ablations.dqn.variants import Piece
 
@@ -72,3 +74,47 @@ def test_max_does_not_ask_the_online_network() -> None:
         raise AssertionError("the online network was asked")
 
     Max()(batch(), never, q_target)
+
+
+# Two actions whose values differ by tau log 3 have probabilities 1/4 and 3/4.
+TAU = 2.0
+SPREAD = TAU * math.log(3.0)
+NOW = torch.tensor([[[0.0, SPREAD], [0.0, SPREAD], [0.0, 1000.0]]], dtype=torch.float64)
+LATER = torch.tensor([[[SPREAD, 0.0], [5.0, 5.0], [0.0, 0.0]]], dtype=torch.float64)
+OBS = torch.tensor([[[1.0], [2.0], [3.0]]], dtype=torch.float64)
+DONE = Batch(
+    obs=OBS,
+    action=torch.tensor([[0, 1, 0]]),
+    reward=REWARD.double(),
+    discount=DISCOUNT.double(),
+    next_obs=OBS + 6,
+    weight=torch.ones(1, 3, dtype=torch.float64),
+    index=torch.zeros(1, 3, dtype=torch.int64),
+)
+SOFT_VALUE = 0.75 * (SPREAD - TAU * math.log(0.75)) + 0.25 * (0.0 - TAU * math.log(0.25))
+SOFT = [1 + 0.5 * SOFT_VALUE, 2.0, 3 + 0.25 * TAU * math.log(2.0)]
+
+
+def both(states: Tensor) -> Tensor:
+    """Q- at the states before and after the step, asked for apart or together."""
+    return torch.cat([NOW if state < 7 else LATER for state in states[0, ::3, 0].tolist()], dim=1)
+
+
+def test_the_soft_target_is_the_policys_value_and_its_entropy() -> None:
+    assert SoftQ(TAU)(DONE, q, both)[0].tolist() == pytest.approx(SOFT, rel=1e-12)
+
+
+def test_munchausen_adds_the_clipped_log_probability_of_what_was_done() -> None:
+    """log 1/4, then log 3/4, each times tau; the third, near -1000, is clipped. Termination cuts no bonus."""
+    bonus = [0.9 * TAU * math.log(0.25), 0.9 * TAU * math.log(0.75), 0.9 * -4.0]
+    expected = [soft + each for soft, each in zip(SOFT, bonus, strict=True)]
+    y = Munchausen(alpha=0.9, tau=TAU, clip=-4.0)(DONE, q, both)
+    assert y[0].tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_munchausen_of_values_far_beyond_the_temperature_stays_finite_and_is_hard() -> None:
+    """At the published tau of 0.03 the powers exp(Q / tau) alone overflow; a greedy action's bonus is 0."""
+    values = torch.tensor([[[-50.0, 1000.0], [1000.0, -50.0], [0.0, 90.0]]], dtype=torch.float64)
+    y = Munchausen()(DONE, q, lambda states: values.repeat(1, states.shape[1] // 3, 1))
+    hard = Max()(DONE, q, lambda states: values)
+    assert y[0].tolist() == pytest.approx((hard + torch.tensor([[-0.9, -0.9, -0.9]]))[0].tolist())

@@ -68,7 +68,8 @@ def test_what_layers_declare() -> None:
     )
 
 
-def test_uniform_numbers_are_the_streams_and_constant_ones_draw_nothing() -> None:
+def test_uniform_numbers_are_numpys_and_constant_ones_draw_nothing() -> None:
     rng, same = (stream(0, 1, Role.WEIGHTS) for _ in "12")
-    np.testing.assert_array_equal(Constant(2.0).draw(rng, (2,)), [2.0, 2.0])
-    np.testing.assert_array_equal(Uniform(0.5).draw(rng, (2, 3)), same.uniform(-0.5, 0.5, (2, 3)))
+    np.testing.assert_array_equal(Uniform(0.5).of(rng.random((2, 3))), same.uniform(-0.5, 0.5, (2, 3)))
+    np.testing.assert_array_equal(Constant(2.0).of(np.zeros(2)), [2.0, 2.0])
+    assert (Uniform.drawn, Constant.drawn) == (True, False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
 
-from ablations.dqn.loss import Huber, ScalarLoss, Squared, is_penalty
+from ablations.dqn.loss import HlGauss, Huber, ScalarLoss, Squared, is_penalty
 from ablations.dqn.variants import Piece
 
 
@@ -75,3 +76,64 @@ def test_a_penalty_is_a_loss_that_says_nothing_but_its_penalty() -> None:
     assert is_penalty(Huber())
     wide = type("Wide", (Squared,), {"outputs_per_action": 2})
     assert not any(map(is_penalty, (Ranked(), Flipped(), wide(), object())))
+
+
+BINS = HlGauss(atoms=3, sigma=0.5, v_min=0.0, v_max=6.0)
+"""Bins of width 2 around 1, 3 and 5; a standard deviation of 1."""
+
+
+def below(x: float) -> float:
+    """The share of a normal distribution."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def tensor(*numbers: float) -> torch.Tensor:
+    return torch.tensor([numbers], dtype=torch.float64)
+
+
+def test_the_histogram_is_the_normal_distribution_around_y_within_the_range() -> None:
+    whole = below(3.0) - below(-3.0)
+    expected = [below(-1) - below(-3), below(1) - below(-1), below(3) - below(1)]
+    (p,) = BINS.histogram(tensor(3.0)).tolist()
+    assert p[0] == pytest.approx([each / whole for each in expected], rel=1e-12)
+    at_the_edge = [below(2) - below(0), below(4) - below(2), below(6) - below(4)]
+    whole = below(6) - below(0)
+    (p,) = BINS.histogram(tensor(0.0)).tolist()
+    assert p[0] == pytest.approx([each / whole for each in at_the_edge], rel=1e-12)
+
+
+@pytest.mark.parametrize(("y", "edge"), [(-1e9, 0.0), (1e9, 6.0), (6.1, 6.0)])
+def test_a_y_outside_the_range_counts_as_the_edge_and_not_as_a_division_by_nothing(
+    y: float, edge: float
+) -> None:
+    assert torch.equal(BINS.histogram(tensor(y)), BINS.histogram(tensor(edge)))
+    assert BINS.histogram(tensor(y)).sum().item() == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_narrow_histogram_far_from_every_edge_is_one_bin() -> None:
+    loss = HlGauss(atoms=3, sigma=1e-6, v_min=0.0, v_max=6.0)
+    assert loss.histogram(tensor(5.5, -7.0)).tolist() == [[[0, 0, 1], [1, 0, 0]]]
+
+
+def test_values_are_the_means_of_the_bins_centers() -> None:
+    logits = torch.tensor([[[[0.0, 0.0, 0.0], [0.0, math.log(2.0), 0.0]]]], dtype=torch.float64)
+    assert BINS.values(logits)[0, 0].tolist() == pytest.approx([3.0, 3.0])
+    logits[..., 2] = math.log(5.0)
+    assert BINS.values(logits)[0, 0].tolist() == pytest.approx([(1 + 3 + 25) / 7, (1 + 6 + 25) / 8])
+
+
+def test_the_error_is_the_cross_entropy_of_what_was_done_and_the_priority_the_td_error() -> None:
+    """With even outputs every bin has probability 1/3 and Q = 3; the slope by an output is softmax - p."""
+    outputs = torch.zeros(1, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    errors = BINS.error(outputs, torch.tensor([[1]]), tensor(4.5))
+    assert errors.loss[0].tolist() == pytest.approx([math.log(3.0)])
+    assert errors.delta.tolist() == errors.priority.tolist() == [[1.5]]
+    (slope,) = torch.autograd.grad(errors.loss.sum(), outputs)
+    torch.testing.assert_close(slope[0, 0, 1], 1 / 3 - BINS.histogram(tensor(4.5))[0, 0])
+    assert slope[0, 0, 0].tolist() == [0, 0, 0]
+
+
+def test_bounds_that_are_not_given_are_the_environments() -> None:
+    assert HlGauss().in_bounds((-1.0, 2.0)) == HlGauss(v_min=-1.0, v_max=2.0)
+    assert HlGauss(v_max=9.0).in_bounds((-1.0, 2.0)) == HlGauss(v_min=-1.0, v_max=9.0)
+    assert not is_penalty(HlGauss())

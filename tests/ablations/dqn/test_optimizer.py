@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ablations.dqn.head import Linear
 from ablations.dqn.network import Network, Trainable
+from ablations.dqn.optimizer import Adam, RMSprop
 from ablations.dqn.trunk import Mlp
+from ablations.dqn.variants import Piece, Variant
 from ablations.engines.descent import ReferenceOptimizer
 from tests.configured import configured
 
@@ -28,6 +30,12 @@ def made(lanes: int, rule: str, clip: float = 0.0, rate: float = 0.5) -> tuple[T
     flat[:, :2] = 1.0
     online = Trainable(NETWORK, flat)
     return online, optimizer_of(online, rule, rate, max_grad_norm=clip)
+
+
+def made_by(rule: Piece) -> tuple[Trainable, ReferenceOptimizer]:
+    """One lane that starts at w = b = 1 and is trained by a rule at a learning rate of 0.5."""
+    online, _ = made(1, "sgd")
+    return online, ReferenceOptimizer(online, *configured(Variant(optimizer=rule), learning_rate=0.5))
 
 
 def linear_loss(online: Trainable, *slopes: tuple[float, float]) -> Tensor:
@@ -72,6 +80,44 @@ def test_rmsprop_divides_by_the_root_of_the_mean_square() -> None:
     online, optimizer = made(1, "rmsprop", rate=0.02)
     step(optimizer, linear_loss(online, (3.0, 0.0)))
     assert online.flat[0, :2].tolist() == pytest.approx([1 - 0.02 * 3 / math.sqrt(0.01 * 9), 1.0])
+
+
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("decay", [0.99, 0.5])
+def test_rmsprop_is_torchs_centered_or_not(decay: float, centered: bool) -> None:
+    online, optimizer = made_by(RMSprop(eps=1e-3, decay=decay, centered=centered))
+    theirs = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    torchs = torch.optim.RMSprop([theirs], lr=0.5, alpha=decay, eps=1e-3, centered=centered)
+    for slopes in ((3.0, -4.0), (1.0, 0.0), (-2.0, 0.125)):
+        step(optimizer, linear_loss(online, slopes))
+        theirs.grad = torch.tensor(slopes, dtype=torch.float64)
+        torchs.step()
+        assert online.flat[0, :2].tolist() == pytest.approx(theirs.tolist(), rel=1e-12)
+
+
+def test_a_gradient_that_stays_the_same_leaves_centered_rmsprop_a_step_of_one_over_eps() -> None:
+    """v - m^2 is then a difference of equal numbers, which rounding may take below 0."""
+    online, optimizer = made_by(RMSprop(eps=1.0, decay=0.0, centered=True))
+    for _ in range(3):
+        before = online.flat[0, :2].clone()
+        step(optimizer, linear_loss(online, (0.1, 1 / 3)))
+        assert (before - online.flat[0, :2]).tolist() == pytest.approx([0.05, 0.5 / 3])
+
+
+def test_adams_moments_and_count_begin_anew_at_a_sync_if_it_says_so() -> None:
+    for piece, anew in ((Adam(reset_at_sync=True), True), (Adam(), False)):
+        online, optimizer = made_by(piece)
+        step(optimizer, linear_loss(online, (3.0, -4.0)))
+        optimizer.synced()
+        moments = optimizer.moments
+        kept = [int(each.count_nonzero()) for each in (moments.first, moments.second, moments.count)]
+        assert kept == ([0, 0, 0] if anew else [2, 2, 1])
+        before = online.flat[0, :2].clone()
+        step(optimizer, linear_loss(online, (0.25, 0.25)))
+        first_again = (before - online.flat[0, :2]).tolist() == pytest.approx(
+            [0.5, 0.5]
+        )  # lr against the sign
+        assert first_again == anew
 
 
 def test_adam_eps_shrinks_the_step_of_small_gradients() -> None:

@@ -124,7 +124,7 @@ def test_the_plain_form_names_kind_and_numbers_of_every_slot() -> None:
         "target": {"kind": "hard", "period": 100},
         "bootstrap": {"kind": "max"},
         "loss": {"kind": "squared"},
-        "optimizer": {"kind": "adam", "eps": 1e-8, "max_grad_norm": 0.0},
+        "optimizer": {"kind": "adam", "eps": 1e-8, "max_grad_norm": 0.0, "reset_at_sync": False},
         "maintenance": {"kind": "none"},
     }  # fmt: skip
 

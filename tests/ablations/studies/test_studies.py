@@ -19,7 +19,7 @@ from ablations.dqn.variants import DQN, NAMED, SLOTS, from_plain, plain
 from ablations.errors import BadInput
 from ablations.studies import load
 from ablations.studies.study import Alias, LeftOut
-from tests.ablations.documents import document, labels, study
+from tests.ablations.documents import BOUNDED, document, labels, study
 
 # ---- rows and labels ----
 
@@ -29,7 +29,7 @@ def test_rows_are_the_variants_in_the_order_of_the_file():
 
 
 def test_all_stands_for_every_named_variant_in_the_order_of_the_registry():
-    assert labels(variants="all") == list(NAMED)
+    assert labels(variants="all", env=BOUNDED) == list(NAMED)
 
 
 def test_a_sweep_is_the_full_product_with_variants_outside_and_the_last_key_fastest():
@@ -190,20 +190,21 @@ def test_a_row_says_which_slots_its_variant_sets():
 
 
 def test_all_leaves_out_a_row_that_equals_an_earlier_one_and_says_so():
-    resolved = study(variants="all", slots={"target": "none"}, baseline="no-target")
+    resolved = study(variants="all", slots={"target": "none"}, baseline="no-target", env=BOUNDED)
     assert LeftOut("no-target", "equal to 'dqn'") in resolved.left_out
     assert resolved.baseline == "dqn"
     assert Alias("double", "dqn", {}) in resolved.aliases
-    assert resolved.plain()["left_out"][0] == {"label": "no-target", "reason": "equal to 'dqn'"}
+    assert {"label": "no-target", "reason": "equal to 'dqn'"} in resolved.plain()["left_out"]
 
 
 def test_all_leaves_out_a_row_with_an_objection_and_says_why_and_where():
     small = {"settings": {"buffer_size": 63}}
     resolved = study(variants="all", envs=["CartPole-v1", "Acrobot-v1"], env={"Acrobot-v1": small})
-    ((label, reason),) = resolved.left_out
-    assert label == "consecutive"
-    assert reason.startswith("buffer_size (63) is too small")
-    assert reason.endswith("(Acrobot-v1)")
+    reasons = dict(resolved.left_out)
+    assert list(reasons) == ["consecutive", "hl-gauss"]
+    assert reasons["consecutive"].startswith("buffer_size (63) is too small")
+    assert reasons["consecutive"].endswith("(Acrobot-v1)")
+    assert reasons["hl-gauss"] == "'hl-gauss' needs v_min and v_max, or value_bounds of the environment"
 
 
 def test_a_point_of_a_sweep_and_a_cell_with_an_objection_are_left_out():
@@ -214,6 +215,62 @@ def test_a_point_of_a_sweep_and_a_cell_with_an_objection_are_left_out():
     factors = {"replay": ["uniform", "consecutive"]}
     resolved = study(factors=factors, variants=None, settings={"buffer_size": 50})
     assert [each.label for each in resolved.left_out] == ["consecutive"]
+
+
+OBJECTIONS = {
+    "reset_at_sync needs a target that copies now and then, got 'soft'": {
+        "optimizer": ["adam", {"kind": "adam", "reset_at_sync": True}],
+        "target": ["hard", "soft"],
+    },
+    "reset_at_sync needs a target that copies now and then, got 'none'": {
+        "optimizer": ["adam", {"kind": "adam", "reset_at_sync": True}],
+        "target": ["hard", "none"],
+    },
+    "'munchausen' needs returns of one step: its bonus belongs to each step, got 'n-step'": {
+        "returns": ["one-step", "n-step"],
+        "bootstrap": ["max", "munchausen"],
+    },
+    "'munchausen' needs a loss of one output per action: its Q is no return, so no bounds hold it, got 'hl-gauss'": {
+        "bootstrap": ["max", "munchausen"],
+        "loss": ["squared", "hl-gauss"],
+    },
+    "'soft-q' needs a loss of one output per action: its Q is no return, so no bounds hold it, got 'hl-gauss'": {
+        "bootstrap": ["max", "soft-q"],
+        "loss": ["squared", "hl-gauss"],
+    },
+}
+
+
+@pytest.mark.parametrize("reason", OBJECTIONS)
+def test_a_cell_of_pieces_that_cannot_stand_together_is_left_out_with_one_sentence(reason):
+    resolved = study(variants=None, factors=OBJECTIONS[reason], env=BOUNDED)
+    ((_, said),) = resolved.left_out
+    assert said == reason
+    assert len(resolved.rows) == 3
+
+
+def test_points_of_a_sweep_at_which_pieces_cannot_stand_together_are_left_out():
+    resolved = study(variants=["dqn", "adam-reset"], sweep={"target.period": [1, 9]})
+    reason = "reset_at_sync needs a target that copies now and then, got 'hard' at every update"
+    assert resolved.left_out == (LeftOut("adam-reset@target.period=1", reason),)
+    together = {"windows": {"base": "n-step", "replay": "consecutive"}}
+    resolved = study(
+        variants=["dqn", "windows"], variant=together, sweep={"returns.n": [2, 6]}, settings=TIGHT
+    )
+    reason = "learning_starts (68) is too small: 'consecutive' needs the last batch_size + 5 (69) transitions"
+    assert resolved.left_out == (LeftOut("windows@returns.n=6", reason),)
+
+
+TIGHT = {"learning_starts": 68, "batch_size": 64}
+
+
+def test_bounds_of_an_environment_stand_in_the_configuration_of_what_takes_them_and_in_no_other():
+    one, other = study(variants=["dqn", "hl-gauss"], env=BOUNDED, seeds=1).runs()
+    assert one.config["slots"] == {}
+    assert other.config["slots"] == {"loss": {"kind": "hl-gauss", "v_min": 1.0, "v_max": 100.0}}
+    own = {"loss": {"kind": "hl-gauss", "v_max": 7.0}}
+    (run, _) = study(variants=["dqn", "huber"], slots=own, env=BOUNDED, seeds=1).runs()
+    assert run.config["slots"]["loss"] == {"kind": "hl-gauss", "v_min": 1.0, "v_max": 7.0}
 
 
 def test_listed_variants_that_train_alike_are_run_once():
@@ -545,7 +602,9 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
             "args": {"sutton_barto_reward": True},
             "settings": {"gamma": 0.5},
             "row_slots": {
-                row["label"]: {"trunk": {"kind": "mlp", "hidden": [8], "facts": {"off": True}}}
+                row["label"]: {
+                    "trunk": {"kind": "mlp", "hidden": [8], "layer_norm": False, "facts": {"off": True}}
+                }
                 for row in stored["rows"]
             },
             "reward_threshold": 475.0,

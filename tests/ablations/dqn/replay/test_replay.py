@@ -110,6 +110,26 @@ def test_consecutive_gives_the_last_transitions_oldest_first_also_across_the_wra
         assert ids(batch) == [list(range(newest - 3, newest + 1))] * 2
 
 
+@pytest.mark.parametrize("lookahead", [1, 3])
+def test_latest_gives_the_newest_whole_window_where_returns_look_ahead(lookahead: int) -> None:
+    replay = Latest()
+    memory = replay.init(space(lookahead=lookahead))
+    for i in range(9):
+        fill(replay, memory, i, i)
+        assert ids(drawn(replay, memory, draws([0.5] * 4, [ALMOST_ONE] * 4))) == [[max(0, i - lookahead)]] * 2
+
+
+@pytest.mark.parametrize("capacity", [4, 6, 9])
+def test_consecutive_gives_the_last_whole_windows_where_returns_look_ahead(capacity: int) -> None:
+    replay = Consecutive()
+    memory = replay.init(space(capacity=capacity, batch_size=4, lookahead=2))
+    fill(replay, memory, 0, 4)
+    for newest in range(5, 3 * capacity):
+        fill(replay, memory, newest, newest)
+        batch = drawn(replay, memory, torch.rand(2, 4, dtype=torch.float64))
+        assert ids(batch) == [list(range(newest - 5, newest - 1))] * 2
+
+
 @pytest.mark.parametrize("replay", [Latest(), Consecutive(), Uniform()])
 def test_unweighted_pieces_weigh_every_sample_with_one_and_ignore_errors(
     replay: Piece,

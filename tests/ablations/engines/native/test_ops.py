@@ -29,15 +29,16 @@ def test_rows_are_stored_and_taken_as_by_the_reference(
     lanes: int, capacity: int, features: int, batch: int, dtype: torch.dtype, seed: int
 ) -> None:
     rng = torch.Generator().manual_seed(seed)
-    mine, its = (torch.zeros(lanes, capacity, 2 * features + 3, dtype=dtype) for _ in range(2))
+    mine, its = (torch.zeros(lanes, capacity, 2 * features + 4, dtype=dtype) for _ in range(2))
     for slot in range(capacity):
-        numbers = torch.randn(2 * features + 2, lanes, generator=rng, dtype=torch.float64).to(dtype)
+        numbers = torch.randn(2 * features + 3, lanes, generator=rng, dtype=torch.float64).to(dtype)
         transition = Transition(
             obs=numbers[:features].T,
             action=torch.randint(1 << 20, (lanes,), generator=rng),
-            reward=numbers[-2],
-            discount=numbers[-1],
+            reward=numbers[-3],
+            discount=numbers[-2],
             next_obs=numbers[features : 2 * features].T,
+            ended=numbers[-1],
         )
         native.put(mine, slot, transition)
         reference.put(its, slot, transition)
