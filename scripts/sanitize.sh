@@ -25,4 +25,4 @@ digest=$("$python" -c 'from ablations.engines.native import library; print(libra
 # -s: what a sanitiser says goes to the terminal, not into pytest's capture. The interpreter is not built with them:
 # their runtime comes first, and its leaks are not ours
 LD_PRELOAD=$("$cxx" -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 ABLATIONS_NATIVE=$folder/sanitized.so \
-    "$python" -m pytest -q -s -p no:cacheprovider tests/ablations/engines/native/test_ops.py tests/ablations/engines/native/test_stepping.py
+    "$python" -m pytest -q -s -p no:cacheprovider tests/ablations/engines/native --deselect tests/ablations/engines/native/test_bits.py
