@@ -142,7 +142,7 @@ class HlGauss:
         return torch.linspace(low, high, self.atoms + 1, dtype=like.dtype, device=like.device)
 
     def facts(self) -> Facts:
-        return Facts(order=2, dash="dashed")
+        return Facts(order=2, shade=0.35, dash="dotted")
 
     def objections(self, variant: Variant, settings: Settings) -> Iterator[tuple[str, str]]:
         """(number, sentence): a range is needed."""

@@ -67,7 +67,7 @@ class Reset:
         return [parameter for parameter in network.parameters if parameter.name.rpartition(".")[0] in last]
 
     def maintain(self, online: Trainable, target_params: Tensor, optimizer: Optimizer, u: Tensor) -> None:
-        network, alive = online.network, optimizer.frozen_at == 0  # (L,)
+        network, frozen = online.network, optimizer.frozen_at != 0  # (L,)
         moments = (optimizer.moments.first, optimizer.moments.second)
         used = 0
         for name, shape, init, _ in self.parameters(network):
@@ -82,8 +82,7 @@ class Reset:
                 *((each, 0.0) for each in moments),
             ):
                 part = network.layout[name].view(flat)  # (L, *shape)
-                kept = alive.view(-1, *(1 for _ in shape))
-                part.copy_(part.where(~kept, value))
+                part.copy_(part.where(frozen.view(-1, *(1 for _ in shape)), value))
 
     def facts(self) -> Facts:
         return Facts(order=1, dash="solid")

@@ -92,7 +92,9 @@ class RMSprop:
         params.addcdiv_(grads, size.sqrt().add_(self.eps), value=-learning_rate)
 
     def facts(self) -> Facts:
-        return Facts(order=3, hue=1, dash="dashed") if self.centered else Facts(order=2, hue=1)
+        if self.centered:
+            return Facts(order=3, shade=0.4, dash="dotted")
+        return Facts(order=2, shade=0.2, dash="dashed")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def read(data: FigureData) -> dict[str, Recorded]:
     found = {}
     environment = data.results.environment(data.env_id)
     for drawn in data.drawn:
-        measured_runs = {run.seed: measured(run, environment) for run in drawn.row.valid_runs}
+        measured_runs = {run.seed: measured(drawn.row, run, environment) for run in drawn.row.valid_runs}
         stored = {seed: run for seed, run in measured_runs.items() if run.probes or run.evaluations}
         if stored:
             found[drawn.row.label] = _recorded(drawn, stored)

@@ -60,7 +60,7 @@ def normalized_scores(results: Results) -> NormalizedScores | None:
         environment = results.environment(env_id)
         for v, row in enumerate(results.rows(env_id)):
             for run in row.valid_runs:
-                found = normalized(measured(run, environment).training_curve, *scale)
+                found = normalized(measured(row, run, environment).training_curve, *scale)
                 curves[v, e, seeds[run.seed], -len(found) :] = found
                 score = np.array(final_return(run.ends, run.returns, run.steps))
                 scores[v, e, seeds[run.seed]] = normalized(score, *scale)

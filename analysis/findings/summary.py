@@ -113,7 +113,7 @@ def summarize(results: Results) -> list[RowSummary]:
 
 def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
-    run_data = tuple(measured(run, environment) for run in row.valid_runs)
+    run_data = tuple(measured(row, run, environment) for run in row.valid_runs)
     run_scores = tuple(score_run(data) for data in run_data)
     numbers, not_reached_text = {}, {}
     for name, metric in METRICS.items():

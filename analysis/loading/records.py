@@ -87,6 +87,11 @@ class Row:
     """{factor: level} of a cell of a factorial."""
 
     @property
+    def no_return(self) -> bool:
+        """True if Q estimates something else than the discounted return."""
+        return any(facts.get("no_return") for facts in self.acting.facts.values())
+
+    @property
     def valid_runs(self) -> tuple[Run, ...]:
         """The runs that count."""
         return tuple(run for run in self.runs if run.is_valid)

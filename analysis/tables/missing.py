@@ -60,6 +60,11 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
             )
         if not scores.environment.get("value_bounds"):
             texts.append(f"{env_id}: no value bounds, so nothing is said of soft divergence.")
+        if others := [summary.row.label for summary in scores.summaries if summary.row.no_return]:
+            texts.append(
+                f"{env_id}: Q of {', '.join(others)} is no return, so nothing is said of soft divergence or "
+                "overestimation there."
+            )
     return texts
 
 

@@ -106,12 +106,14 @@ def learn(row: Mapping[str, Any], seed: int, steps: int) -> Episodes:
 
 
 def see(row: Mapping[str, Any], seed: int, steps: int) -> dict[str, Columns]:
-    """Made-up probes and evaluations, ten of each: without a target network values grow beyond bounds."""
+    """Made-up probes and evaluations, ten of each: without a target network values grow beyond bounds, and churn."""
     rng = np.random.default_rng([seed, 7])
     wild = row["slots"]["target"]["kind"] == "none"
     at = [steps * place // 10 for place in range(1, 11)]
     q = (np.arange(1, 11) * (30.0 if wild else 9.0) + rng.normal(0, 1, 10)).tolist()
     plain = dict.fromkeys(set(store.PROBES.names) - {"env_id", "variant", "seed"}, [0.5] * 10)
+    if wild:
+        plain |= dict.fromkeys(("churn", "action_gap"), [0.9] * 10)
     probes = {**plain, "global_step": at, "updates": at, "q_max": q, "q_mean": q, "batch_q_abs_max": q}
     evaluations = {
         "global_step": np.repeat(at, 2).tolist(),

@@ -8,7 +8,7 @@ from typing import Any
 Piece = Mapping[str, Any]
 
 NEUTRAL: dict[str, Piece] = {
-    "trunk": {"kind": "mlp", "hidden": [64, 64]},
+    "trunk": {"kind": "mlp", "hidden": [64, 64], "layer_norm": False},
     "head": {"kind": "linear"},
     "exploration": {"kind": "epsilon-greedy", "start_e": 1.0, "end_e": 0.05, "schedule": "linear"},
     "replay": {"kind": "uniform"},
@@ -16,7 +16,7 @@ NEUTRAL: dict[str, Piece] = {
     "target": {"kind": "hard", "period": 100},
     "bootstrap": {"kind": "max"},
     "loss": {"kind": "squared"},
-    "optimizer": {"kind": "adam", "eps": 1e-8},
+    "optimizer": {"kind": "adam", "eps": 1e-8, "reset_at_sync": False},
     "maintenance": {"kind": "none"},
 }
 """The slots in their order, each with its neutral piece."""
@@ -41,9 +41,12 @@ KNOWN: dict[str, dict[str, Piece]] = {
         "hard": NEUTRAL["target"],
         "soft": {"kind": "soft", "tau": 0.005},
     },
-    "bootstrap": {kind: {"kind": kind} for kind in ("max", "double", "inverse-double", "munchausen")},
+    "bootstrap": {
+        kind: {"kind": kind} for kind in ("max", "double", "inverse-double", "munchausen", "soft-q")
+    },
     "head": {"linear": NEUTRAL["head"], "dueling": {"kind": "dueling", "hidden": []}},
-    "loss": {kind: {"kind": kind} for kind in ("squared", "huber")},
+    "loss": {kind: {"kind": kind} for kind in ("squared", "huber", "hl-gauss")},
+    "optimizer": {"adam": NEUTRAL["optimizer"], "rmsprop": {"kind": "rmsprop", "centered": False}},
 }
 """Pieces by slot and kind, with their default numbers."""
 
@@ -58,6 +61,17 @@ NAMED: dict[str, tuple[str, dict[str, Piece]]] = {
     "dueling": ("Dueling", {"head": KNOWN["head"]["dueling"]}),
     "dueling-deep": ("Dueling, deep streams", {"head": {"kind": "dueling", "hidden": [64]}}),
     "per": ("Prioritised replay", {"replay": PRIORITIZED}),
+    "layer-norm": ("Layer norm", {"trunk": {**NEUTRAL["trunk"], "layer_norm": True}}),
+    "softmax-exploration": ("Softmax exploration", {"exploration": {"kind": "softmax", "temperature": 1.0}}),
+    "n-step": ("3-step returns", {"returns": {"kind": "n-step", "n": 3}}),
+    "munchausen": ("Munchausen", {"bootstrap": KNOWN["bootstrap"]["munchausen"]}),
+    "soft-q": ("Soft Q", {"bootstrap": KNOWN["bootstrap"]["soft-q"]}),
+    "huber": ("Huber loss", {"loss": KNOWN["loss"]["huber"]}),
+    "hl-gauss": ("HL-Gauss", {"loss": KNOWN["loss"]["hl-gauss"]}),
+    "adam-reset": ("Adam reset at sync", {"optimizer": {**NEUTRAL["optimizer"], "reset_at_sync": True}}),
+    "rmsprop": ("RMSprop", {"optimizer": KNOWN["optimizer"]["rmsprop"]}),
+    "rmsprop-centered": ("RMSprop, centered", {"optimizer": {"kind": "rmsprop", "centered": True}}),
+    "reset": ("Last layer reset", {"maintenance": {"kind": "reset", "every": 10000}}),
     "per-flat": ("Prioritised, alpha 0", {"replay": {**PRIORITIZED, "alpha": 0.0}}),
     "naive": (
         "Naive (no replay, no target)",
@@ -85,9 +99,11 @@ FACTS: dict[tuple[str, str], dict[str, Any]] = {
         "ignores": ["buffer_size", "batch_size"],
         "shade": 0.3,
     },
+    ("exploration", "softmax"): {"order": 1, "dash": "solid"},
     ("replay", "consecutive"): {"order": 1, "off": True, "shade": -0.2, "dash": "dashed"},
     ("replay", "uniform"): {"order": 2},
     ("returns", "one-step"): {"off": True},
+    ("returns", "n-step"): {"order": 1, "lookahead": 2, "dash": "solid"},
     ("target", "none"): {
         "off": True,
         "makes_irrelevant": ["bootstrap"],
@@ -111,9 +127,12 @@ FACTS: dict[tuple[str, str], dict[str, Any]] = {
         "shade": -0.15,
         "dash": "dashed",
     },
-    ("bootstrap", "munchausen"): {"order": 3},
+    ("bootstrap", "soft-q"): {"order": 3, "control": True, "no_return": True, "dash": "dotted"},
+    ("bootstrap", "munchausen"): {"order": 4, "no_return": True, "dash": "dashdot"},
     ("loss", "squared"): {"off": True},
     ("loss", "huber"): {"order": 1},
+    ("loss", "hl-gauss"): {"order": 2, "shade": 0.35, "dash": "dotted"},
+    ("maintenance", "reset"): {"order": 1, "dash": "solid"},
     ("maintenance", "none"): {"off": True},
 }
 """Facts that no number of the piece decides."""
@@ -136,8 +155,14 @@ def facts(slot: str, piece: Piece) -> dict[str, Any]:
         return {"order": 3, "shade": shade, "dash": "dotted" if flat else "dashdot", "control": flat}
     if (slot, kind) == ("head", "dueling") and piece.get("hidden"):
         return {"order": 2, "shade": 0.3, "dash": "dashed"}
+    if (slot, kind) == ("optimizer", "adam") and piece.get("reset_at_sync"):
+        return {"order": 1, "dash": "solid"}
+    if (slot, kind) == ("optimizer", "rmsprop"):
+        centered = {"order": 3, "shade": 0.4, "dash": "dotted"}
+        return centered if piece.get("centered") else {"order": 2, "shade": 0.2, "dash": "dashed"}
     if slot == "trunk":
-        return {} if piece.get("hidden") else {"tabular": True}
+        normed = {"order": 1, "dash": "solid"} if piece.get("layer_norm") else {}
+        return normed if piece.get("hidden") else {**normed, "tabular": True}
     return FACTS.get((slot, kind), {})
 
 

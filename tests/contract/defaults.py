@@ -33,7 +33,7 @@ RETIRED = {
 
 # {slot: {kind: {number: default}}}, the neutral piece first.
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
-    "trunk": {"mlp": {"hidden": [64, 64]}},
+    "trunk": {"mlp": {"hidden": [64, 64], "layer_norm": False}},
     "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
     "exploration": {
         "epsilon-greedy": {
@@ -42,7 +42,8 @@ PIECES: dict[str, dict[str, dict[str, Any]]] = {
             "schedule": "linear",
             "exploration_fraction": 0.2,
             "epsilon_decay": 0.995,
-        }
+        },
+        "softmax": {"temperature": 1.0},
     },
     "replay": {
         "uniform": {},
@@ -56,16 +57,26 @@ PIECES: dict[str, dict[str, dict[str, Any]]] = {
             "stratified": True,
         },
     },
-    "returns": {"one-step": {}},
+    "returns": {"one-step": {}, "n-step": {"n": 3}},
     "target": {"hard": {"period": 100}, "soft": {"tau": 0.005}, "none": {}},
-    "bootstrap": {"max": {}, "double": {}, "inverse-double": {}},
-    "loss": {"squared": {}, "huber": {}},
+    "bootstrap": {
+        "max": {},
+        "double": {},
+        "inverse-double": {},
+        "munchausen": {"alpha": 0.9, "tau": 0.03, "clip": -1.0},
+        "soft-q": {"tau": 0.03},
+    },
+    "loss": {
+        "squared": {},
+        "huber": {},
+        "hl-gauss": {"atoms": 51, "sigma": 0.75, "v_min": None, "v_max": None},
+    },
     "optimizer": {
-        "adam": {"eps": 1e-8, "max_grad_norm": 0},
-        "rmsprop": {"eps": 1e-8, "max_grad_norm": 0},
+        "adam": {"eps": 1e-8, "max_grad_norm": 0, "reset_at_sync": False},
+        "rmsprop": {"eps": 1e-8, "max_grad_norm": 0, "decay": 0.99, "centered": False},
         "sgd": {"max_grad_norm": 0},
     },
-    "maintenance": {"none": {}},
+    "maintenance": {"none": {}, "reset": {"every": 10_000, "layers": 1}},
 }
 
 Piece = dict[str, Any]

@@ -158,7 +158,7 @@ KINDS = [(slot, kind) for slot, kinds in PIECES.items() for kind in kinds]
 
 def test_every_kind_of_every_slot_trains_as_the_studys_own_piece(tmp_path: Path) -> None:
     """One variant a kind, beside the baseline; a neutral one would be the baseline's second name."""
-    names, tables = ["dqn"], ""
+    names, tables = ["dqn"], '[env."CartPole-v1"]\nvalue_bounds = [1.0, 100.0]\n'
     for slot, kind in KINDS:
         if kind != next(iter(PIECES[slot])):
             names.append(f"{slot}-{kind}")

@@ -10,6 +10,7 @@ import pytest
 
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN
+from scripts.docs import DOCUMENTS as GENERATED
 from scripts.docs import filled
 from tests.setup.sources import REPO
 
@@ -17,9 +18,11 @@ DOCUMENTS = [path for pattern in ("*.md", "docs/*.md") for path in sorted(REPO.g
 PAGE = (REPO / "docs/what-dqn-means.md").read_text("utf-8")
 
 
-def test_the_generated_tables_of_the_readme_are_up_to_date():
-    text = (REPO / "README.md").read_text("utf-8")
-    assert text == filled(text), "run: .venv/bin/python scripts/docs.py"
+@pytest.mark.parametrize("name", GENERATED)
+def test_the_generated_tables_of_the_documents_are_up_to_date(name):
+    text = (REPO / name).read_text("utf-8")
+    assert "<!-- generated" in text
+    assert text == filled(text), "run: .venv/bin/python -m scripts.docs"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)

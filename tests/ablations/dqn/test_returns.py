@@ -57,8 +57,8 @@ def test_a_window_sums_discounted_rewards_and_bootstraps_behind_its_last_row() -
     ring = ring_of(None, None, None, None)
     assert told(3, ring, 0) == [(1 + 0.5 * 10 + 0.25 * 100, 0.5**3, 3.0)]
     batch = windows(3, ring, [1])
-    first = [float(part) for part in (batch.obs[0, 0, 0], batch.action[0, 0], batch.index[0, 0])]
-    assert first == [1.0, 1.0, 1.0]  # of its first row
+    first = (batch.obs[0, 0, 0].item(), batch.action[0, 0].item(), batch.index[0, 0].item())
+    assert first == (1.0, 1, 1)  # of its first row
 
 
 def test_a_window_ends_at_a_termination_and_bootstraps_nothing() -> None:

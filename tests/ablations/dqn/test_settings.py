@@ -9,10 +9,14 @@ from typing import Any, get_type_hints
 import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ablations.dqn.exploration import EpsilonGreedy
+from ablations.dqn.bootstrap import Munchausen, SoftQ
+from ablations.dqn.exploration import EpsilonGreedy, Softmax
 from ablations.dqn.head import Dueling
+from ablations.dqn.loss import HlGauss
+from ablations.dqn.maintenance import Reset
 from ablations.dqn.optimizer import SGD, Adam, RMSprop
 from ablations.dqn.replay.prioritized import Prioritized
+from ablations.dqn.returns import NStep
 from ablations.dqn.settings import NAMES, Settings, objections
 from ablations.dqn.target import Hard, Soft
 from ablations.dqn.trunk import Mlp
@@ -42,9 +46,15 @@ NUMBERS: dict[type, dict[str, Any]] = {
     Prioritized: {"alpha": 0.6, "beta_start": 0.4, "beta_end": 1.0, "eps": 1e-6, "stratified": True},
     Hard: {"period": 100},
     Soft: {"tau": 0.005},
-    Adam: {"eps": 1e-8, "max_grad_norm": 0.0},
-    RMSprop: {"eps": 1e-8, "max_grad_norm": 0.0},
+    Adam: {"eps": 1e-8, "max_grad_norm": 0.0, "reset_at_sync": False},
+    RMSprop: {"eps": 1e-8, "max_grad_norm": 0.0, "decay": 0.99, "centered": False},
     SGD: {"max_grad_norm": 0.0},
+    Softmax: {"temperature": 1.0},
+    NStep: {"n": 3},
+    Munchausen: {"alpha": 0.9, "tau": 0.03, "clip": -1.0},
+    SoftQ: {"tau": 0.03},
+    HlGauss: {"atoms": 51, "sigma": 0.75, "v_min": None, "v_max": None},
+    Reset: {"every": 10_000, "layers": 1},
 }
 """Numbers that a study may have stored, whose defaults never change; pieces that are not here had none."""
 
@@ -127,6 +137,16 @@ def test_every_default_passes_its_own_check():
         (Adam, "eps", 0.0),
         (RMSprop, "eps", 0.0),
         (SGD, "max_grad_norm", -1.0),
+        (RMSprop, "decay", 1.0),
+        (Softmax, "temperature", 0.0),
+        (NStep, "n", 0),
+        (Munchausen, "alpha", 1.1),
+        (Munchausen, "clip", 0.0),
+        (SoftQ, "tau", 0.0),
+        (HlGauss, "atoms", 1),
+        (HlGauss, "sigma", 0.0),
+        (Reset, "every", 0),
+        (Reset, "layers", 0),
     ],
 )
 def test_values_out_of_range_are_refused(record: type, name: str, value: Any):

@@ -88,13 +88,7 @@ def test_a_variant_looks_the_same_in_a_small_and_in_a_large_study(tmp_path: Path
 def test_all_named_variants_take_one_panel_per_slot_with_the_baseline_in_each(tmp_path: Path):
     found = scene_of(make_study(tmp_path / "core", [row(name) for name in NAMED], seeds=1))
     placed = layout.lay_out(found)
-    assert [panel.title for panel in panels(found)] == [
-        "head",
-        "replay",
-        "target",
-        "bootstrap",
-        style.SEVERAL,
-    ]
+    assert [panel.title for panel in panels(found)] == [*NEUTRAL, style.SEVERAL]
     assert placed.reference is not None
     assert placed.reference.row.label == "dqn"
     drawn = [member.drawn.row.label for panel in panels(found) for member in panel.members]

@@ -17,6 +17,7 @@ from analysis.metrics import score_run
 from analysis.report.claims import reasons
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import Columns, make_study, row, see
+from tests.analysis.pieces import KNOWN, Piece
 
 CLAIMS = {claim.name: claim for claim in read_claims()}
 
@@ -31,9 +32,19 @@ ROWS: Mapping[str, tuple[Sequence[str], Collection[str]]] = {
     "prioritisation-raises-divergence": (["per-flat", "per"], {"per"}),
     "prioritised-replay-learns-faster": (["dqn", "per"], {"per"}),
     "dueling-raises-return": (["dqn", "dueling"], {"dueling"}),
+    "munchausen-lowers-churn": (["dqn", "munchausen"], {"dqn"}),
+    "munchausen-widens-the-action-gap": (["dqn", "munchausen"], {"munchausen"}),
+    "classification-raises-return": (["dqn", "hl-gauss"], {"hl-gauss"}),
+    "adam-and-squared-raise-return": (["dqn", "rmsprop-huber"], {"dqn"}),
+    "resetting-adam-raises-return": (["dqn", "adam-reset"], {"adam-reset"}),
     "tricks-combine": (["dqn", "combined"], {"combined"}),
 }
 """The rows that a claim compares, and those that have more of its metric if it is true."""
+
+OTHERS: Mapping[str, dict[str, Piece]] = {
+    "rmsprop-huber": {"optimizer": KNOWN["optimizer"]["rmsprop"], "loss": KNOWN["loss"]["huber"]}
+}
+"""Rows that are no named variant: what they change."""
 
 
 def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> JudgedClaim:
@@ -45,12 +56,19 @@ def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], 
         return see({**row, "slots": {**row["slots"], "target": {"kind": kind}}}, seed, steps)
 
     play = rise(dict.fromkeys(more, 100.0))
-    made = make_study(folder, [row(one) for one in rows], seeds=seeds, play=play, look=look, facts=FACTS)
+    made = make_study(
+        folder,
+        [row(one, **OTHERS.get(one, {})) for one in rows],
+        seeds=seeds,
+        play=play,
+        look=look,
+        facts=FACTS,
+    )
     results = read_results(made)
     (environment,) = results.environments
     lines = []
     for one in results.rows(environment["env_id"]):  # a line without intervals, which claims don't ask for
-        run_data = tuple(measured(run, environment) for run in one.valid_runs)
+        run_data = tuple(measured(one, run, environment) for run in one.valid_runs)
         lines.append(
             RowSummary(
                 one, environment["reward_threshold"], run_data, tuple(map(score_run, run_data)), {}, {}
