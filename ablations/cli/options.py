@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 
 from ablations import engines
 from ablations.errors import Problem, hint, shown
@@ -77,6 +77,52 @@ def _path(value: Any) -> Any:
     return Path(value) if isinstance(value, os.PathLike) else value
 
 
+def refuse_file(results: str | Path) -> str | Path:
+    """The path as it is. Raises ValueError where results can't lie below this path: it, or a part of it, is a file."""
+    path = Path(results)
+    try:
+        nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"'{results}' cannot be used: {error}") from None
+    if not nearest.is_dir():
+        raise ValueError(f"'{nearest}' is not a folder")
+    return results
+
+
+def _engine(name: str) -> str:
+    if name in EXECUTORS:
+        raise ValueError(f"'{name}' says where cohorts run, not what computes: --executor {name}")
+    return _one_of(engines.ALL, name)
+
+
+def _executor(name: str) -> str:
+    if name in engines.ALL:
+        raise ValueError(f"'{name}' says what computes, not where cohorts run: --engine {name}")
+    if name == "dask":
+        _refuse_missing("distributed")
+    return _one_of(EXECUTORS, name)
+
+
+def _one_of(valid: Collection[str], name: str) -> str:
+    if name not in valid:
+        raise ValueError(f"expected {', '.join(valid)}, got '{name}'{hint(name, valid)}")
+    return name
+
+
+def _address(scheduler: str, info: ValidationInfo) -> str:
+    if info.data.get("executor", "dask") != "dask":
+        raise ValueError("is for --executor dask alone")
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}", scheduler):
+        raise ValueError(f"expected an address such as tcp://10.0.0.1:8786, got '{scheduler}'")
+    return scheduler
+
+
+def _tensorboard(wanted: bool) -> bool:
+    if wanted:
+        _refuse_missing("tensorboard")
+    return wanted
+
+
 Source = Annotated[str | Path, BeforeValidator(_path)]
 Count = Annotated[int, _count()]
 
@@ -87,64 +133,20 @@ class RunOptions(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     study: Source
-    results: Source = "results"
+    results: Annotated[Source, AfterValidator(refuse_file)] = "results"
     jobs: Annotated[int, _count(MOST_JOBS)] | None = None
     lanes: Count | None = None
     envs: Sequence[str] = ()
     variants: Sequence[str] = ()
     seeds: Count | None = None
     steps: Count | None = None
-    engine: str | None = None
-    executor: str = "local"
-    scheduler: str | None = None
+    engine: Annotated[str, AfterValidator(_engine)] | None = None
+    executor: Annotated[str, AfterValidator(_executor)] = "local"
+    scheduler: Annotated[str, AfterValidator(_address)] | None = None
     timeout: Annotated[float, BeforeValidator(_read_seconds)] | None = None
     memory: Annotated[int, BeforeValidator(_read_bytes)] | None = None
     strict: bool = False
-    tensorboard: bool = False
-
-    @field_validator("results")
-    @classmethod
-    def _is_folder(cls, results: str | Path) -> str | Path:
-        refuse_file(results)
-        return results
-
-    @field_validator("engine")
-    @classmethod
-    def _is_engine(cls, engine: str | None) -> str | None:
-        if engine in EXECUTORS:
-            raise ValueError(f"'{engine}' says where cohorts run, not what computes: --executor {engine}")
-        if engine is not None and engine not in engines.ALL:
-            raise ValueError(f"expected {', '.join(engines.ALL)}, got '{engine}'{hint(engine, engines.ALL)}")
-        return engine
-
-    @field_validator("executor")
-    @classmethod
-    def _is_executor(cls, executor: str) -> str:
-        if executor in engines.ALL:
-            raise ValueError(f"'{executor}' says what computes, not where cohorts run: --engine {executor}")
-        if executor not in EXECUTORS:
-            raise ValueError(f"expected {', '.join(EXECUTORS)}, got '{executor}'{hint(executor, EXECUTORS)}")
-        if executor == "dask":
-            _refuse_missing("distributed")
-        return executor
-
-    @field_validator("scheduler")
-    @classmethod
-    def _is_address(cls, scheduler: str | None, info: ValidationInfo) -> str | None:
-        if scheduler is None:
-            return None
-        if info.data.get("executor", "dask") != "dask":
-            raise ValueError("is for --executor dask alone")
-        if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}", scheduler):
-            raise ValueError(f"expected an address such as tcp://10.0.0.1:8786, got '{scheduler}'")
-        return scheduler
-
-    @field_validator("tensorboard")
-    @classmethod
-    def _has_tensorboard(cls, tensorboard: bool) -> bool:
-        if tensorboard:
-            _refuse_missing("tensorboard")
-        return tensorboard
+    tensorboard: Annotated[bool, AfterValidator(_tensorboard)] = False
 
 
 def read_options(values: Mapping[str, Any], texts: bool = False) -> tuple[RunOptions, list[Problem]]:
@@ -180,17 +182,6 @@ def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown option{hint(str(error['loc'][0]), list(RunOptions.model_fields))}"
     return f"{error['msg'].replace('Input should be', 'expected')}, got {shown(error['input'])}"
-
-
-def refuse_file(results: str | Path) -> None:
-    """Raise ValueError where results can't lie below this path: it, or a part of it, is a file."""
-    path = Path(results)
-    try:
-        nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"'{results}' cannot be used: {error}") from None
-    if not nearest.is_dir():
-        raise ValueError(f"'{nearest}' is not a folder")
 
 
 def _refuse_missing(package: str) -> None:

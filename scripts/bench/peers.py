@@ -19,6 +19,7 @@ import venv
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Worker:
     """A side's process, ready for its turns; raises SideFailed when it does not get ready."""
 
     def __init__(self, command: list[str]) -> None:
+        self.failed: str | None = None  # why, during a turn
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         self.process = subprocess.Popen(
             command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
@@ -70,13 +72,17 @@ class Worker:
             raise
 
     def turn(self, lanes: int) -> float:
-        """One turn's lane-steps per second."""
+        """One turn's lane-steps per second; NaN once it has failed."""
         assert self.process.stdin is not None
         try:
-            print(lanes, file=self.process.stdin, flush=True)
+            if self.failed is None:
+                print(lanes, file=self.process.stdin, flush=True)
+                return float(self._answer(TURN_LIMIT)["lane_steps_per_second"])
         except BrokenPipeError:
-            raise SideFailed(self._last_words()) from None
-        return float(self._answer(TURN_LIMIT)["lane_steps_per_second"])
+            self.failed = self._last_words()
+        except SideFailed as error:
+            self.failed = str(error)
+        return math.nan
 
     def close(self) -> None:
         """End the process, whatever it is at."""
@@ -137,25 +143,17 @@ def label(side: Side, lanes: int) -> str:
 
 def measure(workers: dict[Side, Worker], repeats: int) -> tuple[dict[str, list[float]], dict[str, str]]:
     """The speeds of every configuration whose side lasted to the end, and why the others did not."""
-    failed: dict[Side, str] = {}
-
-    def turn_of(side: Side, lanes: int) -> Turn:
-        def turn() -> float:
-            if side not in failed:
-                try:
-                    return workers[side].turn(lanes)
-                except SideFailed as error:
-                    failed[side] = str(error)
-            return math.nan
-
-        return turn
-
-    turns = {(side, lanes): turn_of(side, lanes) for side in workers for lanes in side.lanes}
-    speeds = take_turns({label(*key): turn for key, turn in turns.items()}, repeats)
-    lasted = {label(*key) for key in turns if key[0] not in failed}
-    return {name: values for name, values in speeds.items() if name in lasted}, {
-        side.title: reason for side, reason in failed.items()
+    turns: dict[str, Turn] = {
+        label(side, lanes): partial(worker.turn, lanes)
+        for side, worker in workers.items()
+        for lanes in side.lanes
     }
+    speeds = take_turns(turns, repeats)
+    failed = {side: worker.failed for side, worker in workers.items() if worker.failed is not None}
+    for side in failed:
+        for lanes in side.lanes:
+            del speeds[label(side, lanes)]
+    return speeds, {side.title: reason for side, reason in failed.items()}
 
 
 def rows(speeds: dict[str, list[float]]) -> list[dict[str, Any]]:
