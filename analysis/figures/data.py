@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.loading import Results, Row, Run, reference
 from analysis.metrics import WINDOW, Floats, Ints, curve, grid, running_variance, value_at
-from analysis.statistics.intervals import curve_interval, generator
+from analysis.statistics.intervals import curve_interval
 
 QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
 
@@ -108,4 +108,4 @@ def _bands(runs: Sequence[Run], at: Ints) -> dict[str, Band]:
         lines["running_variance"][place] = value_at(ends, full, at, steps)
         lines["running_variance_growing"][place] = value_at(ends, growing, at, steps)
         lines["running_variance_trend"][place] = value_at(ends, trend, at, steps)
-    return {name: Band(line, *curve_interval(line, generator())) for name, line in lines.items()}
+    return {name: Band(line, *curve_interval(line)) for name, line in lines.items()}

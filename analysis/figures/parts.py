@@ -17,7 +17,7 @@ from analysis.figures.data import Band, FigureData, RowBands
 from analysis.figures.page import SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.metrics import WINDOW, Floats, Ints
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 from analysis.tables.spelling import range_text, row_name
 
 PERCENT = f"{LEVEL * 100:g} %"

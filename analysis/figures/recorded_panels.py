@@ -19,7 +19,7 @@ from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
 from analysis.metrics import Floats, Ints
 from analysis.metrics.values import LARGEST
-from analysis.statistics.intervals import curve_interval, generator
+from analysis.statistics.intervals import curve_interval
 
 LEFT = 0.5
 GAP = 0.5
@@ -72,7 +72,7 @@ class Recorded:
 def band(series: Sequence[Floats]) -> Band:
     """A quantity of each seed, (n, G); what has grown beyond single precision counts as its largest number."""
     runs = np.nan_to_num(np.stack(series), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
-    return Band(runs, *curve_interval(runs, generator()))
+    return Band(runs, *curve_interval(runs))
 
 
 # ---- drawing ----

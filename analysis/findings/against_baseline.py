@@ -10,8 +10,7 @@ import numpy as np
 
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import reference
-from analysis.metrics import METRICS, Floats, Metric
-from analysis.statistics.blocks import Places
+from analysis.metrics import METRICS, Floats, Ints, Metric
 from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import Comparison, compare, holm
 from analysis.statistics.power import SeedsNeeded, seeds_needed_over
@@ -118,7 +117,7 @@ def compare_pairs(scores: EnvironmentScores, pairs: Sequence[tuple[int, int]]) -
     """(row, row that it is compared with) by their places, on every metric that the runs have."""
     if not pairs:
         return []
-    places, against = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    places, against = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
     return [
         found
         for metric in METRICS.values()
@@ -133,7 +132,7 @@ def is_compared(metric: Metric) -> bool:
 
 
 def compare_rows(
-    scores: EnvironmentScores, metric: Metric, places: Places, against: Places, seeds: slice = slice(None)
+    scores: EnvironmentScores, metric: Metric, places: Ints, against: Ints, seeds: slice = slice(None)
 ) -> list[RowComparison]:
     """Rows of an environment against other rows of it, on these of its seeds, as one family.
 

@@ -18,7 +18,7 @@ from analysis.statistics.aggregates import (
     pooled,
     probability,
 )
-from analysis.statistics.intervals import Interval, generator
+from analysis.statistics.intervals import Interval
 
 AGGREGATED = ("final_return", "auc")
 
@@ -73,14 +73,18 @@ def _of_metric(found: Sequence[EnvironmentScores], metric: str) -> Iterator[Aggr
 
     for name, function in AGGREGATES.items():
         at_worst, at_best = pooled(worst, function).tolist(), pooled(best, function).tolist()
-        for place, number in enumerate(aggregate(whole, function, generator())):
+        for place, number in enumerate(aggregate(whole, function)):
             yield row(place, name, number, (at_worst[place], at_best[place]))
     for place, summary in enumerate(found[0].summaries):
         if summary.row.against in labels:
             base = labels.index(summary.row.against)
-            number = improvement(whole[place], whole[base], generator())
-            pair = (probability(worst[place], best[base]), probability(best[place], worst[base]))
+            number = improvement(whole[place], whole[base])
+            pair = (_probability(worst[place], best[base]), _probability(best[place], worst[base]))
             yield row(place, "improvement", number, pair)
+
+
+def _probability(x: Floats, y: Floats) -> float:
+    return float(probability(x, y, np.ones((x.size, 1)))[0])
 
 
 def _stacked(found: Sequence[EnvironmentScores], values: Sequence[Floats]) -> Floats:

@@ -13,7 +13,7 @@ from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Facts
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
-from analysis.statistics.intervals import Interval, generator
+from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import holm
 from analysis.statistics.verdicts import Verdict, verdict
 
@@ -181,7 +181,7 @@ def _size(
 ) -> Iterator[EstimatedEffect]:
     """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
     known = dict(zip(cells, np.isfinite(values).sum(axis=1).tolist(), strict=True))
-    numbers = estimate(wanted, cells, values, generator())
+    numbers = estimate(wanted, cells, values)
     plain = [np.nan] * len(wanted)
     adjusted, family = list(plain), [0] * len(wanted)
     for kind in TESTED:

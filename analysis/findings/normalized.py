@@ -16,7 +16,6 @@ from analysis.loading import Results
 from analysis.metrics import Floats, final_return
 from analysis.metrics.run_data import POINTS
 from analysis.statistics.aggregates import normalized, profile, sample_efficiency
-from analysis.statistics.intervals import generator
 
 SHARES_AT = np.linspace(-0.1, 1.2, 53)
 """Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
@@ -83,11 +82,11 @@ class RowCurves:
 
 def profiles(found: NormalizedScores) -> RowCurves:
     """Performance profiles of the final return: the share of runs above each normalised score."""
-    bands = profile(found.scores, SHARES_AT, generator())
+    bands = profile(found.scores, SHARES_AT)
     return RowCurves("score", SHARES_AT, found.labels, *bands)
 
 
 def efficiency(found: NormalizedScores) -> RowCurves:
     """Sample efficiency: IQM of the normalised learning curves at each share of the budget."""
     at = np.arange(1, POINTS + 1) / POINTS
-    return RowCurves("share_of_budget", at, found.labels, *sample_efficiency(found.curves, generator()))
+    return RowCurves("share_of_budget", at, found.labels, *sample_efficiency(found.curves))

@@ -12,13 +12,11 @@ from analysis.findings.measured import measured
 from analysis.loading import Results, Row
 from analysis.metrics import METRICS, Floats, Metric, RunData, score_run
 from analysis.metrics.registry import LEARNING, VARIANCE
-from analysis.statistics.blocks import block_interval
+from analysis.statistics.draws import CURVE_RESAMPLES, places, resampled
 from analysis.statistics.intervals import (
-    CURVE_RESAMPLES,
     NOTHING,
     Interval,
     WaitingTime,
-    generator,
     mean_interval,
     proportion_interval,
     waiting_time,
@@ -137,7 +135,7 @@ def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:
 def _over_runs(metric: Metric, values: Floats) -> Interval:
     """Mean, or share, over the runs for which the score is defined."""
     if metric.summary == "mean":
-        return mean_interval(values, generator())
+        return mean_interval(values)
     answers = values[np.isfinite(values)]
     return proportion_interval(int(answers.sum()), len(answers))
 
@@ -159,7 +157,5 @@ def _across_runs(metric: Metric, run_data: Sequence[RunData]) -> Interval:
     if not run_data:
         return NOTHING
     parts, across_runs = metric.parts(run_data), metric.across_runs
-    low, high = block_interval(
-        lambda places: across_runs(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
-    )
-    return Interval(float(across_runs(parts)), float(low), float(high))
+    number = resampled(lambda often: across_runs(parts[places(often)]), (len(parts),), CURVE_RESAMPLES)
+    return Interval(*map(float, number))

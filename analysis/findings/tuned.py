@@ -60,8 +60,8 @@ def compare_tuned(scores: EnvironmentScores, baseline: str) -> list[TunedCompari
         }
         others = [place for variant, place in chosen.items() if variant != baseline]
         if baseline in chosen and others:
-            against = np.full(len(others), chosen[baseline], dtype=np.intp)
-            rows = np.array(others, dtype=np.intp)
+            against = np.full(len(others), chosen[baseline], dtype=np.int64)
+            rows = np.array(others, dtype=np.int64)
             for one in compare_rows(scores, METRICS[name], rows, against, slice(cut, None)):
                 selected.append(TunedComparison(one, scores.seeds[:cut], scores.seeds[cut:]))
     return selected

@@ -58,7 +58,9 @@ def load(folder: str | Path) -> pd.DataFrame:
     """
     results = read(folder)
     tables = [run.episodes for run in results.runs if run.episodes is not None]
-    frame: pd.DataFrame = pa.concat_tables([store.EPISODES.empty_table(), *tables]).to_pandas(use_threads=False)
+    frame: pd.DataFrame = pa.concat_tables([store.EPISODES.empty_table(), *tables]).to_pandas(
+        use_threads=False
+    )
     frame.attrs["states"] = {run.path: run.state for run in results.runs}
     frame.attrs["steps"] = {run.path: run.steps for run in results.runs if run.is_valid}
     frame.attrs["diverged_at"] = {run.path: run.diverged_at for run in results.runs if run.is_valid}

@@ -8,8 +8,7 @@ import numpy as np
 
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
 from analysis.metrics import METRICS
-from analysis.statistics.intervals import LEVEL
-from analysis.statistics.paired import EXACT_UP_TO
+from analysis.statistics.draws import EXACT_UP_TO, LEVEL
 from analysis.statistics.power import MOST, POWER
 from analysis.statistics.verdicts import SIGNIFICANT
 from analysis.tables.spelling import interval_text, lowered, metric_heading, number_text, range_text

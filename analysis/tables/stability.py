@@ -13,7 +13,7 @@ from analysis.metrics import METRICS
 from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
 from analysis.metrics.run_data import POINTS
 from analysis.metrics.values import MARGIN
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
 from analysis.tables.spelling import interval_text, lowered, range_text, row_name
 from analysis.tables.table import Table, booktabs, csv_text, markdown_page

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.findings.summary import COLUMNS, RowSummary
 from analysis.loading import Results
 from analysis.metrics import WINDOW
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 from analysis.tables.components import not_run
 from analysis.tables.missing import invalid_runs
 from analysis.tables.spelling import interval_text, range_text, row_name
