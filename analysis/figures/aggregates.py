@@ -8,11 +8,11 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
-from analysis.figures.data import FigureData
 from analysis.figures.layout import Layout, Panel, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import LETTER
 from analysis.figures.style import BASELINE, PALE, Look
+from analysis.findings.bands import EnvironmentBands
 from analysis.findings.normalized import NormalizedScores, RowCurves
 from analysis.tables.spelling import range_text
 
@@ -24,7 +24,7 @@ TALL = {1: 2.4, 2: 1.9}
 """Inches of a panel by panels side by side."""
 
 
-def draw_profiles(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
+def draw_profiles(data: EnvironmentBands, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The share of runs above each normalised score."""
     caption = (
         "Share of runs whose final return lies above each normalised score, mean over environments. To the right and "
@@ -43,7 +43,7 @@ def draw_profiles(data: FigureData, scores: NormalizedScores, curves: RowCurves)
     return _draw(data, scores, curves, "performance profiles", caption, "of the share", set_axes)
 
 
-def draw_efficiency(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
+def draw_efficiency(data: EnvironmentBands, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The IQM of normalised learning curves."""
     caption = (
         "Interquartile mean (the middle half of the runs of all environments) of the normalised training curves at "
@@ -79,7 +79,7 @@ def _limits(curves: RowCurves) -> tuple[float, float]:
 
 
 def _draw(
-    data: FigureData,
+    data: EnvironmentBands,
     scores: NormalizedScores,
     curves: RowCurves,
     what: str,
@@ -129,7 +129,7 @@ def _draw(
 
 
 def _draw_panel(
-    page: Page, axes: Axes, data: FigureData, curves: RowCurves, layout: Layout, panel: Panel
+    page: Page, axes: Axes, data: EnvironmentBands, curves: RowCurves, layout: Layout, panel: Panel
 ) -> None:
     """A panel's lines, the reference first."""
     shown = [(member.drawn, member.look) for member in panel.members]

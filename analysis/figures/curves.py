@@ -7,11 +7,11 @@ import textwrap
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
-from analysis.figures.data import FigureData
 from analysis.figures.layout import Layout, Panel, lay_out
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.style import BASELINE
+from analysis.findings.bands import EnvironmentBands
 
 QUANTITIES = ("curve", "running_variance")
 LEFT = 0.52
@@ -21,7 +21,7 @@ BOLD_LETTER = 0.068
 """Inches per letter of a panel's title, on the safe side."""
 
 
-def draw(data: FigureData) -> Page:
+def draw(data: EnvironmentBands) -> Page:
     """Panels by ``layout.lay_out``, each with the curves above and the running variance below."""
     layout = lay_out(data)
     columns, rows = layout.columns, -(-len(layout.panels) // layout.columns)
@@ -85,7 +85,7 @@ def _names(panel: Panel | None, width: float) -> list[str]:
     return [key_name(member.name, member.drawn, width) for member in panel.members] if panel else []
 
 
-def _draw_panel(data: FigureData, layout: Layout, panel: Panel, curves: Axes, variance: Axes) -> None:
+def _draw_panel(data: EnvironmentBands, layout: Layout, panel: Panel, curves: Axes, variance: Axes) -> None:
     """A panel's lines: the reference behind, then each member."""
     parts.draw_threshold(curves, data.threshold)
     if layout.reference is not None:

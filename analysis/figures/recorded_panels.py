@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,14 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
-from analysis.figures.data import Band, FigureData, RowBands
 from analysis.figures.layout import Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
-from analysis.metrics import Floats, Ints
-from analysis.metrics.values import LARGEST
-from analysis.statistics.intervals import curve_interval
+from analysis.findings.bands import EnvironmentBands
+from analysis.findings.recorded import Recorded
 
 LEFT = 0.5
 GAP = 0.5
@@ -57,29 +53,11 @@ def lines(panels: Sequence[Panel], tall: float) -> Lines:
     return Lines(tops, heads, 0.19, 0.13)
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The quantities that a row's runs stored."""
-
-    drawn: RowBands
-    seeds: tuple[int, ...]
-    """Of the runs that stored them, in the order of the bands' lines."""
-    at: Mapping[str, Ints]
-    """Environment steps of each quantity, (G,)."""
-    bands: Mapping[str, Band]
-
-
-def band(series: Sequence[Floats]) -> Band:
-    """A quantity of each seed, (n, G); what has grown beyond single precision counts as its largest number."""
-    runs = np.nan_to_num(np.stack(series), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
-    return Band(runs, *curve_interval(runs))
-
-
 # ---- drawing ----
 
 
 def draw(
-    data: FigureData,
+    data: EnvironmentBands,
     recorded: Mapping[str, Recorded],
     headings: Mapping[str, str],
     what: str,
@@ -138,8 +116,8 @@ def _draw_panel(
 def _mark_diverged(axes: Axes, quantity: str, one: Recorded) -> None:
     """A cross on each seed's line where it diverged."""
     at = one.at[quantity]
-    for place, step in one.drawn.diverged:
-        seed = one.drawn.row.valid_runs[place].seed
+    for place, step in one.summary.diverged:
+        seed = one.summary.row.valid_runs[place].seed
         if seed in one.seeds:
             where = min(int(np.searchsorted(at, step)), len(at) - 1)
             height = one.bands[quantity].runs[one.seeds.index(seed), where]
@@ -196,30 +174,3 @@ def power_text(value: float) -> str:
         return f"{value:g}"
     power = str(round(np.log10(abs(value)))).translate(SUPERSCRIPTS)
     return f"{'-' if value < 0 else ''}10{power}"
-
-
-# ---- numbers ----
-
-
-def as_csv(data: FigureData, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
-    """The numbers behind the figure: a line per row, quantity and step, with a column per seed."""
-    every = [int(seed) for seed in data.results.study["seeds"]]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
-    writer.writerow([*head, *(f"seed_{seed}" for seed in every)])
-    for label, one in recorded.items():
-        for quantity, shown in one.bands.items():
-            for g, step in enumerate(one.at[quantity].tolist()):
-                runs = dict(zip(one.seeds, shown.runs[:, g].tolist(), strict=True))
-                numbers = [shown.mean[g], shown.low[g], shown.high[g], *(runs.get(s, np.nan) for s in every)]
-                n = int(np.isfinite(shown.runs[:, g]).sum())
-                writer.writerow(
-                    [data.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
-                )
-    return text.getvalue()
-
-
-def number_text(value: float) -> str:
-    """A number of a CSV; empty where it isn't defined."""
-    return "" if value != value else f"{value:.6g}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from analysis.figures import parts
-from analysis.figures.data import QUANTITIES, FigureData
 from analysis.figures.layout import lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.recorded_panels import KEY_COLUMNS, lines
 from analysis.figures.style import BASELINE
+from analysis.findings.bands import QUANTITIES, EnvironmentBands
 
 COLUMNS = (
     ("curve", "level of the return"),
@@ -22,7 +22,7 @@ GAP = 0.1
 TALL = 0.98
 
 
-def draw(data: FigureData) -> Page:
+def draw(data: EnvironmentBands) -> Page:
     """One line of four panels for each panel of the layout."""
     layout = lay_out(data)
     panels = [panel for panel in layout.panels if panel is not None]

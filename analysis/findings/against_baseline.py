@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from analysis.metrics import METRICS, Floats, Ints, Metric
 from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import Comparison, compare, holm
 from analysis.statistics.power import SeedsNeeded, seeds_needed_over
-from analysis.statistics.verdicts import SMALL, Verdict, verdict
+from analysis.statistics.verdicts import Verdict, verdict
 
 HEADLINES = (
     "final_return",
@@ -69,37 +68,6 @@ class RowComparison:
     def is_identical(self) -> bool:
         """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
         return self.metric.summary != "share" and self.comparison.difference == Interval(0, 0, 0)
-
-    def record(self) -> dict[str, Any]:
-        """The comparison as a line of the CSV."""
-        found, seeds = self.comparison, self.seeds
-        return {
-            "env_id": self.env_id,
-            "metric": self.metric.name,
-            "unit": self.metric.unit,
-            "bigger_is_better": {True: "yes", False: "no", None: ""}[self.metric.bigger_is_better],
-            "variant": self.label,
-            "baseline": self.against,
-            "n": found.n,
-            "mean": self.means[0],
-            "baseline_mean": self.means[1],
-            "difference": found.difference.point,
-            "difference_low": found.difference.low,
-            "difference_high": found.difference.high,
-            "five_percent": SMALL * self.scale,
-            "test": found.test,
-            "p": found.p,
-            "comparisons": self.family,
-            "p_holm": self.p_holm,
-            "effect_size": found.effect_size,
-            "variance_reduction": found.variance_reduction,
-            "verdict": self.verdict,
-            "direction": self.direction,
-            "seeds_needed": "" if seeds is None else seeds.text,
-            "failed": self.failed,
-            "difference_at_worst": self.at_worst if self.failed else np.nan,
-            "difference_at_best": self.at_best if self.failed else np.nan,
-        }
 
 
 def compare_all(scores: EnvironmentScores) -> list[RowComparison]:

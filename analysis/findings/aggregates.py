@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from analysis.statistics.aggregates import (
     AGGREGATES,
     aggregate,
     improvement,
-    normalized,
     pooled,
     probability,
 )
@@ -37,22 +35,6 @@ class Aggregate:
     at_worst: float
     """The number with every failed run at the worst score of any run in its environment."""
     at_best: float
-
-    def record(self) -> dict[str, Any]:
-        """The aggregate as a line of the CSV."""
-        return {
-            "metric": self.metric,
-            "aggregate": self.aggregate,
-            "variant": self.label,
-            "environments": self.environments,
-            "n": self.n,
-            "value": self.number.point,
-            "low": self.number.low,
-            "high": self.number.high,
-            "failed": self.failed,
-            "at_worst": self.at_worst if self.failed else np.nan,
-            "at_best": self.at_best if self.failed else np.nan,
-        }
 
 
 def aggregate_all(found: Sequence[EnvironmentScores]) -> list[Aggregate]:
@@ -89,10 +71,4 @@ def _probability(x: Floats, y: Floats) -> float:
 
 def _stacked(found: Sequence[EnvironmentScores], values: Sequence[Floats]) -> Floats:
     """Normalised scores of all environments, (V, E, S)."""
-    return np.stack([_normalized(*pair) for pair in zip(found, values, strict=True)], axis=1)
-
-
-def _normalized(scores: EnvironmentScores, values: Floats) -> Floats:
-    assert scores.random is not None
-    assert scores.threshold is not None
-    return normalized(values, scores.random, scores.threshold)
+    return np.stack([one.normalized(here) for one, here in zip(found, values, strict=True)], axis=1)

@@ -50,31 +50,6 @@ class EstimatedEffect:
         """True if the effect may be said to have its sign."""
         return self.verdict == "differs"
 
-    def record(self) -> dict[str, Any]:
-        """The effect as a line of the CSV."""
-        return {
-            "env_id": self.env_id,
-            "at": self.at,
-            "metric": self.metric,
-            "unit": METRICS[self.metric].unit,
-            "kind": self.effect.kind,
-            "effect": self.effect.name,
-            "game": self.effect.game,
-            "n": self.n,
-            "cells": len(self.effect.weights),
-            "contrasts": self.effect.contrasts,
-            "estimate": self.number.point,
-            "low": self.number.low,
-            "high": self.number.high,
-            "p": self.p,
-            "effects": self.family,
-            "p_holm": self.p_holm,
-            "verdict": self.verdict if self.effect.kind in TESTED else "",
-            "failed": self.failed,
-            "estimate_at_worst": self.at_worst if self.failed else np.nan,
-            "estimate_at_best": self.at_best if self.failed else np.nan,
-        }
-
 
 @dataclass(frozen=True)
 class Design:

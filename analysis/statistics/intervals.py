@@ -59,11 +59,6 @@ class WaitingTime:
     missed: int
     of: int
 
-    @property
-    def text(self) -> str:
-        """'' where every run got there, otherwise 'not reached by 7 of 10'."""
-        return f"not reached by {self.missed} of {self.of}" if self.missed else ""
-
 
 def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> WaitingTime:
     """The median by Kaplan and Meier of right-censored times (scipy.stats.ecdf): (n,), (n,) -> Waiting.

@@ -65,7 +65,6 @@ BELOW: dict[str, set[str]] = {
     },
     "analysis.report": {
         "ablations.store",
-        "analysis.figures",
         "analysis.findings",
         "analysis.loading",
         "analysis.metrics",
@@ -83,6 +82,7 @@ BELOW: dict[str, set[str]] = {
         "ablations.store",
         "analysis.export",
         "analysis.figures",
+        "analysis.findings",
         "analysis.fingerprint",
         "analysis.loading",
         "analysis.report",

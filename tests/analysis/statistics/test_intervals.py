@@ -60,7 +60,7 @@ def test_no_run_has_no_share():
 def test_the_median_of_uncensored_times_is_where_half_have_arrived():
     found = waiting_time(np.array([30.0, 10.0, 20.0]), np.array([True, True, True]))
     assert found.median.point == 20
-    assert found.text == ""
+    assert found.missed == 0
 
 
 def test_the_median_of_censored_times_is_kaplan_and_meiers():
@@ -68,19 +68,19 @@ def test_the_median_of_censored_times_is_kaplan_and_meiers():
     times = np.array([10.0, 15.0, 20.0, 25.0, 30.0])
     found = waiting_time(times, np.array([True, False, True, True, False]))
     assert found.median.point == 25
-    assert found.text == "not reached by 2 of 5"
+    assert (found.missed, found.of) == (2, 5)
 
 
 def test_a_threshold_that_fewer_than_half_reach_has_no_median_but_says_so():
     found = waiting_time(np.array([10.0, 50.0, 50.0]), np.array([True, False, False]))
     assert np.isnan(found.median.point)
-    assert found.text == "not reached by 2 of 3"
+    assert (found.missed, found.of) == (2, 3)
 
 
 def test_a_threshold_that_nobody_reaches_has_no_median():
     found = waiting_time(np.full(4, 50.0), np.zeros(4, dtype=bool))
     assert np.isnan(found.median.point)
-    assert found.text == "not reached by 4 of 4"
+    assert (found.missed, found.of) == (4, 4)
 
 
 def test_one_run_that_arrives_has_a_median_and_no_interval():
