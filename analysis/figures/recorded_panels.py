@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
-from analysis.figures.layout import Panel, PanelLine, lay_out
+from analysis.figures.layout import Layout, Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
@@ -64,34 +64,61 @@ def draw(
     caption: Sequence[str],
     set_axes: Callable[[Axes, str], None],
 ) -> Page:
-    """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
+    """Means with their intervals; ``headings`` names the quantities drawn, ``set_axes`` sets the axis of one."""
+    width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
+    columns = Columns(headings, [LEFT + place * (width + GAP) for place in range(len(headings))], width)
+
+    def draw_panel(axes: Axes, quantity: str, layout: Layout, panel: Panel) -> None:
+        reference = recorded.get(layout.reference.row.label) if layout.reference else None
+        _draw_panel(axes, quantity, panel.members, recorded, reference)
+        set_axes(axes, quantity)
+
+    return draw_lines(data, what, " ".join(caption), columns, TALL, draw_panel)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What stands side by side in each line of panels: quantities with their headings, and where."""
+
+    headings: Mapping[str, str]
+    lefts: Sequence[float]
+    width: float
+
+
+def draw_lines(
+    data: EnvironmentBands,
+    what: str,
+    caption: str,
+    columns: Columns,
+    tall: float,
+    draw_panel: Callable[[Axes, str, Layout, Panel], None],
+    threshold: bool = False,
+) -> Page:
+    """A line of panels for each panel of the layout, with its key above."""
     layout = lay_out(data)
     panels = [panel for panel in layout.panels if panel is not None]
-    width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
-    placed = lines(panels, TALL)
+    placed = lines(panels, tall)
     page = Page(
-        placed.height + TALL + 0.34,
+        placed.height + tall + 0.34,
         parts.title(data, what),
         parts.counts_text(data),
-        " ".join(text for text in (*caption, layout.note, parts.rows_without_runs_text(data)) if text),
+        " ".join(text for text in (caption, layout.note, parts.rows_without_runs_text(data)) if text),
     )
-    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False, threshold=False), columns=5)
-    lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
-    for heading, left in zip(headings.values(), lefts, strict=True):
+    key = parts.general_key(data, layout.reference, seeds=False, threshold=threshold)
+    page.key(columns.lefts[0], -0.19, *key, columns=5)
+    for heading, left in zip(columns.headings.values(), columns.lefts, strict=True):
         page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
-    reference = recorded.get(layout.reference.row.label) if layout.reference else None
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
-        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
+        left = columns.lefts[0]
+        page.text(left, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
         names = [key_name(member.name, member.drawn, WIDTH) for member in panel.members]
-        page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)
-        for quantity, left in zip(headings, lefts, strict=True):
-            axes = page.axes(left, top + head + 0.04, width, TALL)
-            _draw_panel(axes, quantity, panel.members, recorded, reference)
-            page.name_axes(
-                axes, quantity, data.places(layout.reference, *(member.drawn for member in panel.members))
-            )
-            set_axes(axes, quantity)
+        page.key(left, top + placed.key, handles, names, columns=KEY_COLUMNS)
+        watched = data.places(layout.reference, *(member.drawn for member in panel.members))
+        for quantity, left in zip(columns.headings, columns.lefts, strict=True):
+            axes = page.axes(left, top + head + 0.04, columns.width, tall)
+            draw_panel(axes, quantity, layout, panel)
+            page.name_axes(axes, quantity, watched)
             parts.set_steps(axes, data.at, label=place == len(panels) - 1)
     return page
 
