@@ -47,7 +47,7 @@ def sign_flip(differences: Floats) -> tuple[float, str]:
     if count == 1 or not differences.any():
         return 1.0, name
     found, sums = differences.sum(), differences @ signs(count)
-    tie = 100 * np.finfo(np.float64).eps * np.abs(differences).sum()  # the same sum in another order
+    tie = ROUNDING * np.abs(differences).sum()  # the same sum in another order
     as_extreme = min((sums <= found + tie).sum(), (sums >= found - tie).sum())
     itself = (
         0 if exact else 1
