@@ -43,10 +43,8 @@ ablate: setup ## run a study (STUDY=core), then its figures, tables and report
 	$(PY) -m ablations run '$(STUDY)' $(RUN_OPTIONS) || status=$$?; \
 	[ $$status -le 1 ] || exit $$status; \
 	$(FIND_FOLDER); \
-	for part in figures tables report; do \
-		drawn=0; $(PY) -m analysis $$part "$$folder" || drawn=$$?; \
-		[ $$status -ne 0 ] || status=$$drawn; \
-	done; \
+	drawn=0; $(PY) -m analysis all "$$folder" || drawn=$$?; \
+	[ $$status -ne 0 ] || status=$$drawn; \
 	exit $$status
 
 smoke: STUDY = smoke

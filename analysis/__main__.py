@@ -1,4 +1,4 @@
-"""``python -m analysis figures|tables|report|export DIR``: what the stored runs of ``results/<study>`` show.
+"""``python -m analysis figures|tables|report|all|export DIR``: what the stored runs of ``results/<study>`` show.
 
 Exit code: 0 drawn (or up to date), 1 nothing to draw, 2 DIR is no results folder, or another mistake.
 """
@@ -10,11 +10,16 @@ import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablations import store
 from analysis import fingerprint
 from analysis.loading import BadFolder, Results, read, read_study, runs_text, unlisted
+
+if TYPE_CHECKING:
+    from analysis.findings.evidence import Evidence
 
 MOST_NAMED = 10
 """Of the runs that are left out for one reason, so many are named."""
@@ -35,68 +40,90 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return made
 
 
-def figures(folder: Path, force: bool) -> int:
+class Folder:
+    """A results folder, read and understood once for all that is made of it, and only where something is made."""
+
+    def __init__(self, path: Path, force: bool):
+        self.path, self.force = path, force
+
+    @cached_property
+    def inputs(self) -> str:
+        """The digest of everything that is made of it."""
+        study = read_study(self.path)
+        return fingerprint.of_inputs(self.path, study, unlisted(self.path, study))
+
+    @cached_property
+    def found(self) -> Evidence | None:
+        """All findings; None where no run stands, which is said."""
+        results = read(self.path)
+        _say_states(results)
+        if not _has_valid_run(results):
+            return None
+        from analysis.findings.evidence import collect  # scipy only where something is computed
+
+        return collect(results)
+
+    def is_current(self, out: Path, what: str) -> bool:
+        """True, and said, if what lies there was made of the folder as it is."""
+        current = not self.force and fingerprint.is_current(out, self.inputs)
+        if current:
+            say(f"{what}: up to date ({out})")
+        return current
+
+
+def everything(folder: Folder) -> int:
+    """Draw every figure, write every table and the report, computing what they show once."""
+    return figures(folder) or tables(folder) or report(folder)
+
+
+def figures(folder: Folder) -> int:
     """Draw every figure, unless nothing changed."""
-    out, inputs = folder / "figures", _inputs(folder)
-    if not force and fingerprint.is_current(out, inputs):
-        say(f"figures: up to date ({out})")
+    out = folder.path / "figures"
+    if folder.is_current(out, "figures"):
         return 0
-    results = read(folder)
-    _say_states(results)
-    if not _has_valid_run(results):
+    if folder.found is None:
         return 1
     from analysis.figures import draw  # matplotlib only where something is drawn
 
     files: dict[str, bytes] = {}
-    for name, found in draw(results):
+    for name, found in draw(folder.found):
         files |= found
         say(f"figures: {name} ({', '.join(sorted(part.rpartition('.')[2] for part in found))})")
-    fingerprint.write(out, inputs, files)
+    fingerprint.write(out, folder.inputs, files)
     say(f"figures: {len(files)} files in {out}")
     return 0
 
 
-def tables(folder: Path, force: bool) -> int:
-    """Write summary, comparisons, stability, aggregates and effects, unless nothing changed; print the verdicts."""
-    out, inputs = folder / "tables", _inputs(folder)
-    if not force and fingerprint.is_current(out, inputs):
-        say(f"tables: up to date ({out})")
-        _say_verdicts(out)
-        return 0
-    results = read(folder)
-    _say_states(results)
-    if not _has_valid_run(results):
-        return 1
-    from analysis.tables.render import render
+def tables(folder: Folder) -> int:
+    """Write every finding as CSV, Markdown and LaTeX, unless nothing changed; print the verdicts."""
+    out = folder.path / "tables"
+    if not folder.is_current(out, "tables"):
+        if folder.found is None:
+            return 1
+        from analysis.tables.pages import files
 
-    files = render(results)
-    fingerprint.write(out, inputs, files)
-    say(f"tables: {', '.join(sorted(files))} in {out}")
-    _say_verdicts(out)
+        made = files(folder.found)
+        fingerprint.write(out, folder.inputs, made)
+        say(f"tables: {', '.join(sorted(made))} in {out}")
+    say("\n" + (out / "verdicts.txt").read_text(encoding="utf-8").rstrip("\n"))
     return 0
 
 
-def _say_verdicts(out: Path) -> None:
-    """Every row against the baseline in a word, as it was written among the tables."""
-    say("\n" + (out / "verdicts.txt").read_text(encoding="utf-8").rstrip("\n"))
-
-
-def report(folder: Path, force: bool) -> int:
+def report(folder: Folder) -> int:
     """Write the self-contained report.html, drawing the figures first where they are not up to date."""
-    out, inputs = folder / "report.html", _inputs(folder)
-    drawn = figures(folder, force)
-    if drawn:
-        return drawn
+    out, drawn = folder.path / "report.html", folder.path / "figures" / fingerprint.FINGERPRINT
+    if not fingerprint.is_current(drawn.parent, folder.inputs) and figures(folder):
+        return 1
     from analysis.report import made_from, render
 
-    inputs = fingerprint.sha256(
-        inputs.encode("ascii") + (folder / "figures" / fingerprint.FINGERPRINT).read_bytes()
-    )
-    if not force and made_from(out) == inputs:
+    inputs = fingerprint.sha256(folder.inputs.encode("ascii") + drawn.read_bytes())
+    if not folder.force and made_from(out) == inputs:
         say(f"report: up to date ({out})")
-        return 0
-    store.write_atomic(out, render(read(folder), inputs))
-    say(f"report: {out}")
+    elif folder.found is None:
+        return 1
+    else:
+        store.write_atomic(out, render(folder.found, inputs))
+        say(f"report: {out}")
     return 0
 
 
@@ -145,11 +172,6 @@ class Printer:
 
 
 say = Printer()
-
-
-def _inputs(folder: Path) -> str:
-    study = read_study(folder)
-    return fingerprint.of_inputs(folder, study, unlisted(folder, study))
 
 
 def _format_mistakes(kind: str, formats: Collection[str]) -> list[str]:
@@ -218,13 +240,13 @@ def _say_left_out(why: str, paths: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for make in (figures, tables, report):
-        one = commands.add_parser(make.__name__, help=(make.__doc__ or "").rstrip("."))
+    for name, make in (("figures", figures), ("tables", tables), ("report", report), ("all", everything)):
+        one = commands.add_parser(name, help=(make.__doc__ or "").rstrip("."))
         one.add_argument("folder", metavar="DIR", help="results/<study>")
         one.add_argument(
             "--force", action="store_true", help="make everything again, even if nothing changed"
         )
-        one.set_defaults(make=lambda options, make=make: make(Path(options.folder), options.force))
+        one.set_defaults(make=lambda options, make=make: make(Folder(Path(options.folder), options.force)))
     one = commands.add_parser("export", help=(export.__doc__ or "").rstrip("."))
     one.add_argument("folder", metavar="DIR", help="results/<study>")
     one.add_argument(

@@ -43,13 +43,23 @@ def is_current(products: Path, inputs: str) -> bool:
 
 def write(products: Path, inputs: str, files: Mapping[str, bytes]) -> None:
     """Write products and then their fingerprint; products of an earlier one that are no longer made go."""
-    for name, digest in _read(products)["files"].items():
-        if name not in files and _is(products / name, digest):
-            (products / name).unlink()
-    for name, data in files.items():
-        store.write_atomic(products / name, data)
-    fingerprint = {"inputs": inputs, "files": {name: sha256(data) for name, data in sorted(files.items())}}
+    replace_files(products, _read(products)["files"], files)
+    fingerprint = {"inputs": inputs, "files": digests(files)}
     store.write_atomic(products / FINGERPRINT, (json.dumps(fingerprint, indent=1) + "\n").encode("ascii"))
+
+
+def replace_files(folder: Path, earlier: Mapping[str, str], files: Mapping[str, bytes]) -> None:
+    """Write files; those written earlier, by name with their digests, go where they are unchanged and made no more."""
+    for name, digest in earlier.items():
+        if name not in files and _is(folder / name, digest):
+            (folder / name).unlink()
+    for name, data in files.items():
+        store.write_atomic(folder / name, data)
+
+
+def digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The digest of each file by name."""
+    return {name: sha256(data) for name, data in sorted(files.items())}
 
 
 def sha256(data: bytes) -> str:

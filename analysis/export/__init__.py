@@ -14,7 +14,7 @@ from typing import Any
 from ablations import store
 from analysis.export import cleanrl, monitor, score_matrices, tidy
 from analysis.export.exported import Exported
-from analysis.fingerprint import sha256
+from analysis.fingerprint import digests, replace_files
 from analysis.loading import Results
 
 FORMATS: dict[str, Callable[[Results], Exported]] = {
@@ -32,11 +32,7 @@ def write(results: Results, kind: str, out: Path) -> Exported:
     """
     exported = FORMATS[kind](results)
     record = out / f"export-{kind}.json"
-    for name, digest in _recorded(record).items():
-        if name not in exported.files and _is(out / name, digest):
-            (out / name).unlink()
-    for name, data in exported.files.items():
-        store.write_atomic(out / name, data)
+    replace_files(out, _recorded(record), exported.files)
     text = json.dumps(_record(results, kind, exported), indent=1, ensure_ascii=True)
     store.write_atomic(record, (text + "\n").encode("ascii"))
     return exported
@@ -51,7 +47,7 @@ def _record(results: Results, kind: str, exported: Exported) -> dict[str, Any]:
         "left_out": {run.path: _why(run.state, run.reason) for run in results.runs if not run.is_valid},
         "not_listed": list(results.unlisted),
         "notes": exported.notes,
-        "files": {name: sha256(data) for name, data in sorted(exported.files.items())},
+        "files": digests(exported.files),
     }
 
 
@@ -70,10 +66,3 @@ def _recorded(record: Path) -> dict[str, str]:
 
 def _inside(name: str) -> bool:
     return not name.startswith("/") and ".." not in name.split("/")
-
-
-def _is(path: Path, digest: str) -> bool:
-    try:
-        return sha256(path.read_bytes()) == digest
-    except OSError:
-        return False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -19,102 +17,111 @@ from analysis.figures import (
     sweep,
     variance,
 )
-from analysis.figures.data import QUANTITIES, FigureData, figure_data
 from analysis.figures.page import Page, drawing
-from analysis.findings.normalized import efficiency, normalized_scores, profiles
-from analysis.loading import Results
-from analysis.metrics import METRICS
-from analysis.tables.aggregates import curves_as_csv
+from analysis.findings.bands import QUANTITIES, Band, EnvironmentBands
+from analysis.findings.evidence import Evidence
+from analysis.findings.recorded import EXACT, INSIDE, Recorded, recorded
+from analysis.metrics import METRICS, Floats, Ints
+from analysis.tables.aggregates import curve_table
+from analysis.tables.table import Table, csv_text
+from analysis.tables.world_sizes import numbers
+
+DIGITS = 6
+"""Of the numbers behind curves."""
+Figure = tuple[str, dict[str, bytes]]
+"""A figure's name, and its files by name."""
 
 
-def draw(results: Results) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """(name, {file name: bytes}) of every figure, environment by environment.
-
-    An environment in which no run stands has no figure; ``drawable`` says which have.
-    """
+def draw(found: Evidence) -> Iterator[Figure]:
+    """Every figure, environment by environment; one in which no run stands has none."""
     with drawing():
-        worlds, by_env_id = [], {}
-        for env_id in drawable(results):
-            shown, stem = figure_data(results, env_id), env_folder(env_id)
-            by_env_id[env_id] = shown
-            for kind, page, quantities in pages(shown):
-                yield _files(f"{stem}-{kind}", page, as_csv(shown, quantities))
-            inside = diagnostics.read(shown)
-            if diagnostics.shown(inside):
-                page = diagnostics.draw(shown, inside)
-                yield _files(f"{stem}-diagnostics", page, diagnostics.as_csv(shown, inside))
-            compared = exact.read(shown)
-            if compared:
-                worlds.append((shown, compared))
-                yield _files(f"{stem}-exact", exact.draw(shown, compared), exact.as_csv(shown, compared))
-        lines = sample_efficiency.lines(worlds)
-        if lines:
-            yield _files(
-                "sample-efficiency", sample_efficiency.draw(results, lines), sample_efficiency.as_csv(lines)
-            )
-        yield from _over_environments(results, by_env_id)
+        for data in found.bands:
+            yield from _of_environment(data)
+        if found.world_sizes:
+            page = sample_efficiency.draw(found.results, found.bands, found.world_sizes)
+            yield _files("sample-efficiency", page, csv_text(numbers(found.world_sizes), DIGITS))
+        yield from _over_environments(found)
 
 
-def _over_environments(
-    results: Results, found: Mapping[str, FigureData]
-) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _of_environment(data: EnvironmentBands) -> Iterator[Figure]:
+    stem = env_folder(data.env_id)
+    for kind, page, quantities in pages(data):
+        yield _files(f"{stem}-{kind}", page, csv_text(band_table(data, quantities), DIGITS))
+    lines = [drawn.summary for drawn in data.drawn]
+    inside = recorded(lines, INSIDE)
+    if diagnostics.shown(inside):
+        text = csv_text(recorded_table(data, inside, diagnostics.UNITS), DIGITS)
+        yield _files(f"{stem}-diagnostics", diagnostics.draw(data, inside), text)
+    compared = recorded(lines, EXACT)
+    if compared:
+        text = csv_text(recorded_table(data, compared, dict.fromkeys(EXACT, exact.UNIT)), DIGITS)
+        yield _files(f"{stem}-exact", exact.draw(data, compared), text)
+
+
+def _over_environments(found: Evidence) -> Iterator[Figure]:
     """Performance profiles and sample-efficiency curves over the environments that have a scale."""
-    pooled = normalized_scores(results)
-    first = next((found[env_id] for env_id in pooled.env_ids if env_id in found), None) if pooled else None
-    if pooled is None or first is None:
-        return
-    shares, middles = profiles(pooled), efficiency(pooled)
-    yield _files(
-        "performance-profiles", aggregates.draw_profiles(first, pooled, shares), curves_as_csv(shares)
-    )
-    yield _files(
-        "sample-efficiency-curves", aggregates.draw_efficiency(first, pooled, middles), curves_as_csv(middles)
-    )
+    scores, shares, middles = found.normalized, found.profiles, found.efficiency
+    first = next((data for data in found.bands if scores and data.env_id in scores.env_ids), None)
+    if first and scores and shares and middles:
+        page = aggregates.draw_profiles(first, scores, shares)
+        yield _files("performance-profiles", page, csv_text(curve_table(shares)))
+        page = aggregates.draw_efficiency(first, scores, middles)
+        yield _files("sample-efficiency-curves", page, csv_text(curve_table(middles)))
 
 
-def _files(name: str, page: Page, numbers: str) -> tuple[str, dict[str, bytes]]:
+def _files(name: str, page: Page, text: str) -> Figure:
     """A figure in each format, and the numbers behind it."""
     files = {f"{name}.{format_}": data for format_, data in page.save().items()}
-    return name, {**files, f"{name}.csv": numbers.encode("utf-8")}
+    return name, {**files, f"{name}.csv": text.encode("utf-8")}
 
 
-def drawable(results: Results) -> list[str]:
-    """The environments in which at least one run stands."""
-    valid_runs = {run.env_id for run in results.runs if run.is_valid}
-    return [e["env_id"] for e in results.environments if e["env_id"] in valid_runs]
-
-
-def pages(shown: FigureData) -> Iterator[tuple[str, Page, Sequence[str]]]:
+def pages(data: EnvironmentBands) -> Iterator[tuple[str, Page, Sequence[str]]]:
     """Kind, page and the quantities on it."""
-    yield "curves", curves.draw(shown), curves.QUANTITIES
-    yield "variance", variance.draw(shown), QUANTITIES
-    yield "small-multiples", small_multiples.draw(shown), QUANTITIES[:1]
-    if sweep.applies(shown):
-        yield "sweep", sweep.draw(shown), QUANTITIES[:2]
+    yield "curves", curves.draw(data), curves.QUANTITIES
+    yield "variance", variance.draw(data), QUANTITIES
+    yield "small-multiples", small_multiples.draw(data), QUANTITIES[:1]
+    if sweep.applies(data):
+        yield "sweep", sweep.draw(data), QUANTITIES[:2]
 
 
-def as_csv(shown: FigureData, quantities: Sequence[str]) -> str:
-    """The numbers behind a figure: one line per row, quantity and grid step, with a column per seed."""
-    seeds = [int(seed) for seed in shown.results.study["seeds"]]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+# ---- the numbers behind ----
+
+
+def band_table(data: EnvironmentBands, quantities: Sequence[str]) -> Table:
+    """A line per row, quantity and grid step, with a column per seed."""
+    lines = []
+    for drawn in data.drawn:
+        seeds = [run.seed for run in drawn.row.valid_runs]
+        for name in quantities:
+            about = (data.env_id, drawn.row.label, name, METRICS[name].unit)
+            lines += _lines(data, about, data.at, drawn.bands[name], seeds)
+    return _table(data, lines)
+
+
+def recorded_table(data: EnvironmentBands, found: Mapping[str, Recorded], units: Mapping[str, str]) -> Table:
+    """The same of what runs recorded."""
+    lines = []
+    for label, one in found.items():
+        for name, band in one.bands.items():
+            lines += _lines(data, (data.env_id, label, name, units[name]), one.at[name], band, one.seeds)
+    return _table(data, lines)
+
+
+def _table(data: EnvironmentBands, lines: list[list[object]]) -> Table:
     head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
-    writer.writerow([*head, *(f"seed_{seed}" for seed in seeds)])
-    for drawn in shown.drawn:
-        places = {run.seed: place for place, run in enumerate(drawn.row.valid_runs)}
-        for quantity in quantities:
-            band = drawn.bands[quantity]
-            alive = np.isfinite(band.runs).sum(axis=0)
-            unit = METRICS[quantity].unit
-            columns = [band.runs[places[seed]] if seed in places else None for seed in seeds]
-            for g, step in enumerate(shown.at.tolist()):
-                numbers = [band.mean[g], band.low[g], band.high[g]]
-                numbers += [np.nan if column is None else column[g] for column in columns]
-                writer.writerow(
-                    [shown.env_id, drawn.row.label, quantity, unit, step, alive[g], *map(_number, numbers)]
-                )
-    return text.getvalue()
+    return Table("", [*head, *(f"seed_{seed}" for seed in data.results.study["seeds"])], lines)
 
 
-def _number(value: float) -> str:
-    return "" if value != value else f"{value:.6g}"
+def _lines(
+    data: EnvironmentBands, about: Sequence[str], at: Ints, band: Band, seeds: Sequence[int]
+) -> list[list[object]]:
+    """A line per step; a number of a seed that isn't among ``seeds`` is not known."""
+    every = list(data.results.study["seeds"])
+    runs = np.full((len(every), len(at)), np.nan)
+    runs[[every.index(seed) for seed in seeds]] = band.runs
+    columns: Floats = np.vstack([band.mean, band.low, band.high, runs])
+    known = np.isfinite(band.runs).sum(axis=0).tolist()
+    return [
+        [*about, step, n, *values]
+        for step, n, values in zip(at.tolist(), known, columns.T.tolist(), strict=True)
+    ]

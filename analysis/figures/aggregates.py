@@ -8,23 +8,22 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
-from analysis.figures.data import FigureData
-from analysis.figures.layout import Layout, Panel, lay_out
-from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
+from analysis.figures.layout import Layout, Panel, PanelLine, lay_out
+from analysis.figures.page import Page
+from analysis.figures.panel_grid import Place, draw_grid
 from analysis.figures.parts import LETTER
 from analysis.figures.style import BASELINE, PALE, Look
+from analysis.findings.bands import EnvironmentBands
 from analysis.findings.normalized import NormalizedScores, RowCurves
 from analysis.tables.spelling import range_text
 
 LEFT = 0.5
 GAP = 0.14
-KEY_LINE = 0.128
-BOLD_LETTER = 0.068
 TALL = {1: 2.4, 2: 1.9}
 """Inches of a panel by panels side by side."""
 
 
-def draw_profiles(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
+def draw_profiles(data: EnvironmentBands, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The share of runs above each normalised score."""
     caption = (
         "Share of runs whose final return lies above each normalised score, mean over environments. To the right and "
@@ -43,7 +42,7 @@ def draw_profiles(data: FigureData, scores: NormalizedScores, curves: RowCurves)
     return _draw(data, scores, curves, "performance profiles", caption, "of the share", set_axes)
 
 
-def draw_efficiency(data: FigureData, scores: NormalizedScores, curves: RowCurves) -> Page:
+def draw_efficiency(data: EnvironmentBands, scores: NormalizedScores, curves: RowCurves) -> Page:
     """The IQM of normalised learning curves."""
     caption = (
         "Interquartile mean (the middle half of the runs of all environments) of the normalised training curves at "
@@ -79,7 +78,7 @@ def _limits(curves: RowCurves) -> tuple[float, float]:
 
 
 def _draw(
-    data: FigureData,
+    data: EnvironmentBands,
     scores: NormalizedScores,
     curves: RowCurves,
     what: str,
@@ -89,47 +88,34 @@ def _draw(
 ) -> Page:
     """A panel for each of the layout's, with the reference in each."""
     layout = lay_out(data)
-    panels, across = layout.panels, layout.columns
-    width = (WIDTH - LEFT - 0.12 - GAP * (across - 1)) / across
-    tall = TALL.get(across, 1.4)
-    keys = [_key(panel, width) for panel in panels]
-    counts = [len(title) + sum(1 + name.count("\n") for name in names) for title, names in keys]
-    heads = [0.08 + KEY_LINE * max(counts[start : start + across]) for start in range(0, len(panels), across)]
-    tops = [sum(heads[:line]) + line * (tall + 0.36) for line in range(len(heads))]
+    tall = TALL.get(layout.columns, 1.4)
     n = f"n = {range_text([count for count in scores.counts if count] or [0])}"
     env_ids = scores.env_ids
-    page = Page(
-        tops[-1] + heads[-1] + tall + 0.36,
-        f"{what[:1].upper()}{what[1:]} ({n} runs per row)",
-        f"Study {data.results.study['name']}, {data.results.runs_text()}; {len(env_ids)} "
-        f"environment{'s' if len(env_ids) > 1 else ''}: {', '.join(env_ids)}",
-        f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
-        f"Normalised: 0 is the random policy, 1 the threshold. {layout.note} {parts.rows_without_runs_text(data)}",
-    )
-    general = parts.general_key(data, layout.reference, seeds=False, threshold=False, of=of)
-    page.key(LEFT, -0.19, *general, columns=5)
-    for place, panel in enumerate(panels):
-        if panel is None:
-            continue
-        line, column = divmod(place, across)
-        left, top = LEFT + column * (width + GAP), tops[line]
-        title, names = keys[place]
-        for down, text in enumerate(title):
-            height = HEADER + top + 0.12 + KEY_LINE * down
-            page.text(left, height, text, size=NORMAL, weight="bold", color=panel.color)
-        handles = [parts.line_handle(member.look) for member in panel.members]
-        page.key(left, top + 0.045 + KEY_LINE * len(title), handles, names)
-        axes = page.axes(left, top + heads[line], width, tall)
+
+    def page_of(height: float) -> Page:
+        page = Page(
+            height,
+            f"{what[:1].upper()}{what[1:]} ({n} runs per row)",
+            f"Study {data.results.study['name']}, {data.results.runs_text()}; {len(env_ids)} "
+            f"environment{'s' if len(env_ids) > 1 else ''}: {', '.join(env_ids)}",
+            f"{caption} Bands: {parts.PERCENT} stratified percentile bootstrap, the same resampled seeds for all rows. "
+            f"Normalised: 0 is the random policy, 1 the threshold. {layout.note} {parts.rows_without_runs_text(data)}",
+        )
+        general = parts.general_key(data, layout.reference, seeds=False, threshold=False, of=of)
+        page.key(LEFT, -0.19, *general, columns=5)
+        return page
+
+    def draw_panel(page: Page, panel: Panel, at: Place) -> None:
+        axes = page.axes(at.left, at.top, at.width, tall)
         _draw_panel(page, axes, data, curves, layout, panel)
-        first = not any(panels[line * across : place])
-        last = place + across >= len(panels) or panels[place + across] is None
-        set_axes(axes, first, last)
-        axes.tick_params(axis="y", labelleft=first)
-    return page
+        set_axes(axes, at.first, at.last)
+        axes.tick_params(axis="y", labelleft=at.first)
+
+    return draw_grid(layout, LEFT, GAP, tall, _key_name, page_of, draw_panel)
 
 
 def _draw_panel(
-    page: Page, axes: Axes, data: FigureData, curves: RowCurves, layout: Layout, panel: Panel
+    page: Page, axes: Axes, data: EnvironmentBands, curves: RowCurves, layout: Layout, panel: Panel
 ) -> None:
     """A panel's lines, the reference first."""
     shown = [(member.drawn, member.look) for member in panel.members]
@@ -139,13 +125,9 @@ def _draw_panel(
     page.name_axes(axes, "", data.places(layout.reference, *(drawn for drawn, _ in shown)))
 
 
-def _key(panel: Panel | None, width: float) -> tuple[list[str], list[str]]:
-    """A panel's title in lines, and the names in its key, each on as many lines as it takes."""
-    if panel is None:
-        return [], []
-    letters = int((width - parts.KEY_HANDLE) / LETTER)
-    names = ["\n".join(textwrap.wrap(member.name, letters)) for member in panel.members]
-    return textwrap.wrap(panel.title, int(width / BOLD_LETTER)), names
+def _key_name(member: PanelLine, width: float) -> str:
+    """A line's name in its key, on as many lines as it takes."""
+    return "\n".join(textwrap.wrap(member.name, int((width - parts.KEY_HANDLE) / LETTER)))
 
 
 def _draw_line(axes: Axes, curves: RowCurves, v: int, look: Look, shade: float) -> None:

@@ -8,13 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, recorded_panels
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import Page
-from analysis.figures.recorded_panels import Recorded
 from analysis.figures.style import ALERT
-from analysis.findings.measured import measured
-from analysis.metrics import Floats, RunData
-from analysis.metrics.values import evaluation_curve
+from analysis.findings.bands import EnvironmentBands
+from analysis.findings.recorded import Recorded
 
 QUANTITIES = {
     "q_max": "largest Q of the probe states",
@@ -40,47 +37,12 @@ BEYOND = 5
 """Values that lie beyond the bounds by this factor are drawn in powers of ten."""
 
 
-def read(data: FigureData) -> dict[str, Recorded]:
-    """{label: quantities} of the rows whose runs stored probes or evaluations."""
-    found = {}
-    environment = data.results.environment(data.env_id)
-    for drawn in data.drawn:
-        measured_runs = {run.seed: measured(drawn.row, run, environment) for run in drawn.row.valid_runs}
-        stored = {seed: run for seed, run in measured_runs.items() if run.probes or run.evaluations}
-        if stored:
-            found[drawn.row.label] = _recorded(drawn, stored)
-    return found
-
-
-def _recorded(drawn: RowBands, stored: Mapping[int, RunData]) -> Recorded:
-    """The quantities that every one of these runs has, at the steps that all of them share."""
-    at, bands = {}, {}
-    for name in QUANTITIES:
-        series = [_series(name, data) for data in stored.values()]
-        steps = series[0][0]
-        if len(steps) and all(np.array_equal(steps, other) for other, _ in series):
-            lines = [values for _, values in series]
-            if np.isfinite(lines).any():
-                at[name], bands[name] = steps.astype(np.int64), recorded_panels.band(lines)
-    return Recorded(drawn, tuple(stored), at, bands)
-
-
-def _series(name: str, data: RunData) -> tuple[Floats, Floats]:
-    """Environment steps and a quantity at each: (G,), (G,)."""
-    if name != "overestimation":
-        return data.probe("global_step"), data.probe(name)
-    if not data.evaluations:
-        return np.empty(0), np.empty(0)
-    over = data.evaluation("predicted_q") - data.evaluation("discounted_return")
-    return evaluation_curve(data.evaluation("global_step"), over)
-
-
 def shown(recorded: Mapping[str, Recorded]) -> list[str]:
     """The quantities that any row has."""
     return [name for name in QUANTITIES if any(name in one.bands for one in recorded.values())]
 
 
-def draw(data: FigureData, recorded: Mapping[str, Recorded]) -> Page:
+def draw(data: EnvironmentBands, recorded: Mapping[str, Recorded]) -> Page:
     """One line of panels for each panel of the layout: a quantity in each."""
     bounds = data.results.environment(data.env_id).get("value_bounds")
     quantities = shown(recorded)
@@ -127,8 +89,3 @@ def _is_wild(quantity: str, recorded: Mapping[str, Recorded], bounds: Sequence[f
     """True if a quantity goes so far beyond the bounds that powers of ten are needed."""
     low, high = recorded_panels.limits(quantity, recorded.values())
     return max(-low, high) > BEYOND * _size(bounds)
-
-
-def as_csv(data: FigureData, recorded: Mapping[str, Recorded]) -> str:
-    """The numbers behind the figure, with a column per seed."""
-    return recorded_panels.as_csv(data, recorded, UNITS)

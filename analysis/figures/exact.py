@@ -5,17 +5,14 @@ Formulas are in ``docs/exact.md``, columns in ``store.EXACT``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, recorded_panels
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import Page
-from analysis.figures.recorded_panels import Recorded
-from analysis.loading import Results, Run
-from analysis.metrics import Floats
+from analysis.findings.bands import EnvironmentBands
+from analysis.findings.recorded import Recorded, states
 
 QUANTITIES = {
     "q_error_max": "max |Q - Q*|",
@@ -27,53 +24,10 @@ LINEAR = 0.01
 """Axes of values are linear up to here and logarithmic beyond."""
 
 
-# ---- reading ----
-
-
-def read(data: FigureData) -> dict[str, Recorded]:
-    """{label: comparison} of the rows whose runs stored one."""
-    found = {}
-    for drawn in data.drawn:
-        tables = [(run, _table(data.results, run)) for run in drawn.row.valid_runs]
-        stored = [(run, table) for run, table in tables if table is not None]
-        if stored:
-            found[drawn.row.label] = _recorded(drawn, stored)
-    return found
-
-
-def states(data: FigureData, label: str) -> int:
-    """States of a row's world that are not terminal."""
-    row = next(drawn.row for drawn in data.drawn if drawn.row.label == label)
-    tables = (_table(data.results, run) for run in row.valid_runs)
-    return int(next(table for table in tables if table is not None)["states"][0])
-
-
-def _table(results: Results, run: Run) -> Mapping[str, Floats] | None:
-    """The columns of a run's comparison, None where it made none."""
-    if run.exact is None or not run.exact.num_rows:
-        return None
-    names = ("global_step", "states", *QUANTITIES)
-    return {name: np.asarray(run.exact.column(name).to_numpy(), dtype=np.float64) for name in names}
-
-
-def _recorded(drawn: RowBands, stored: Sequence[tuple[Run, Mapping[str, Floats]]]) -> Recorded:
-    """The runs of a row share their settings, hence their steps."""
-    at = stored[0][1]["global_step"].astype(np.int64)
-    return Recorded(
-        drawn,
-        tuple(run.seed for run, _ in stored),
-        dict.fromkeys(QUANTITIES, at),
-        {name: recorded_panels.band([table[name] for _, table in stored]) for name in QUANTITIES},
-    )
-
-
-# ---- drawing ----
-
-
-def draw(data: FigureData, recorded: Mapping[str, Recorded]) -> Page:
+def draw(data: EnvironmentBands, recorded: Mapping[str, Recorded]) -> Page:
     """One line of panels for each panel of the layout: a quantity in each."""
     quantities = shown(recorded)
-    count = states(data, next(iter(recorded)))
+    count = states(next(iter(recorded.values())))
     caption = [
         f"Mean over seeds with {parts.PERCENT} percentile bootstrap interval ({parts.n_text(data.drawn)}; seeds are "
         f"resampled), in {UNIT}, over {count} states that are not terminal and all actions. Q* by value iteration; the "
@@ -97,8 +51,3 @@ def shown(recorded: Mapping[str, Recorded]) -> list[str]:
     """The quantities that are not 0 throughout; the first in any case."""
     first, *others = QUANTITIES
     return [first, *(name for name in others if any(one.bands[name].runs.any() for one in recorded.values()))]
-
-
-def as_csv(data: FigureData, recorded: Mapping[str, Recorded]) -> str:
-    """The numbers behind the figure, with a column per seed."""
-    return recorded_panels.as_csv(data, recorded, dict.fromkeys(QUANTITIES, UNIT))

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from analysis.figures import parts
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT
-from analysis.metrics import WINDOW, Floats, final_return, running_variance, time_average
+from analysis.findings.bands import EnvironmentBands, RowBands
+from analysis.metrics import WINDOW, Floats
 
 PLACE = 0.27
 """Inches down per line."""
@@ -23,7 +23,7 @@ Cells = Sequence[Sequence[RowBands | None]]
 
 
 def draw_heat_map(
-    data: FigureData, what: str, down: Sequence[str], across: Sequence[str], cells: Cells
+    data: EnvironmentBands, what: str, down: Sequence[str], across: Sequence[str], cells: Cells
 ) -> Page:
     """Two maps, one above the other, with a number in each place."""
     names = [name.replace("\n", ", ") for name in down]
@@ -111,15 +111,9 @@ def _text(drawn: RowBands | None, value: Callable[[RowBands], float], text: Call
 
 
 def _final(drawn: RowBands) -> float:
-    return _mean([final_return(run.ends, run.returns, run.steps) for run in drawn.row.valid_runs])
+    return drawn.summary.numbers["final_return"].point
 
 
 def _deviation(drawn: RowBands) -> float:
     """The square root of the running variance averaged over steps and seeds."""
-    runs = drawn.row.valid_runs
-    return float(np.sqrt(_mean([time_average(r.ends, running_variance(r.returns), r.steps) for r in runs])))
-
-
-def _mean(values: list[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else np.nan
+    return float(np.sqrt(drawn.summary.numbers["running_variance"].point))

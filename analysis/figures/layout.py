@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analysis.figures import style
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.style import Look
+from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.loading import Piece, Row, Slots
 from analysis.tables.spelling import brief_text, row_name, swept_text
 
@@ -50,7 +50,7 @@ class Layout:
     note: str = ""
 
 
-def lay_out(data: FigureData) -> Layout:
+def lay_out(data: EnvironmentBands) -> Layout:
     """The layout of an environment's figure. Panels of rows of which no run was made yet are left out."""
     if data.is_swept:
         return _tried(_swept(data))
@@ -73,7 +73,7 @@ def _tried(found: Layout, in_place: bool = False) -> Layout:
     return replace(found, panels=tuple(panels), columns=columns)
 
 
-def base_slots(data: FigureData, row: Row | None = None) -> Slots:
+def base_slots(data: EnvironmentBands, row: Row | None = None) -> Slots:
     """The baseline's pieces, at a row's point of a sweep if one is given; the first row's where there is no baseline.
 
     A sweep may go through the baseline's pieces themselves: a row has changed what it doesn't share with the baseline
@@ -86,13 +86,13 @@ def base_slots(data: FigureData, row: Row | None = None) -> Slots:
     return next((row.slots for row in rows if row.variant == data.baseline), rows[0].slots)
 
 
-def baseline(data: FigureData) -> RowBands | None:
+def baseline(data: EnvironmentBands) -> RowBands | None:
     """The baseline's row, where there is exactly one."""
     found = [drawn for drawn in data.drawn if drawn.row.variant == data.baseline]
     return found[0] if len(found) == 1 else None
 
 
-def is_factorial(data: FigureData) -> bool:
+def is_factorial(data: EnvironmentBands) -> bool:
     """True if most rows differ from the baseline in several slots at once."""
     base = base_slots(data)
     crossed = sum(style.replaced_slot(drawn.row.slots, base) == style.SEVERAL for drawn in data.drawn)
@@ -107,7 +107,7 @@ def columns_for(panels: int, most: int = 3) -> int:
 # ---- a panel per slot ----
 
 
-def _by_slot(data: FigureData) -> Layout:
+def _by_slot(data: EnvironmentBands) -> Layout:
     base, reference = base_slots(data), baseline(data)
     others = [drawn for drawn in data.drawn if drawn is not reference]
     if not others:
@@ -142,13 +142,13 @@ def _chunks(items: Sequence[RowBands]) -> list[Sequence[RowBands]]:
 # ---- factorials ----
 
 
-def varied_slots(data: FigureData) -> list[str]:
+def varied_slots(data: EnvironmentBands) -> list[str]:
     """The slots that vary, those with the most pieces first; two of them make a factorial's panels."""
     counts = {slot: len(values_of(data, slot)) for slot in data.drawn[0].row.slots}
     return sorted((slot for slot, count in counts.items() if count > 1), key=lambda slot: -counts[slot])
 
 
-def values_of(data: FigureData, slot: str) -> list[Piece]:
+def values_of(data: EnvironmentBands, slot: str) -> list[Piece]:
     """The pieces of a slot in the order in which the study has them."""
     found: list[Piece] = []
     for drawn in data.drawn:
@@ -157,7 +157,7 @@ def values_of(data: FigureData, slot: str) -> list[Piece]:
     return found
 
 
-def _factorial(data: FigureData) -> Layout:
+def _factorial(data: EnvironmentBands) -> Layout:
     down, across, *rest = varied_slots(data)
     panels: list[Panel | None] = []
     columns = values_of(data, across)
@@ -175,7 +175,9 @@ def _factorial(data: FigureData) -> Layout:
     return Layout(tuple(panels), min(len(columns), 3), baseline(data), note)
 
 
-def _cells(data: FigureData, title: str, cell: list[RowBands], rest: Sequence[str]) -> list[Panel | None]:
+def _cells(
+    data: EnvironmentBands, title: str, cell: list[RowBands], rest: Sequence[str]
+) -> list[Panel | None]:
     """One panel (more where too many lines meet, none where no row has these pieces)."""
     if not cell:
         return [None]
@@ -198,7 +200,7 @@ def _cells(data: FigureData, title: str, cell: list[RowBands], rest: Sequence[st
 # ---- sweeps ----
 
 
-def _swept(data: FigureData) -> Layout:
+def _swept(data: EnvironmentBands) -> Layout:
     groups: dict[tuple[str, str], list[RowBands]] = {}
     for drawn in data.drawn:
         fixed = list(drawn.row.swept.items())[:-1]

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from analysis.figures.data import Band, FigureData, RowBands
 from analysis.figures.page import SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
+from analysis.findings.bands import Band, EnvironmentBands, RowBands
 from analysis.metrics import WINDOW, Floats, Ints
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 from analysis.tables.spelling import range_text, row_name
 
 PERCENT = f"{LEVEL * 100:g} %"
@@ -180,7 +180,7 @@ def line_handle(look: Look) -> Line2D:
 
 
 def general_key(
-    data: FigureData,
+    data: EnvironmentBands,
     reference: RowBands | None,
     *,
     seeds: bool = True,
@@ -210,7 +210,7 @@ def general_key(
     return handles, names
 
 
-def title(data: FigureData, what: str) -> str:
+def title(data: EnvironmentBands, what: str) -> str:
     """The figure's title, with n."""
     return f"{data.env_id}: {what} ({n_text(data.drawn)})"
 
@@ -220,13 +220,13 @@ def n_text(drawn: Sequence[RowBands]) -> str:
     return f"n = {range_text([one.n for one in drawn if one.row.is_tried] or [0])}"
 
 
-def counts_text(data: FigureData) -> str:
+def counts_text(data: EnvironmentBands) -> str:
     """The study and how many of its runs in this environment are drawn."""
     name = data.results.study["name"]
     return f"Study {name}, {data.results.runs_text(data.env_id)}"
 
 
-def rows_without_runs_text(data: FigureData) -> str:
+def rows_without_runs_text(data: EnvironmentBands) -> str:
     """The rows of which no run was made, which have no panel; '' where there are none."""
     names = [row_name(drawn.row) for drawn in data.drawn if not drawn.row.is_tried]
     if not names:
@@ -254,11 +254,11 @@ def key_name(name: str, drawn: RowBands, width: float) -> str:
     return "\n".join(line for text in texts for line in textwrap.wrap(text, letters))
 
 
-def _has_intervals(data: FigureData) -> bool:
+def _has_intervals(data: EnvironmentBands) -> bool:
     return any(drawn.n > 1 for drawn in data.drawn)
 
 
-def caption(data: FigureData, *sentences: str) -> str:
+def caption(data: EnvironmentBands, *sentences: str) -> str:
     """The caption: what every figure says of its numbers, and more."""
     n = n_text(data.drawn)
     interval = f"Mean over seeds with {PERCENT} percentile bootstrap interval ({n}; seeds are resampled)."

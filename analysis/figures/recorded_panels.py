@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,14 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures import parts, style
-from analysis.figures.data import Band, FigureData, RowBands
-from analysis.figures.layout import Panel, PanelLine, lay_out
+from analysis.figures.layout import Layout, Panel, PanelLine, lay_out
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
-from analysis.metrics import Floats, Ints
-from analysis.metrics.values import LARGEST
-from analysis.statistics.intervals import curve_interval, generator
+from analysis.findings.bands import EnvironmentBands
+from analysis.findings.recorded import Recorded
 
 LEFT = 0.5
 GAP = 0.5
@@ -57,63 +53,72 @@ def lines(panels: Sequence[Panel], tall: float) -> Lines:
     return Lines(tops, heads, 0.19, 0.13)
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The quantities that a row's runs stored."""
-
-    drawn: RowBands
-    seeds: tuple[int, ...]
-    """Of the runs that stored them, in the order of the bands' lines."""
-    at: Mapping[str, Ints]
-    """Environment steps of each quantity, (G,)."""
-    bands: Mapping[str, Band]
-
-
-def band(series: Sequence[Floats]) -> Band:
-    """A quantity of each seed, (n, G); what has grown beyond single precision counts as its largest number."""
-    runs = np.nan_to_num(np.stack(series), nan=np.nan, posinf=LARGEST, neginf=-LARGEST)
-    return Band(runs, *curve_interval(runs, generator()))
-
-
 # ---- drawing ----
 
 
 def draw(
-    data: FigureData,
+    data: EnvironmentBands,
     recorded: Mapping[str, Recorded],
     headings: Mapping[str, str],
     what: str,
     caption: Sequence[str],
     set_axes: Callable[[Axes, str], None],
 ) -> Page:
-    """Means with their intervals; ``headings`` names the quantities drawn, ``settle`` sets the axis of one."""
+    """Means with their intervals; ``headings`` names the quantities drawn, ``set_axes`` sets the axis of one."""
+    width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
+    columns = Columns(headings, [LEFT + place * (width + GAP) for place in range(len(headings))], width)
+
+    def draw_panel(axes: Axes, quantity: str, layout: Layout, panel: Panel) -> None:
+        reference = recorded.get(layout.reference.row.label) if layout.reference else None
+        _draw_panel(axes, quantity, panel.members, recorded, reference)
+        set_axes(axes, quantity)
+
+    return draw_lines(data, what, " ".join(caption), columns, TALL, draw_panel)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What stands side by side in each line of panels: quantities with their headings, and where."""
+
+    headings: Mapping[str, str]
+    lefts: Sequence[float]
+    width: float
+
+
+def draw_lines(
+    data: EnvironmentBands,
+    what: str,
+    caption: str,
+    columns: Columns,
+    tall: float,
+    draw_panel: Callable[[Axes, str, Layout, Panel], None],
+    threshold: bool = False,
+) -> Page:
+    """A line of panels for each panel of the layout, with its key above."""
     layout = lay_out(data)
     panels = [panel for panel in layout.panels if panel is not None]
-    width = (WIDTH - LEFT - 0.1 - GAP * (len(headings) - 1)) / len(headings)
-    placed = lines(panels, TALL)
+    placed = lines(panels, tall)
     page = Page(
-        placed.height + TALL + 0.34,
+        placed.height + tall + 0.34,
         parts.title(data, what),
         parts.counts_text(data),
-        " ".join(text for text in (*caption, layout.note, parts.rows_without_runs_text(data)) if text),
+        " ".join(text for text in (caption, layout.note, parts.rows_without_runs_text(data)) if text),
     )
-    page.key(LEFT, -0.19, *parts.general_key(data, layout.reference, seeds=False, threshold=False), columns=5)
-    lefts = [LEFT + place * (width + GAP) for place in range(len(headings))]
-    for heading, left in zip(headings.values(), lefts, strict=True):
+    key = parts.general_key(data, layout.reference, seeds=False, threshold=threshold)
+    page.key(columns.lefts[0], -0.19, *key, columns=5)
+    for heading, left in zip(columns.headings.values(), columns.lefts, strict=True):
         page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
-    reference = recorded.get(layout.reference.row.label) if layout.reference else None
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
-        page.text(LEFT, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
+        left = columns.lefts[0]
+        page.text(left, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
         names = [key_name(member.name, member.drawn, WIDTH) for member in panel.members]
-        page.key(LEFT, top + placed.key, handles, names, columns=KEY_COLUMNS)
-        for quantity, left in zip(headings, lefts, strict=True):
-            axes = page.axes(left, top + head + 0.04, width, TALL)
-            _draw_panel(axes, quantity, panel.members, recorded, reference)
-            page.name_axes(
-                axes, quantity, data.places(layout.reference, *(member.drawn for member in panel.members))
-            )
-            set_axes(axes, quantity)
+        page.key(left, top + placed.key, handles, names, columns=KEY_COLUMNS)
+        watched = data.places(layout.reference, *(member.drawn for member in panel.members))
+        for quantity, left in zip(columns.headings, columns.lefts, strict=True):
+            axes = page.axes(left, top + head + 0.04, columns.width, tall)
+            draw_panel(axes, quantity, layout, panel)
+            page.name_axes(axes, quantity, watched)
             parts.set_steps(axes, data.at, label=place == len(panels) - 1)
     return page
 
@@ -138,8 +143,8 @@ def _draw_panel(
 def _mark_diverged(axes: Axes, quantity: str, one: Recorded) -> None:
     """A cross on each seed's line where it diverged."""
     at = one.at[quantity]
-    for place, step in one.drawn.diverged:
-        seed = one.drawn.row.valid_runs[place].seed
+    for place, step in one.summary.diverged:
+        seed = one.summary.row.valid_runs[place].seed
         if seed in one.seeds:
             where = min(int(np.searchsorted(at, step)), len(at) - 1)
             height = one.bands[quantity].runs[one.seeds.index(seed), where]
@@ -196,30 +201,3 @@ def power_text(value: float) -> str:
         return f"{value:g}"
     power = str(round(np.log10(abs(value)))).translate(SUPERSCRIPTS)
     return f"{'-' if value < 0 else ''}10{power}"
-
-
-# ---- numbers ----
-
-
-def as_csv(data: FigureData, recorded: Mapping[str, Recorded], units: Mapping[str, str]) -> str:
-    """The numbers behind the figure: a line per row, quantity and step, with a column per seed."""
-    every = [int(seed) for seed in data.results.study["seeds"]]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    head = ["env_id", "variant", "quantity", "unit", "step", "n", "mean", "low", "high"]
-    writer.writerow([*head, *(f"seed_{seed}" for seed in every)])
-    for label, one in recorded.items():
-        for quantity, shown in one.bands.items():
-            for g, step in enumerate(one.at[quantity].tolist()):
-                runs = dict(zip(one.seeds, shown.runs[:, g].tolist(), strict=True))
-                numbers = [shown.mean[g], shown.low[g], shown.high[g], *(runs.get(s, np.nan) for s in every)]
-                n = int(np.isfinite(shown.runs[:, g]).sum())
-                writer.writerow(
-                    [data.env_id, label, quantity, units[quantity], step, n, *map(number_text, numbers)]
-                )
-    return text.getvalue()
-
-
-def number_text(value: float) -> str:
-    """A number of a CSV; empty where it isn't defined."""
-    return "" if value != value else f"{value:.6g}"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -14,79 +10,21 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.figures import exact, parts, style
-from analysis.figures.data import FigureData, RowBands
+from analysis.figures import parts, style
 from analysis.figures.layout import base_slots
 from analysis.figures.page import SMALL, WIDTH, Page
-from analysis.figures.recorded_panels import KEY_LINE, LEFT, Recorded, number_text
+from analysis.figures.recorded_panels import KEY_LINE, LEFT
 from analysis.figures.style import Look
+from analysis.findings.bands import EnvironmentBands
+from analysis.findings.world_sizes import GOOD, Line
 from analysis.loading import Results
-from analysis.statistics.intervals import WaitingTime, waiting_time
 from analysis.tables.spelling import range_text, row_name
 
-GOOD = 0.05
-"""A greedy policy with at most this regret is good enough."""
 APART = 0.035
 """Lines are shifted by this share of a world's size, lest marks of several hide each other."""
 
 
-class Point(NamedTuple):
-    """The waiting time of a row in a world of one size."""
-
-    env_id: str
-    states: int
-    waiting: WaitingTime
-    last: float
-    """When the last run got there, or was given up."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row as the world grows, with a table or with a network."""
-
-    label: str
-    kind: str
-    title: str
-    look: Look
-    points: tuple[Point, ...]
-
-
-def lines(worlds: Sequence[tuple[FigureData, Mapping[str, Recorded]]]) -> list[Line]:
-    """A line per row and kind of function; none unless there are worlds of several sizes."""
-    sizes = {(data.env_id, label): exact.states(data, label) for data, found in worlds for label in found}
-    if len(set(sizes.values())) < 2:
-        return []
-    points: dict[tuple[str, str], list[Point]] = {}
-    drawn: dict[str, tuple[FigureData, RowBands]] = {}
-    for data, found in worlds:
-        for label, one in found.items():
-            row = one.drawn.row
-            kind = "table" if any(facts.get("tabular") for facts in row.facts.values()) else "network"
-            drawn[label] = data, one.drawn
-            point = Point(data.env_id, sizes[data.env_id, label], *steps_to_good(one))
-            points.setdefault((label, kind), []).append(point)
-    return [
-        Line(
-            label,
-            kind,
-            f"{kind}: {row_name(drawn[label][1].row)}",
-            _look(*drawn[label], kind),
-            tuple(sorted(found, key=lambda point: point.states)),
-        )
-        for (label, kind), found in points.items()
-    ]
-
-
-def steps_to_good(one: Recorded) -> tuple[WaitingTime, float]:
-    """The first comparison at which regret is at most ``GOOD``, censored at the last one; and the latest time."""
-    good = one.bands["regret"].runs <= GOOD  # (n, G)
-    reached = np.asarray(good.any(axis=1))
-    at = one.at["regret"]
-    times = np.where(reached, at[good.argmax(axis=1)], at[-1]).astype(np.float64)
-    return waiting_time(times, reached), float(times.max())
-
-
-def draw(results: Results, found: Sequence[Line]) -> Page:
+def draw(results: Results, worlds: Sequence[EnvironmentBands], found: Sequence[Line]) -> Page:
     """Steps to a good policy against the number of states, both logarithmic."""
     n = f"n = {range_text([point.waiting.of for line in found for point in line.points])}"
     head, tall = KEY_LINE * len(found) - 0.1, 2.4
@@ -99,13 +37,14 @@ def draw(results: Results, found: Sequence[Line]) -> Page:
         "network without hidden layers on one-hot states. An interval without an upper end is drawn to the latest run. "
         "An open triangle at the budget: too few seeds got there for a median.",
     )
-    handles = [_handle(line) for line in found]
-    page.key(LEFT, -0.19, handles, [line.title + _missed(line) for line in found])
+    looks = [_look(line, worlds) for line in found]
+    handles = [_handle(*pair) for pair in zip(found, looks, strict=True)]
+    page.key(LEFT, -0.19, handles, [_title(line) + _missed(line) for line in found])
     axes = page.axes(LEFT + 0.1, head, WIDTH - LEFT - 0.3, tall)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for place, line in enumerate(found):
-        _draw_line(axes, line, shift=1 + APART * (place - (len(found) - 1) / 2))
+    for place, (line, look) in enumerate(zip(found, looks, strict=True)):
+        _draw_line(axes, line, look, shift=1 + APART * (place - (len(found) - 1) / 2))
     sizes = sorted({point.states for line in found for point in line.points})
     axes.set_xlim(sizes[0] / 1.2, sizes[-1] * 1.2)
     for axis, places in ((axes.xaxis, [float(size) for size in sizes]), (axes.yaxis, _nice(axes))):
@@ -118,30 +57,19 @@ def draw(results: Results, found: Sequence[Line]) -> Page:
     return page
 
 
-def as_csv(found: Iterable[Line]) -> str:
-    """The numbers behind the figure: one line per row and world."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["env_id", "variant", "function", "states", "level", "n", "missed", "median", "low", "high"]
-    )
-    for line in found:
-        for point in line.points:
-            waiting, median = point.waiting, point.waiting.median
-            writer.writerow(
-                [point.env_id, line.label, line.kind, point.states, GOOD, waiting.of, waiting.missed]
-                + [number_text(value) for value in (median.point, median.low, median.high)]
-            )
-    return text.getvalue()
+def _title(line: Line) -> str:
+    return f"{line.kind}: {row_name(line.points[-1].row)}"
 
 
-def _look(data: FigureData, drawn: RowBands, kind: str) -> Look:
+def _look(line: Line, worlds: Sequence[EnvironmentBands]) -> Look:
     """The row's own color; a table's line is dashed."""
-    look = style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row))
-    return Look(look.color, style.DASHED if kind == "table" else style.SOLID)
+    point = line.points[-1]
+    data = next(data for data in worlds if data.env_id == point.env_id)
+    look = style.look(point.row.slots, point.row.facts, base_slots(data, point.row))
+    return Look(look.color, style.DASHED if line.kind == "table" else style.SOLID)
 
 
-def _draw_line(axes: Axes, line: Line, shift: float) -> None:
+def _draw_line(axes: Axes, line: Line, look: Look, shift: float) -> None:
     """Medians with intervals; where there is no median, an open triangle at the budget."""
     known = [point for point in line.points if np.isfinite(point.waiting.median.point)]
     at = [point.states * shift for point in known]
@@ -149,9 +77,9 @@ def _draw_line(axes: Axes, line: Line, shift: float) -> None:
     axes.plot(
         at,
         [median.point for median in medians],
-        color=line.look.color,
-        linewidth=line.look.width,
-        dashes=line.look.dash or (None, None),
+        color=look.color,
+        linewidth=look.width,
+        dashes=look.dash or (None, None),
         marker=_marker(line),
         markersize=4,
         zorder=4,
@@ -160,7 +88,7 @@ def _draw_line(axes: Axes, line: Line, shift: float) -> None:
         low = median.low if np.isfinite(median.low) else median.point
         high = median.high if np.isfinite(median.high) else point.last
         if point.waiting.of > 1:
-            axes.plot([x, x], [low, high], color=line.look.color, linewidth=0.8, zorder=3)
+            axes.plot([x, x], [low, high], color=look.color, linewidth=0.8, zorder=3)
     for point in line.points:
         if point not in known:
             axes.plot(
@@ -169,14 +97,14 @@ def _draw_line(axes: Axes, line: Line, shift: float) -> None:
                 marker="^",
                 markersize=5,
                 markerfacecolor="white",
-                color=line.look.color,
+                color=look.color,
                 zorder=5,
             )
 
 
-def _handle(line: Line) -> Artist:
-    dashes = line.look.dash or (None, None)
-    return Line2D([], [], color=line.look.color, dashes=dashes, marker=_marker(line), markersize=4)
+def _handle(line: Line, look: Look) -> Artist:
+    dashes = look.dash or (None, None)
+    return Line2D([], [], color=look.color, dashes=dashes, marker=_marker(line), markersize=4)
 
 
 def _marker(line: Line) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from analysis.figures import parts, style
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.layout import base_slots
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
+from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.loading import Row
 from analysis.tables.spelling import brief_text, swept_text
 
@@ -19,7 +19,7 @@ FOOT = 0.24
 PLAIN = "#444444"
 
 
-def draw(data: FigureData) -> Page:
+def draw(data: EnvironmentBands) -> Page:
     """A grid of small panels in the study's order, with common axes."""
     shown = [drawn for drawn in data.drawn if data.is_swept or drawn.row.variant != data.baseline]
     tried = [drawn for drawn in shown or data.drawn if drawn.row.is_tried]
@@ -102,13 +102,13 @@ def _name(row: Row) -> tuple[str, list[str]]:
     return row.title, []
 
 
-def _note(data: FigureData, reference: RowBands | None) -> str:
+def _note(data: EnvironmentBands, reference: RowBands | None) -> str:
     if reference is None:
         return "Grey: the means of the other rows." if len(data.drawn) > 1 else ""
     return "Black: the baseline at the same point of the sweep." if data.is_swept else ""
 
 
-def _look(data: FigureData, drawn: RowBands) -> Look:
+def _look(data: EnvironmentBands, drawn: RowBands) -> Look:
     """Solid, as a line alone in its panel needs no dash; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == data.baseline:
         return style.baseline_look([one.row.variant for one in data.drawn], data.baseline)

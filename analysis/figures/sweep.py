@@ -10,11 +10,11 @@ from itertools import product
 from matplotlib.axes import Axes
 
 from analysis.figures import parts, style
-from analysis.figures.data import FigureData, RowBands
 from analysis.figures.heatmap import draw_heat_map
 from analysis.figures.layout import base_slots, is_factorial, values_of, varied_slots
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
+from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.loading import Row
 from analysis.tables.spelling import brief_text, key_text, swept_text
 
@@ -47,12 +47,12 @@ class Matrix:
         return max(map(len, self.cells))
 
 
-def applies(data: FigureData) -> bool:
+def applies(data: EnvironmentBands) -> bool:
     """True if there is anything swept to show."""
     return data.is_swept or is_factorial(data)
 
 
-def draw(data: FigureData) -> Page:
+def draw(data: EnvironmentBands) -> Page:
     """The matrix of small panels, or the heat map where panels would be too many or too small."""
     if not data.is_swept:
         crossed = _crossed(data)
@@ -66,7 +66,7 @@ def draw(data: FigureData) -> Page:
 # ---- arranging ----
 
 
-def _swept(data: FigureData) -> Matrix:
+def _swept(data: EnvironmentBands) -> Matrix:
     """Down: the variant and all swept values but the last; across: the values of the last key."""
     several = len({drawn.row.variant for drawn in data.drawn}) > 1
     lines: dict[str, dict[str, RowBands]] = {}
@@ -101,7 +101,7 @@ def _wrapped(matrix: Matrix, most: int = MOST_ACROSS - 2) -> Matrix:
     return Matrix(matrix.what, tuple(down), tuple(across), tuple(cells))
 
 
-def _crossed(data: FigureData) -> Matrix:
+def _crossed(data: EnvironmentBands) -> Matrix:
     """A factorial. Down: the first varied slot with the fourth; across: the second with the third."""
     first, second, *rest = varied_slots(data)
     down_slots, across_slots = (first, *rest[1::2]), (second, *rest[::2])
@@ -117,7 +117,7 @@ def _crossed(data: FigureData) -> Matrix:
     )
 
 
-def _combinations(data: FigureData, slots: Sequence[str]) -> list[str]:
+def _combinations(data: EnvironmentBands, slots: Sequence[str]) -> list[str]:
     """Every combination of pieces that occurs, the first slot slowest, in the study's order."""
     present = {_pieces(drawn, slots) for drawn in data.drawn}
     names = [
@@ -133,7 +133,7 @@ def _pieces(drawn: RowBands, slots: Sequence[str]) -> str:
 # ---- drawing ----
 
 
-def _panels(data: FigureData, matrix: Matrix) -> Page:
+def _panels(data: EnvironmentBands, matrix: Matrix) -> Page:
     """Learning curves, one panel per place; behind them the same variant's other points, and the baseline."""
     columns, rows = matrix.columns, len(matrix.down)
     tall = max(0.8, min(1.65, 10.5 / rows, 4.2 / columns))
@@ -179,7 +179,7 @@ def _panels(data: FigureData, matrix: Matrix) -> Page:
     return page
 
 
-def _draw_place(data: FigureData, drawn: RowBands, axes: Axes) -> None:
+def _draw_place(data: EnvironmentBands, drawn: RowBands, axes: Axes) -> None:
     """One place of the matrix."""
     parts.draw_threshold(axes, data.threshold)
     others = (d for d in data.drawn if d is not drawn and d.row.variant == drawn.row.variant)
@@ -202,11 +202,11 @@ def _side(name: str, tall: float) -> list[str]:
     ]
 
 
-def _rows(data: FigureData) -> list[Row]:
+def _rows(data: EnvironmentBands) -> list[Row]:
     return [drawn.row for drawn in data.drawn]
 
 
-def _look(data: FigureData, drawn: RowBands) -> Look:
+def _look(data: EnvironmentBands, drawn: RowBands) -> Look:
     """The color of the slot that the variant replaces; the baseline's own rows are black beside other variants."""
     if drawn.row.variant == data.baseline:
         return style.baseline_look([one.row.variant for one in data.drawn], data.baseline)

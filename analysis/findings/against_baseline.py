@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import reference
-from analysis.metrics import METRICS, Floats, Metric
-from analysis.statistics.blocks import Places
+from analysis.metrics import METRICS, Floats, Ints, Metric
 from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import Comparison, compare, holm
 from analysis.statistics.power import SeedsNeeded, seeds_needed_over
-from analysis.statistics.verdicts import SMALL, Verdict, verdict
+from analysis.statistics.verdicts import Verdict, verdict
 
 HEADLINES = (
     "final_return",
@@ -71,37 +69,6 @@ class RowComparison:
         """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
         return self.metric.summary != "share" and self.comparison.difference == Interval(0, 0, 0)
 
-    def record(self) -> dict[str, Any]:
-        """The comparison as a line of the CSV."""
-        found, seeds = self.comparison, self.seeds
-        return {
-            "env_id": self.env_id,
-            "metric": self.metric.name,
-            "unit": self.metric.unit,
-            "bigger_is_better": {True: "yes", False: "no", None: ""}[self.metric.bigger_is_better],
-            "variant": self.label,
-            "baseline": self.against,
-            "n": found.n,
-            "mean": self.means[0],
-            "baseline_mean": self.means[1],
-            "difference": found.difference.point,
-            "difference_low": found.difference.low,
-            "difference_high": found.difference.high,
-            "five_percent": SMALL * self.scale,
-            "test": found.test,
-            "p": found.p,
-            "comparisons": self.family,
-            "p_holm": self.p_holm,
-            "effect_size": found.effect_size,
-            "variance_reduction": found.variance_reduction,
-            "verdict": self.verdict,
-            "direction": self.direction,
-            "seeds_needed": "" if seeds is None else seeds.text,
-            "failed": self.failed,
-            "difference_at_worst": self.at_worst if self.failed else np.nan,
-            "difference_at_best": self.at_best if self.failed else np.nan,
-        }
-
 
 def compare_all(scores: EnvironmentScores) -> list[RowComparison]:
     """Every metric in turn, and in it every row of which a run was made and that has a baseline to be compared with."""
@@ -118,7 +85,7 @@ def compare_pairs(scores: EnvironmentScores, pairs: Sequence[tuple[int, int]]) -
     """(row, row that it is compared with) by their places, on every metric that the runs have."""
     if not pairs:
         return []
-    places, against = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    places, against = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
     return [
         found
         for metric in METRICS.values()
@@ -133,7 +100,7 @@ def is_compared(metric: Metric) -> bool:
 
 
 def compare_rows(
-    scores: EnvironmentScores, metric: Metric, places: Places, against: Places, seeds: slice = slice(None)
+    scores: EnvironmentScores, metric: Metric, places: Ints, against: Ints, seeds: slice = slice(None)
 ) -> list[RowComparison]:
     """Rows of an environment against other rows of it, on these of its seeds, as one family.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,11 +13,10 @@ from analysis.statistics.aggregates import (
     AGGREGATES,
     aggregate,
     improvement,
-    normalized,
     pooled,
     probability,
 )
-from analysis.statistics.intervals import Interval, generator
+from analysis.statistics.intervals import Interval
 
 AGGREGATED = ("final_return", "auc")
 
@@ -37,22 +35,6 @@ class Aggregate:
     at_worst: float
     """The number with every failed run at the worst score of any run in its environment."""
     at_best: float
-
-    def record(self) -> dict[str, Any]:
-        """The aggregate as a line of the CSV."""
-        return {
-            "metric": self.metric,
-            "aggregate": self.aggregate,
-            "variant": self.label,
-            "environments": self.environments,
-            "n": self.n,
-            "value": self.number.point,
-            "low": self.number.low,
-            "high": self.number.high,
-            "failed": self.failed,
-            "at_worst": self.at_worst if self.failed else np.nan,
-            "at_best": self.at_best if self.failed else np.nan,
-        }
 
 
 def aggregate_all(found: Sequence[EnvironmentScores]) -> list[Aggregate]:
@@ -73,22 +55,20 @@ def _of_metric(found: Sequence[EnvironmentScores], metric: str) -> Iterator[Aggr
 
     for name, function in AGGREGATES.items():
         at_worst, at_best = pooled(worst, function).tolist(), pooled(best, function).tolist()
-        for place, number in enumerate(aggregate(whole, function, generator())):
+        for place, number in enumerate(aggregate(whole, function)):
             yield row(place, name, number, (at_worst[place], at_best[place]))
     for place, summary in enumerate(found[0].summaries):
         if summary.row.against in labels:
             base = labels.index(summary.row.against)
-            number = improvement(whole[place], whole[base], generator())
-            pair = (probability(worst[place], best[base]), probability(best[place], worst[base]))
+            number = improvement(whole[place], whole[base])
+            pair = (_probability(worst[place], best[base]), _probability(best[place], worst[base]))
             yield row(place, "improvement", number, pair)
+
+
+def _probability(x: Floats, y: Floats) -> float:
+    return float(probability(x, y, np.ones((x.size, 1)))[0])
 
 
 def _stacked(found: Sequence[EnvironmentScores], values: Sequence[Floats]) -> Floats:
     """Normalised scores of all environments, (V, E, S)."""
-    return np.stack([_normalized(*pair) for pair in zip(found, values, strict=True)], axis=1)
-
-
-def _normalized(scores: EnvironmentScores, values: Floats) -> Floats:
-    assert scores.random is not None
-    assert scores.threshold is not None
-    return normalized(values, scores.random, scores.threshold)
+    return np.stack([one.normalized(here) for one, here in zip(found, values, strict=True)], axis=1)

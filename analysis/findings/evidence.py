@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from analysis.findings.against_baseline import RowComparison, compare_all
 from analysis.findings.aggregates import Aggregate, aggregate_all
+from analysis.findings.bands import EnvironmentBands, environment_bands
+from analysis.findings.claims import Claim, JudgedClaim, judge, read_claims
 from analysis.findings.factorial_effects import EstimatedEffect, estimate_all
 from analysis.findings.hard_vs_soft import SoftMinusHard, compare_hard_soft
+from analysis.findings.normalized import NormalizedScores, RowCurves, efficiency, normalized_scores, profiles
 from analysis.findings.scores import EnvironmentScores, environment_scores
 from analysis.findings.select_evaluate import Quadrant, quadrants
 from analysis.findings.summary import RowSummary, summarize
 from analysis.findings.tuned import TunedComparison, compare_tuned
+from analysis.findings.world_sizes import Line, world_sizes
 from analysis.loading import Results, Row
 
 
@@ -33,6 +38,36 @@ class Evidence:
     aggregates: list[Aggregate]
     effects: list[EstimatedEffect]
 
+    @cached_property
+    def judged(self) -> list[tuple[Claim, list[JudgedClaim]]]:
+        """Findings of the literature, each judged in every environment in which a run stands."""
+        return [(claim, [judge(scores, claim) for scores in self.scores]) for claim in read_claims()]
+
+    @cached_property
+    def bands(self) -> list[EnvironmentBands]:
+        """Learning curves and running variances of each environment in which a run stands."""
+        return [environment_bands(self.results, scores) for scores in self.scores]
+
+    @cached_property
+    def world_sizes(self) -> list[Line]:
+        """Steps to a good policy as worlds grow."""
+        return world_sizes(self.scores)
+
+    @cached_property
+    def normalized(self) -> NormalizedScores | None:
+        """Scores and curves on one scale; None where no environment has one."""
+        return normalized_scores(self.scores, self.results.study)
+
+    @cached_property
+    def profiles(self) -> RowCurves | None:
+        """Performance profiles of the normalised final return."""
+        return profiles(self.normalized) if self.normalized else None
+
+    @cached_property
+    def efficiency(self) -> RowCurves | None:
+        """Sample-efficiency curves."""
+        return efficiency(self.normalized) if self.normalized else None
+
     @property
     def name(self) -> str:
         """The study's name."""
@@ -42,11 +77,6 @@ class Evidence:
     def rows(self) -> list[Row]:
         """The rows of the study, of one environment or another."""
         return list({summary.row.label: summary.row for summary in self.summaries}.values())
-
-    @property
-    def soft_compared(self) -> list[RowComparison]:
-        """Soft targets against hard ones of the same lag, as comparisons of rows."""
-        return [one.compared for one in self.soft_minus_hard]
 
 
 def collect(results: Results) -> Evidence:

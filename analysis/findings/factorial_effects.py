@@ -13,7 +13,7 @@ from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Facts
 from analysis.metrics import METRICS, Floats, Metric
 from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
-from analysis.statistics.intervals import Interval, generator
+from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import holm
 from analysis.statistics.verdicts import Verdict, verdict
 
@@ -49,31 +49,6 @@ class EstimatedEffect:
     def differs(self) -> bool:
         """True if the effect may be said to have its sign."""
         return self.verdict == "differs"
-
-    def record(self) -> dict[str, Any]:
-        """The effect as a line of the CSV."""
-        return {
-            "env_id": self.env_id,
-            "at": self.at,
-            "metric": self.metric,
-            "unit": METRICS[self.metric].unit,
-            "kind": self.effect.kind,
-            "effect": self.effect.name,
-            "game": self.effect.game,
-            "n": self.n,
-            "cells": len(self.effect.weights),
-            "contrasts": self.effect.contrasts,
-            "estimate": self.number.point,
-            "low": self.number.low,
-            "high": self.number.high,
-            "p": self.p,
-            "effects": self.family,
-            "p_holm": self.p_holm,
-            "verdict": self.verdict if self.effect.kind in TESTED else "",
-            "failed": self.failed,
-            "estimate_at_worst": self.at_worst if self.failed else np.nan,
-            "estimate_at_best": self.at_best if self.failed else np.nan,
-        }
 
 
 @dataclass(frozen=True)
@@ -181,7 +156,7 @@ def _size(
 ) -> Iterator[EstimatedEffect]:
     """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
     known = dict(zip(cells, np.isfinite(values).sum(axis=1).tolist(), strict=True))
-    numbers = estimate(wanted, cells, values, generator())
+    numbers = estimate(wanted, cells, values)
     plain = [np.nan] * len(wanted)
     adjusted, family = list(plain), [0] * len(wanted)
     for kind in TESTED:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.findings.against_baseline import RowComparison, compare_pairs
 from analysis.findings.scores import EnvironmentScores
@@ -26,13 +25,6 @@ class SoftMinusHard:
     """Updates between two copies that are as old on average as the hard target's parameters."""
     tau: float
     """Share of a blend that is as old on average as the soft target's parameters."""
-
-    def record(self) -> dict[str, Any]:
-        """The comparison as a line of the CSV."""
-        names = {"variant": "soft", "baseline": "hard", "mean": "soft_mean", "baseline_mean": "hard_mean"}
-        record = {names.get(key, key): value for key, value in self.compared.record().items()}
-        numbers = {"period": self.period, "tau": self.tau, "lag": (self.period - 1) / 2}
-        return {"env_id": self.compared.env_id, **numbers, **record}
 
 
 def compare_hard_soft(scores: EnvironmentScores) -> list[SoftMinusHard]:

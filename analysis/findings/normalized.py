@@ -11,23 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.measured import measured
-from analysis.loading import Results
-from analysis.metrics import Floats, final_return
+from analysis.findings.scores import EnvironmentScores, scale_of
+from analysis.metrics import Floats
 from analysis.metrics.run_data import POINTS
-from analysis.statistics.aggregates import normalized, profile, sample_efficiency
-from analysis.statistics.intervals import generator
+from analysis.statistics.aggregates import profile, sample_efficiency
 
 SHARES_AT = np.linspace(-0.1, 1.2, 53)
 """Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
-
-
-def scale_of(environment: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(random, threshold) of an environment whose scores can be normalised, otherwise None."""
-    random, threshold = environment.get("random_policy"), environment.get("reward_threshold")
-    if not random or threshold is None or not random["mean_return"] < threshold:
-        return None
-    return float(random["mean_return"]), float(threshold)
 
 
 @dataclass(frozen=True)
@@ -47,24 +37,26 @@ class NormalizedScores:
         return np.isfinite(self.curves).any(axis=-1).sum(axis=(1, 2)).tolist()  # type: ignore[no-any-return]
 
 
-def normalized_scores(results: Results) -> NormalizedScores | None:
+def normalized_scores(
+    found: Sequence[EnvironmentScores], study: Mapping[str, Any]
+) -> NormalizedScores | None:
     """The scores and curves of the environments that can be normalised; None where none can."""
-    scales = {e["env_id"]: scale for e in results.environments if (scale := scale_of(e))}
-    if not scales:
+    scored = {one.env_id: one for one in found}
+    env_ids = [e["env_id"] for e in study["environments"] if scale_of(e)]
+    if not env_ids:
         return None
-    seeds = {seed: place for place, seed in enumerate(results.study["seeds"])}
-    labels = tuple(row["label"] for row in results.study["rows"])
-    shape = (len(labels), len(scales), len(seeds))
+    labels = tuple(row["label"] for row in study["rows"])
+    shape = (len(labels), len(env_ids), len(study["seeds"]))
     scores, curves = np.full(shape, np.nan), np.full((*shape, POINTS), np.nan)
-    for e, (env_id, scale) in enumerate(scales.items()):
-        environment = results.environment(env_id)
-        for v, row in enumerate(results.rows(env_id)):
-            for run in row.valid_runs:
-                found = normalized(measured(row, run, environment).training_curve, *scale)
-                curves[v, e, seeds[run.seed], -len(found) :] = found
-                score = np.array(final_return(run.ends, run.returns, run.steps))
-                scores[v, e, seeds[run.seed]] = normalized(score, *scale)
-    return NormalizedScores(tuple(scales), labels, scores, curves)
+    for e, env_id in enumerate(env_ids):
+        if env_id not in scored:
+            continue
+        here = scored[env_id]
+        scores[:, e] = here.normalized(here.of("final_return"))
+        for v, seed, run_data, _ in here.runs:
+            curve = here.normalized(run_data.training_curve)
+            curves[v, e, seed, -len(curve) :] = curve
+    return NormalizedScores(tuple(env_ids), labels, scores, curves)
 
 
 @dataclass(frozen=True)
@@ -83,11 +75,11 @@ class RowCurves:
 
 def profiles(found: NormalizedScores) -> RowCurves:
     """Performance profiles of the final return: the share of runs above each normalised score."""
-    bands = profile(found.scores, SHARES_AT, generator())
+    bands = profile(found.scores, SHARES_AT)
     return RowCurves("score", SHARES_AT, found.labels, *bands)
 
 
 def efficiency(found: NormalizedScores) -> RowCurves:
     """Sample efficiency: IQM of the normalised learning curves at each share of the budget."""
     at = np.arange(1, POINTS + 1) / POINTS
-    return RowCurves("share_of_budget", at, found.labels, *sample_efficiency(found.curves, generator()))
+    return RowCurves("share_of_budget", at, found.labels, *sample_efficiency(found.curves))

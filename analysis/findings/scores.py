@@ -11,10 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablations import store
-from analysis.findings.normalized import scale_of
 from analysis.findings.summary import RowSummary
 from analysis.loading import Results
-from analysis.metrics import METRICS, Floats, Metric
+from analysis.metrics import METRICS, Floats, Metric, RunData
+from analysis.statistics.aggregates import normalized
+
+
+def scale_of(environment: Mapping[str, Any]) -> tuple[float, float] | None:
+    """(random, threshold) of an environment whose scores can be normalised, otherwise None."""
+    random, threshold = environment.get("random_policy"), environment.get("reward_threshold")
+    if not random or threshold is None or not random["mean_return"] < threshold:
+        return None
+    return float(random["mean_return"]), float(threshold)
 
 
 @dataclass(frozen=True)
@@ -56,16 +64,36 @@ class EnvironmentScores:
 
         A waiting time that was not seen to end counts as the time for which it was waited: the budget.
         """
-        metric = METRICS[name]
-        scores = np.full((len(self.summaries), len(self.seeds)), np.nan)
-        column = {seed: place for place, seed in enumerate(self.seeds)}
-        for place, line in enumerate(self.summaries):
-            for run, run_data, found in zip(line.row.valid_runs, line.run_data, line.run_scores, strict=True):
+        if name not in self._columns:
+            censored_at = METRICS[name].censored_at
+            scores = np.full((len(self.summaries), len(self.seeds)), np.nan)
+            for place, seed, run_data, found in self.runs:
                 score = found[name]
-                if np.isnan(score) and metric.censored_at is not None:
-                    score = metric.censored_at(run_data)
-                scores[place, column[run.seed]] = score
-        return scores
+                if censored_at is not None and np.isnan(score):
+                    score = censored_at(run_data)
+                scores[place, seed] = score
+            self._columns[name] = scores
+        return self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, Floats]:
+        return {}
+
+    @cached_property
+    def runs(self) -> list[tuple[int, int, RunData, Mapping[str, float]]]:
+        """(place of its row, place of its seed, arrays, scores) of every run that stands."""
+        places = {seed: place for place, seed in enumerate(self.seeds)}
+        return [
+            (place, places[run.seed], run_data, found)
+            for place, line in enumerate(self.summaries)
+            for run, run_data, found in zip(line.row.valid_runs, line.run_data, line.run_scores, strict=True)
+        ]
+
+    def normalized(self, values: Floats) -> Floats:
+        """Returns between random (0) and threshold (1)."""
+        scale = scale_of(self.environment)
+        assert scale is not None
+        return normalized(values, *scale)
 
     @cached_property
     def failed(self) -> NDArray[np.bool_]:

@@ -12,13 +12,11 @@ from analysis.findings.measured import measured
 from analysis.loading import Results, Row
 from analysis.metrics import METRICS, Floats, Metric, RunData, score_run
 from analysis.metrics.registry import LEARNING, VARIANCE
-from analysis.statistics.blocks import block_interval
+from analysis.statistics.draws import CURVE_RESAMPLES, places, resampled
 from analysis.statistics.intervals import (
-    CURVE_RESAMPLES,
     NOTHING,
     Interval,
     WaitingTime,
-    generator,
     mean_interval,
     proportion_interval,
     waiting_time,
@@ -56,8 +54,8 @@ class RowSummary:
     """The scores of each by metric."""
     numbers: dict[str, Interval]
     """By metric: mean over runs, share of runs, median by Kaplan and Meier, or a number of all runs together."""
-    not_reached_text: dict[str, str]
-    """For steps and episodes to threshold: 'not reached by 7 of 10', '' where every run got there."""
+    waits: dict[str, WaitingTime]
+    """Waiting times, with how many runs did not get there."""
 
     @property
     def n(self) -> int:
@@ -69,37 +67,15 @@ class RowSummary:
         """Runs that finished an episode in their last tenth, so that they have a final return."""
         return sum(bool(np.isfinite(run["final_return"])) for run in self.run_scores)
 
+    @property
+    def diverged(self) -> tuple[tuple[int, int], ...]:
+        """(place among the valid runs, environment step) of each run that diverged."""
+        steps = enumerate(run.diverged_at for run in self.run_data)
+        return tuple((place, step) for place, step in steps if step is not None)
+
     def has(self, name: str) -> bool:
         """True if any run has such a score; of a waiting time: came to its end."""
         return any(np.isfinite(run[name]) for run in self.run_scores)
-
-    def record(self) -> dict[str, Any]:
-        """The line as a record of the table: the columns of ``COLUMNS``, their intervals, and more."""
-        counts = self.row.counts
-        record: dict[str, Any] = {
-            "env_id": self.row.env_id,
-            "variant": self.row.label,
-            "n": self.n,
-            "ok": counts["ok"],
-            "diverged": counts["diverged"],
-            "failed": self.row.failed,
-        }
-        record |= {name: self.numbers[name].point for name in COLUMNS if name in METRICS}
-        names = [name for name in COLUMNS if name in METRICS]
-        names += [name for name in MEASURED if name not in names]
-        for name in names:
-            number = self.numbers[name]
-            record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
-        record |= {
-            "asked": len(self.row.runs),
-            "missing": counts["missing"],
-            "damaged": counts["damaged"],
-            "final_return_n": self.n_final,
-            "steps_to_threshold_note": self.not_reached_text["steps_to_threshold"],
-            "reward_threshold": np.nan if self.threshold is None else self.threshold,
-            "total_timesteps": self.row.budget,
-        }
-        return record
 
 
 def summarize(results: Results) -> list[RowSummary]:
@@ -115,18 +91,16 @@ def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
     """One line of the summary."""
     run_data = tuple(measured(row, run, environment) for run in row.valid_runs)
     run_scores = tuple(score_run(data) for data in run_data)
-    numbers, not_reached_text = {}, {}
+    numbers, waits = {}, {}
     for name, metric in METRICS.items():
         if metric.parts is not None:
             numbers[name] = _across_runs(metric, run_data)
         elif metric.score is not None and metric.summary == "wait":
-            waiting = _wait(metric, run_data, column(run_scores, name))
-            numbers[name], not_reached_text[name] = waiting.median, waiting.text
+            waits[name] = _wait(metric, run_data, column(run_scores, name))
+            numbers[name] = waits[name].median
         elif metric.score is not None:
             numbers[name] = _over_runs(metric, column(run_scores, name))
-    return RowSummary(
-        row, environment.get("reward_threshold"), run_data, run_scores, numbers, not_reached_text
-    )
+    return RowSummary(row, environment.get("reward_threshold"), run_data, run_scores, numbers, waits)
 
 
 def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:
@@ -137,7 +111,7 @@ def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:
 def _over_runs(metric: Metric, values: Floats) -> Interval:
     """Mean, or share, over the runs for which the score is defined."""
     if metric.summary == "mean":
-        return mean_interval(values, generator())
+        return mean_interval(values)
     answers = values[np.isfinite(values)]
     return proportion_interval(int(answers.sum()), len(answers))
 
@@ -159,7 +133,5 @@ def _across_runs(metric: Metric, run_data: Sequence[RunData]) -> Interval:
     if not run_data:
         return NOTHING
     parts, across_runs = metric.parts(run_data), metric.across_runs
-    low, high = block_interval(
-        lambda places: across_runs(parts[places]), [len(parts)], generator(), CURVE_RESAMPLES
-    )
-    return Interval(float(across_runs(parts)), float(low), float(high))
+    number = resampled(lambda often: across_runs(parts[places(often)]), (len(parts),), CURVE_RESAMPLES)
+    return Interval(*map(float, number))

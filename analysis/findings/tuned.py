@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,11 +24,6 @@ class TunedComparison:
     """Seeds that chose the point."""
     judging: tuple[int, ...]
     """Seeds that are compared."""
-
-    def record(self) -> dict[str, Any]:
-        """The comparison as a line of the CSV, with the seeds on either side."""
-        sides = {"choosing": seeds_text(self.choosing), "judging": seeds_text(self.judging)}
-        return {**self.compared.record(), **sides}
 
 
 def best(values: Floats) -> int | None:
@@ -60,15 +54,8 @@ def compare_tuned(scores: EnvironmentScores, baseline: str) -> list[TunedCompari
         }
         others = [place for variant, place in chosen.items() if variant != baseline]
         if baseline in chosen and others:
-            against = np.full(len(others), chosen[baseline], dtype=np.intp)
-            rows = np.array(others, dtype=np.intp)
+            against = np.full(len(others), chosen[baseline], dtype=np.int64)
+            rows = np.array(others, dtype=np.int64)
             for one in compare_rows(scores, METRICS[name], rows, against, slice(cut, None)):
                 selected.append(TunedComparison(one, scores.seeds[:cut], scores.seeds[cut:]))
     return selected
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """'seeds 0 to 4', 'seed 0', or the seeds one by one where they don't follow each other."""
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

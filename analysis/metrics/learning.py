@@ -43,15 +43,3 @@ def solved_over_100(returns: Floats, threshold: float, steps: int) -> float:
     if steps < LESSONS_WINDOW * threshold:
         return np.nan
     return float(first_solved(returns, threshold, LESSONS_WINDOW) is not None)
-
-
-def threshold_step(ends: Ints, returns: Floats, threshold: float) -> float:
-    """The environment step at which the threshold is first reached; NaN where it is not."""
-    first = first_solved(returns, threshold)
-    return np.nan if first is None else float(ends[first])
-
-
-def threshold_episode(returns: Floats, threshold: float) -> float:
-    """The number of finished episodes by which the threshold is first reached; NaN where it is not."""
-    first = first_solved(returns, threshold)
-    return np.nan if first is None else float(first + 1)

@@ -16,10 +16,7 @@ from analysis.metrics.learning import (
     FINAL_PARTS,
     auc,
     final_return,
-    first_solved,
     solved_over_100,
-    threshold_episode,
-    threshold_step,
 )
 from analysis.metrics.reliability import (
     dispersion_across_runs,
@@ -76,7 +73,7 @@ LEARNING = (
     ),
     Metric(
         "solved", "Solved", SHARE, True,
-        lambda run: np.nan if run.threshold is None else float(first_solved(run.returns, run.threshold) is not None),
+        lambda run: np.nan if run.threshold is None else float(run.solved_at is not None),
         summary="share", scale="share",
     ),
     Metric(
@@ -86,13 +83,13 @@ LEARNING = (
     ),
     Metric(
         "steps_to_threshold", "Steps to threshold", STEPS, False,
-        lambda run: np.nan if run.threshold is None else threshold_step(run.ends, run.returns, run.threshold),
+        lambda run: np.nan if run.solved_at is None else float(run.ends[run.solved_at]),
         summary="wait", scale="steps",
         censored_at=lambda run: np.nan if run.threshold is None else float(run.steps),
     ),
     Metric(
         "episodes_to_threshold", "Episodes to threshold", "episodes", False,
-        lambda run: np.nan if run.threshold is None else threshold_episode(run.returns, run.threshold),
+        lambda run: np.nan if run.solved_at is None else float(run.solved_at + 1),
         summary="wait",
         censored_at=lambda run: np.nan if run.threshold is None else float(len(run.returns)),
     ),

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from analysis.metrics.series import Floats
 
@@ -33,6 +33,12 @@ def cvar(values: Floats, tail: Literal["lower", "upper"]) -> float:
     return float(values[values <= np.quantile(values, ALPHA)].mean())
 
 
+def iqr(values: Floats, axis: int) -> Floats:
+    """Interquartile range (scipy.stats.iqr), linear between order statistics."""
+    low, high = np.quantile(values, (0.25, 0.75), axis=axis)
+    return np.asarray(high - low)
+
+
 def dispersion_across_time(curve: Floats) -> float:
     """Mean over sliding windows of the IQR of the curve's differences: (P,) -> return per evaluation interval.
 
@@ -41,7 +47,7 @@ def dispersion_across_time(curve: Floats) -> float:
     differences = np.diff(curve)
     if len(differences) < DIFFERENCES:
         return np.nan
-    return float(np.mean(stats.iqr(sliding_window_view(differences, DIFFERENCES), axis=1)))
+    return float(np.mean(iqr(sliding_window_view(differences, DIFFERENCES), axis=1)))
 
 
 def short_term_risk(curve: Floats) -> float:
@@ -83,7 +89,7 @@ def dispersion_across_runs(curves: Floats) -> Floats:
     """
     if curves.shape[-2] < 2 or curves.shape[-1] == 0:
         return np.full(curves.shape[:-2], np.nan)
-    return np.asarray(np.mean(stats.iqr(curves, axis=-2), axis=-1))
+    return np.asarray(np.mean(iqr(curves, axis=-2), axis=-1))
 
 
 def risk_across_runs(ends: Floats) -> Floats:

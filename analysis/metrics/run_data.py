@@ -56,12 +56,12 @@ class RunData:
         if self.threshold is None or self.random is None or self.random >= self.threshold:
             return None
         found = collapses(self.ends, self.returns, self.threshold, self.random)
-        return found if found or self.has_solved else None
+        return None if self.solved_at is None else found
 
     @cached_property
-    def has_solved(self) -> bool:
-        """True if the threshold was reached."""
-        return self.threshold is not None and first_solved(self.returns, self.threshold) is not None
+    def solved_at(self) -> int | None:
+        """The first episode at which the threshold was reached; None where it wasn't, or where there is none."""
+        return None if self.threshold is None else first_solved(self.returns, self.threshold)
 
     @cached_property
     def recovery(self) -> tuple[float, float]:

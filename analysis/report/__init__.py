@@ -5,24 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from analysis.findings.claims import NOT_TESTED, judge, read_claims
-from analysis.findings.evidence import collect
+from analysis.findings.claims import NOT_TESTED
+from analysis.findings.evidence import Evidence
 from analysis.findings.summary import COLUMNS
-from analysis.loading import Results
 from analysis.report import claims, sentences
 from analysis.report.page_figures import PageFigures
 from analysis.report.provenance import command, provenance
-from analysis.report.sections import sections
 from analysis.report.svg import letters
-from analysis.tables import comparisons, summary
-from analysis.tables.components import component_notes, component_table, settings_table
+from analysis.tables import comparisons, stability, summary
+from analysis.tables.components import component_table, settings_table
 from analysis.tables.missing import invalid_runs, missing_evidence
+from analysis.tables.pages import pages
 from analysis.tables.spelling import row_name
+from analysis.tables.table import Page
 
 MANY = 12
 """Sentences, or rows, beyond which a list begins folded."""
@@ -32,11 +33,11 @@ MARK = 'name="made-from" content="'
 """Where in the page the digest of everything it was made from stands."""
 
 
-def render(results: Results, inputs: str) -> bytes:
+def render(found: Evidence, inputs: str) -> bytes:
     """The page. The figures must have been drawn: their SVG is taken from the folder."""
-    found = collect(results)
-    study, names = results.study, {row.label: row_name(row) for row in found.rows}
-    figures = PageFigures(results, found.summaries)
+    results, study = found.results, found.results.study
+    names = {row.label: row_name(row) for row in found.rows}
+    figures = PageFigures(found)
     environments, overall = figures.environments(), figures.overall()
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis.report"),
@@ -48,8 +49,8 @@ def render(results: Results, inputs: str) -> bytes:
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals["reasons"] = claims.reasons
     script = environment.get_template("report.js.j2").render()
-    judged = [(claim, [judge(scores, claim) for scores in found.scores]) for claim in read_claims()]
-    compared = found.comparisons or found.soft_compared
+    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
+    lag = "the hard target of the same lag"
     page = environment.get_template("report.html.j2").render(
         inputs=inputs,
         script=Markup(script),
@@ -59,16 +60,17 @@ def render(results: Results, inputs: str) -> bytes:
         study=study,
         runs_text=results.runs_text(),
         components=component_table(study),
-        component_notes=component_notes(study),
         answers=sentences.answers(found.comparisons, names),
+        section_answers={"hard-against-soft": sentences.answers(soft_minus_hard, names, lag)},
         effect_sentences=sentences.effect_sentences(found.effects),
-        missing=[*missing_evidence(found), *comparisons.too_few_seeds(compared)],
-        tested=[pair for pair in judged if any(one.outcome != NOT_TESTED for one in pair[1])],
-        untested=[pair for pair in judged if all(one.outcome == NOT_TESTED for one in pair[1])],
+        missing=[*missing_evidence(found), *comparisons.too_few_seeds(found.comparisons or soft_minus_hard)],
+        tested=[pair for pair in found.judged if any(one.outcome != NOT_TESTED for one in pair[1])],
+        untested=[pair for pair in found.judged if all(one.outcome == NOT_TESTED for one in pair[1])],
         environments=environments,
         columns=COLUMNS,
         notes=summary.notes(found.summaries, results),
-        sections=sections(found, names, overall),
+        sections=sections(found),
+        section_figures=overall,
         values=figures.values,
         letters=letters(figures.glyphs),
         invalid_runs=invalid_runs(results, most=200),
@@ -77,6 +79,19 @@ def render(results: Results, inputs: str) -> bytes:
         provenance=provenance(results),
     )
     return page.encode("utf-8")
+
+
+def sections(found: Evidence) -> list[Page]:
+    """The findings below the environments, in their order; what says why, and not how steady it was, comes last."""
+    made = []
+    why: list[Page] = []
+    for page in pages(found):
+        if page.name == "stability":
+            inside = [table for table in page.tables if table.title.endswith(stability.DIAGNOSTICS)]
+            why = [replace(page, name="diagnostics", heading="Diagnostics", tables=inside, notes=())]
+            page = replace(page, tables=[table for table in page.tables if table not in inside])
+        made.append(page)
+    return [page for page in [*made, *why] if page.heading and page.tables]
 
 
 def digest(script: str) -> str:

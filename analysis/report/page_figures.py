@@ -10,9 +10,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ablations.store import env_folder
-from analysis.figures import drawable
+from analysis.findings.evidence import Evidence
 from analysis.findings.summary import RowSummary
-from analysis.loading import Results
 from analysis.report.hover import Numbers, values
 from analysis.report.svg import inline
 from analysis.tables import summary
@@ -74,13 +73,17 @@ KINDS = {
 }
 """The figures of an environment in the order of the page."""
 OVERALL = {
-    "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
-    "performance-profiles": FigureKind("Performance profiles", PROFILES, "performance-profiles"),
-    "sample-efficiency-curves": FigureKind(
-        "Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"
-    ),
+    "table-against-network": {
+        "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
+    },
+    "aggregates": {
+        "performance-profiles": FigureKind("Performance profiles", PROFILES, "performance-profiles"),
+        "sample-efficiency-curves": FigureKind(
+            "Sample-efficiency curves", EFFICIENCY, "sample-efficiency-curves"
+        ),
+    },
 }
-"""Those of all environments."""
+"""Those of all environments, by the section of the page that they stand in."""
 
 
 @dataclass(frozen=True)
@@ -98,25 +101,30 @@ class Figure:
 class PageFigures:
     """Collects what several figures share: the shapes of letters, and the numbers behind."""
 
-    results: Results
-    lines: Sequence[RowSummary]
+    found: Evidence
     glyphs: dict[str, str] = field(default_factory=dict)
     values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def environments(self) -> list[dict[str, Any]]:
         """The page's entry of each environment."""
-        return [self._environment(environment["env_id"]) for environment in self.results.environments]
+        return [self._environment(environment["env_id"]) for environment in self.found.results.environments]
 
-    def overall(self) -> dict[str, Figure]:
-        """The figures of all environments together, as far as they were drawn."""
-        found = (self._figure(name, kind, kind.file, "", self.lines) for name, kind in OVERALL.items())
-        return {figure.id: figure for figure in found if figure is not None}
+    def overall(self) -> dict[str, list[Figure]]:
+        """The figures of all environments together, as far as they were drawn, by their section."""
+        return {
+            section: [
+                figure
+                for name, kind in kinds.items()
+                if (figure := self._figure(name, kind, kind.file, "", self.found.summaries))
+            ]
+            for section, kinds in OVERALL.items()
+        }
 
     def _environment(self, env_id: str) -> dict[str, Any]:
         stem = env_folder(env_id)
-        here = [line for line in self.lines if line.row.env_id == env_id]
+        here = [line for line in self.found.summaries if line.row.env_id == env_id]
         figures = []
-        if env_id in drawable(self.results):
+        if any(line.n for line in here):
             for name, kind in KINDS.items():
                 if name == "sweep" and not any(line.row.swept for line in here):
                     kind = replace(kind, title="All combinations")
@@ -125,7 +133,7 @@ class PageFigures:
         return {
             "id": env_id,
             "anchor": stem,
-            "runs_text": self.results.runs_text(env_id),
+            "runs_text": self.found.results.runs_text(env_id),
             "figures": figures,
             "lines": [summary.cells(line) for line in here],
         }
@@ -134,7 +142,7 @@ class PageFigures:
         self, name: str, kind: FigureKind, file: str, env_id: str, lines: Sequence[RowSummary]
     ) -> Figure | None:
         """A figure if it was drawn; its numbers are read once for all figures that share them."""
-        path = self.results.folder / "figures" / f"{name}.svg"
+        path = self.found.results.folder / "figures" / f"{name}.svg"
         if not path.is_file():
             return None
         numbers = f"values-{file}" if kind.numbers else ""

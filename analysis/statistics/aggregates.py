@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 from analysis.metrics import Floats
-from analysis.statistics.blocks import Places, block_interval, over_finite
-from analysis.statistics.intervals import CURVE_RESAMPLES, RESAMPLES, Interval
+from analysis.statistics.draws import CURVE_RESAMPLES, RESAMPLES, known_mean, resampled
+from analysis.statistics.intervals import Interval
 
 TRIM = 0.25
 GOAL = 1.0
 """The normalised score beyond which the optimality gap asks for nothing more: the threshold."""
+
+Aggregated = Callable[[Floats, Floats], Floats]
+"""(n,) scores and how often each is drawn, (n, R), to a number of each resample, (R,); NaN scores are left out."""
 
 
 def normalized(scores: Floats, random: float, threshold: float) -> Floats:
@@ -24,113 +26,104 @@ def normalized(scores: Floats, random: float, threshold: float) -> Floats:
     return (scores - random) / (threshold - random)
 
 
-def iqm(scores: Floats) -> Floats:
-    """Interquartile mean over the last axis: the 25 % trimmed mean (scipy.stats.trim_mean). Ten keep the middle six."""
-    return np.asarray(stats.trim_mean(scores, TRIM, axis=-1))
+def trimmed(scores: Floats, often: Floats, cut: Callable[[Floats], Floats]) -> Floats:
+    """Mean of what is left of the known scores in each resample when ``cut`` of so many go at either end: (R,)."""
+    order = np.argsort(scores)[: int(np.isfinite(scores).sum())]  # NaN comes last
+    if not len(order):
+        return np.full(often.shape[1], np.nan)
+    until = np.cumsum(often[order], axis=0)  # scores up to each one
+    count = until[-1]
+    gone = cut(count)
+    left = np.diff(np.clip(until, gone, count - gone), axis=0, prepend=gone[None])
+    found: Floats = np.divide(
+        scores[order] @ left, count - 2 * gone, out=np.full(count.shape, np.nan), where=count > 0
+    )
+    return found
 
 
-def optimality_gap(scores: Floats) -> Floats:
-    """g - mean(min(x, g)) over the last axis, g = 1: how far the runs fall short of the threshold."""
-    return np.asarray(GOAL - np.minimum(scores, GOAL).mean(axis=-1))
+def iqm(scores: Floats, often: Floats) -> Floats:
+    """Interquartile mean: the 25 % trimmed mean (scipy.stats.trim_mean). Ten keep the middle six."""
+    return trimmed(scores, often, lambda count: np.floor(TRIM * count))
 
 
-AGGREGATES: dict[str, Callable[[Floats], Floats]] = {
+def median(scores: Floats, often: Floats) -> Floats:
+    """The score in the middle, or the mean of the two there."""
+    return trimmed(scores, often, lambda count: np.maximum((count - 1) // 2, 0))
+
+
+def optimality_gap(scores: Floats, often: Floats) -> Floats:
+    """g - mean(min(x, g)), g = 1: how far the runs fall short of the threshold."""
+    return GOAL - known_mean(np.minimum(scores, GOAL), often)
+
+
+AGGREGATES: dict[str, Aggregated] = {
     "iqm": iqm,
-    "mean": lambda scores: np.asarray(scores.mean(axis=-1)),
-    "median": lambda scores: np.asarray(np.median(scores, axis=-1)),
+    "mean": known_mean,
+    "median": median,
     "optimality_gap": optimality_gap,
 }
 """By name; all are taken over the runs of all environments together."""
 
 
-def flat(scores: Floats, places: tuple[Places, ...]) -> Floats:
-    """The scores at places of seeds of each environment, all in one line: (V, E, S) -> (V, ..., sum of n_e)."""
-    return np.concatenate([scores[:, stratum, chosen] for stratum, chosen in enumerate(places)], axis=-1)
-
-
-def pooled(scores: Floats, function: Callable[[Floats], Floats]) -> Floats:
+def pooled(scores: Floats, function: Aggregated) -> Floats:
     """An aggregate of every variant over all its runs in all environments: (V, E, S) -> (V,).
 
     NaN where an environment has no run of it: over other environments than the others' it would compare nothing.
     """
     everywhere = np.all(np.isfinite(scores).any(axis=2), axis=1)
-    return np.where(everywhere, over_finite(scores.reshape(len(scores), -1), function), np.nan)
+    once = np.ones((scores[0].size, 1))
+    return np.where(everywhere, [function(one.ravel(), once)[0] for one in scores], np.nan)
 
 
-def aggregate(
-    scores: Floats, function: Callable[[Floats], Floats], rng: np.random.Generator, resamples: int = RESAMPLES
-) -> list[Interval]:
+def aggregate(scores: Floats, function: Aggregated, resamples: int = RESAMPLES) -> list[Interval]:
     """An aggregate of every variant with its interval: (V, E, S) -> V intervals.
 
     Seeds are resampled within each environment, the same for all variants. A variant with fewer than two runs in some
     environment has no interval.
     """
-    points = pooled(scores, function)
-    seeds = [scores.shape[2]] * scores.shape[1]
-    low, high = block_interval(
-        lambda *places: over_finite(flat(scores, places), function), seeds, rng, resamples
+    _, low, high = resampled(
+        lambda often: np.stack([function(one.ravel(), often) for one in scores]), _strata(scores), resamples
     )
     too_few = (np.isfinite(scores).sum(axis=2) < 2).any(axis=1)
     low[too_few] = high[too_few] = np.nan
-    return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
+    return [Interval(*map(float, ends)) for ends in zip(pooled(scores, function), low, high, strict=True)]
+
+
+def _strata(scores: Floats) -> tuple[int, ...]:
+    """The number of seeds of each environment: (V, E, S, ...)."""
+    return (int(scores.shape[2]),) * int(scores.shape[1])
 
 
 # ---- performance profiles and sample efficiency --------------------------------------------------------------------
 
 
-def profile(
-    scores: Floats, at: Floats, rng: np.random.Generator, resamples: int = CURVE_RESAMPLES
-) -> tuple[Floats, Floats, Floats]:
+def profile(scores: Floats, at: Floats, resamples: int = CURVE_RESAMPLES) -> tuple[Floats, Floats, Floats]:
     """Performance profiles: the share of runs above each score, (V, E, S), (T,) -> point, low, high (V, T) each.
 
     Mean over environments of the share of their valid runs; NaN where an environment has none.
     """
-    above = np.where(np.isfinite(scores)[..., None], scores[..., None] > at, np.nan)  # (V, E, S, T)
+    above = np.where(
+        np.isfinite(scores)[:, :, None], scores[:, :, None] > at[:, None], np.nan
+    )  # (V, E, T, S)
 
-    def shares(*places: Places) -> Floats:
-        return np.stack([_of_variant(variant, places) for variant in above])
+    def shares(often: Floats) -> Floats:
+        strata = np.split(often, scores.shape[1])
+        return np.asarray(np.mean([known_mean(above[:, e], drawn) for e, drawn in enumerate(strata)], axis=0))
 
-    def _of_variant(variant: Floats, places: tuple[Places, ...]) -> Floats:
-        found = [_mean(variant[e, chosen], axis=-2) for e, chosen in enumerate(places)]  # (..., T)
-        return np.moveaxis(np.mean(found, axis=0), -1, 0)  # (T, ...)
-
-    return _with_band(shares, scores.shape[1:3], rng, resamples)
+    return resampled(shares, _strata(scores), resamples)
 
 
-def sample_efficiency(
-    curves: Floats, rng: np.random.Generator, resamples: int = CURVE_RESAMPLES
-) -> tuple[Floats, Floats, Floats]:
+def sample_efficiency(curves: Floats, resamples: int = CURVE_RESAMPLES) -> tuple[Floats, Floats, Floats]:
     """IQM of normalised curves at each point: (V, E, S, G) -> point, low, high (V, G) each.
 
     The same resamples serve all points. NaN values (no episode has finished yet) are left out of their point.
     """
-
-    def middle(*places: Places) -> Floats:
-        return np.stack([_of_variant(variant, places) for variant in curves])
-
-    def _of_variant(variant: Floats, places: tuple[Places, ...]) -> Floats:
-        together = np.concatenate([variant[e, chosen] for e, chosen in enumerate(places)], axis=-2)
-        return np.moveaxis(over_finite(np.swapaxes(together, -1, -2), iqm), -1, 0)  # (G, ...)
-
-    return _with_band(middle, curves.shape[1:3], rng, resamples)
-
-
-def _with_band(
-    statistic: Callable[..., Floats], shape: tuple[int, ...], rng: np.random.Generator, resamples: int
-) -> tuple[Floats, Floats, Floats]:
-    environments, seeds = shape
-    point = statistic(*[np.arange(seeds)] * environments)
-    low, high = block_interval(statistic, [seeds] * environments, rng, resamples)
-    return point, low, high
-
-
-def _mean(values: Floats, axis: int | tuple[int, int]) -> Floats:
-    """Mean of the values that are known; NaN where none is."""
-    known = np.isfinite(values)
-    count = known.sum(axis=axis)
-    sums = np.where(known, values, 0.0).sum(axis=axis)
-    found: Floats = np.divide(sums, count, out=np.full(np.shape(sums), np.nan), where=count > 0)
-    return found
+    points = np.moveaxis(curves, -1, 1).reshape(len(curves), curves.shape[-1], -1)  # (V, G, E S)
+    return resampled(
+        lambda often: np.stack([[iqm(one, often) for one in variant] for variant in points]),
+        _strata(curves),
+        resamples,
+    )
 
 
 # ---- probability of improvement ------------------------------------------------------------------------------------
@@ -142,44 +135,31 @@ def wins(x: Floats, y: Floats) -> Floats:
     return np.where(both, (x[:, None] > y) + 0.5 * (x[:, None] == y), np.nan)
 
 
-def probability(x: Floats, y: Floats) -> float:
-    """Mean over environments of U / (n m), the share of pairs in which x wins: (E, S), (E, S) -> share.
+def probability(x: Floats, y: Floats, often: Floats) -> Floats:
+    """Mean over environments of U / (n m), the share of pairs in which x wins: (E, S), (E, S), (E S, R) -> (R,).
 
     U is Mann and Whitney's (scipy.stats.mannwhitneyu), ties counting one half.
     """
-    return float(np.mean([_mean(wins(*pair), axis=(-2, -1)) for pair in zip(x, y, strict=True)]))
+    strata = zip(x, y, np.split(often, len(x)), strict=True)
+    return np.asarray(np.mean([_pairs(wins(a, b), drawn) for a, b, drawn in strata], axis=0))
 
 
-def improvement(x: Floats, y: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> Interval:
+def improvement(x: Floats, y: Floats, resamples: int = RESAMPLES) -> Interval:
     """The probability that a run of x beats one of y, with its interval; both meet the same resampled seeds."""
-    tables = [wins(*pair) for pair in zip(x, y, strict=True)]
-
-    def share(*places: Places) -> Floats:
-        found = [_drawn_mean(table, _often(p)) for table, p in zip(tables, places, strict=True)]
-        return np.asarray(np.mean(found, axis=0))
-
-    low, high = block_interval(share, [x.shape[1]] * len(x), rng, resamples)
+    number = resampled(lambda often: probability(x, y, often), (x.shape[1],) * len(x), resamples)
+    point, low, high = map(float, number)
     few = min(np.isfinite(x).sum(axis=1).min(), np.isfinite(y).sum(axis=1).min()) < 2
-    point = probability(x, y)
-    return Interval(point, np.nan, np.nan) if few else Interval(point, float(low), float(high))
+    return Interval(point, np.nan, np.nan) if few else Interval(point, low, high)
 
 
-def _often(places: Places) -> Floats:
-    """How often each seed is drawn: (..., S) places -> (..., S) counts."""
-    seeds = places.shape[-1]
-    lines = places.reshape(-1, seeds)
-    offset = lines + seeds * np.arange(len(lines))[:, None]
-    return np.bincount(offset.ravel(), minlength=lines.size).reshape(places.shape).astype(np.float64)
-
-
-def _drawn_mean(table: Floats, often: Floats) -> Floats:
-    """Mean of a table of pairs (S, S) over the pairs of drawn seeds: (..., S) counts -> (...); NaN where none is known.
+def _pairs(table: Floats, often: Floats) -> Floats:
+    """Mean of a table of pairs (S, S) over the pairs of drawn seeds: (S, R) -> (R,); NaN where none is known.
 
     A pair counts as often as its seeds were drawn. No resample's pairs are laid out: with 2,000 seeds those of all take
     300 GB. The sums are of halves and exact, so they are those of the pairs one by one.
     """
     known = np.isfinite(table)
-    sums = ((often @ np.where(known, table, 0.0)) * often).sum(axis=-1)
-    count = ((often @ known.astype(np.float64)) * often).sum(axis=-1)
-    found: Floats = np.divide(sums, count, out=np.full(np.shape(sums), np.nan), where=count > 0)
+    sums = ((np.where(known, table, 0.0) @ often) * often).sum(axis=0)
+    count = ((known.astype(np.float64) @ often) * often).sum(axis=0)
+    found: Floats = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
     return found

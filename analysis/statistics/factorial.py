@@ -16,8 +16,8 @@ from math import factorial
 import numpy as np
 
 from analysis.metrics import Floats
-from analysis.statistics.blocks import Places, block_interval
-from analysis.statistics.intervals import RESAMPLES, Interval, generator
+from analysis.statistics.draws import RESAMPLES, known_mean, resampled
+from analysis.statistics.intervals import Interval
 from analysis.statistics.paired import sign_flip, without_rounding
 
 Cell = tuple[str, ...]
@@ -145,11 +145,7 @@ def shapley_games(
 
 
 def estimate(
-    found: Sequence[Effect],
-    cells: Sequence[Cell],
-    scores: Floats,
-    rng: np.random.Generator,
-    resamples: int = RESAMPLES,
+    found: Sequence[Effect], cells: Sequence[Cell], scores: Floats, resamples: int = RESAMPLES
 ) -> list[Interval]:
     """Each effect with its interval: scores (C, S), one line per cell, one column per seed, NaN where none stands.
 
@@ -159,21 +155,17 @@ def estimate(
     if not found:
         return []
     weights = np.array([[effect.weights.get(cell, 0.0) for cell in cells] for effect in found])  # (F, C)
-    known = np.isfinite(scores)
-    filled = np.where(known, scores, 0.0)
 
-    def sizes(places: Places) -> Floats:
-        sums, count = filled[:, places].sum(axis=-1), known[:, places].sum(axis=-1)  # (C, ...)
-        means = np.divide(sums, count, out=np.zeros(sums.shape), where=count > 0)
-        size = without_rounding(  # (F, ...); what cancels is 0 and not 1e-17
-            np.tensordot(weights, means, axes=1), np.tensordot(np.abs(weights), np.abs(means), axes=1)
-        )
-        lost = np.tensordot(weights != 0, count == 0, axes=1) > 0
-        return np.where(lost, np.nan, size)
+    def sizes(often: Floats) -> Floats:
+        means = known_mean(scores, often)  # (C, R)
+        lost = np.isnan(means)
+        means = np.where(lost, 0.0, means)
+        # (F, R); what cancels is 0 and not 1e-17
+        size = without_rounding(weights @ means, np.abs(weights) @ np.abs(means))
+        return np.where((weights != 0).astype(np.float64) @ lost > 0, np.nan, size)
 
-    points = sizes(np.arange(scores.shape[1]))
-    low, high = block_interval(sizes, [scores.shape[1]], rng, resamples)
-    few = ((weights != 0) & (known.sum(axis=1) < 2)).any(axis=1)
+    points, low, high = resampled(sizes, (scores.shape[1],), resamples)
+    few = ((weights != 0) & (np.isfinite(scores).sum(axis=1) < 2)).any(axis=1)
     low[few] = high[few] = np.nan
     return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
 
@@ -190,7 +182,7 @@ def p_values(found: Sequence[Effect], cells: Sequence[Cell], scores: Floats) -> 
         here = scores[places]  # (its cells, S)
         sizes, largest = weights @ here, np.abs(weights) @ np.abs(here)
         whole = np.isfinite(sizes)
-        values.append(sign_flip(without_rounding(sizes[whole], largest[whole]), generator())[0])
+        values.append(sign_flip(without_rounding(sizes[whole], largest[whole]))[0])
     return values
 
 

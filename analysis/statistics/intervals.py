@@ -1,8 +1,4 @@
-"""Intervals: how sure a number is. Every generator is explicit, so the same data gives the same interval.
-
-Seeds are blocks: variants share seeds, so each call starts from the same generator and equal numbers of seeds
-meet the same resamples.
-"""
+"""Intervals: how sure a number is. Seeds are resampled as blocks, the same for all (``draws``)."""
 
 from __future__ import annotations
 
@@ -15,16 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from analysis.metrics import Floats
-
-LEVEL = 0.95
-RESAMPLES = 9999
-CURVE_RESAMPLES = 1000
-SEED = 2015
-
-
-def generator() -> np.random.Generator:
-    """A fresh generator in the state from which every interval starts."""
-    return np.random.Generator(np.random.PCG64(SEED))
+from analysis.statistics.draws import CURVE_RESAMPLES, LEVEL, RESAMPLES, draws, ends, known_mean
 
 
 @dataclass(frozen=True)
@@ -39,7 +26,7 @@ class Interval:
 NOTHING = Interval(np.nan, np.nan, np.nan)
 
 
-def mean_interval(values: Floats, rng: np.random.Generator) -> Interval:
+def mean_interval(values: Floats) -> Interval:
     """Mean over seeds with the percentile bootstrap (scipy.stats.bootstrap); NaN values are left out.
 
     One value has no interval; equal values have the interval of no width.
@@ -52,18 +39,16 @@ def mean_interval(values: Floats, rng: np.random.Generator) -> Interval:
         return Interval(mean, np.nan, np.nan)
     if (known == known[0]).all():
         return Interval(float(known[0]), float(known[0]), float(known[0]))
-    ends = stats.bootstrap(
-        (known,), np.mean, confidence_level=LEVEL, n_resamples=RESAMPLES, method="percentile", rng=rng
-    ).confidence_interval
-    return Interval(mean, float(ends.low), float(ends.high))
+    low, high = ends(known_mean(known, draws((len(known),), RESAMPLES)))
+    return Interval(mean, float(low), float(high))
 
 
 def proportion_interval(count: int, of: int) -> Interval:
     """A share with the exact interval of Clopper and Pearson: 0 of 10 is [0, 0.31]."""
     if not of:
         return NOTHING
-    ends = stats.binomtest(count, of).proportion_ci(LEVEL, method="exact")
-    return Interval(count / of, float(ends.low), float(ends.high))
+    limits = stats.binomtest(count, of).proportion_ci(LEVEL, method="exact")
+    return Interval(count / of, float(limits.low), float(limits.high))
 
 
 @dataclass(frozen=True)
@@ -73,11 +58,6 @@ class WaitingTime:
     median: Interval
     missed: int
     of: int
-
-    @property
-    def text(self) -> str:
-        """'' where every run got there, otherwise 'not reached by 7 of 10'."""
-        return f"not reached by {self.missed} of {self.of}" if self.missed else ""
 
 
 def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> WaitingTime:
@@ -98,8 +78,8 @@ def waiting_time(times: Floats, reached: NDArray[np.bool_]) -> WaitingTime:
         return WaitingTime(Interval(median, np.nan, np.nan), missed, count)
     with warnings.catch_warnings():  # no log-log form where all or none still wait, which is dealt with below
         warnings.simplefilter("ignore", RuntimeWarning)
-        ends: Any = waiting.confidence_interval(LEVEL, method="log-log")
-    lower, upper = ends.low.probabilities, ends.high.probabilities
+        limits: Any = waiting.confidence_interval(LEVEL, method="log-log")
+    lower, upper = limits.low.probabilities, limits.high.probabilities
     certain = np.where(waiting.probabilities > 0.5, 1.0, 0.0)
     low = _first_below(waiting.quantiles, np.where(np.isnan(lower), certain, lower))
     high = _first_below(waiting.quantiles, np.where(np.isnan(upper), 1.0, upper))
@@ -113,43 +93,15 @@ def _first_below(times: Floats, shares: Floats) -> float:
     return float(times[below[0]]) if len(below) else np.nan
 
 
-def curve_interval(
-    values: Floats, rng: np.random.Generator, resamples: int = CURVE_RESAMPLES
-) -> tuple[Floats, Floats, Floats]:
+def curve_interval(values: Floats, resamples: int = CURVE_RESAMPLES) -> tuple[Floats, Floats, Floats]:
     """Mean over seeds and its percentile bootstrap interval at each grid step: (n, G) -> three times (G,).
 
     The same resamples of seeds serve all grid steps, so the band moves with the seeds, not with the grid. At
     a step where some seeds are NaN the others count; where fewer than two are known there is no interval.
     """
-    known = np.isfinite(values)  # (n, G)
-    alive = known.sum(axis=0)  # (G,)
-    mean = np.full(values.shape[1], np.nan)
-    low, high = mean.copy(), mean.copy()
-    filled = np.where(known, values, 0.0)
-    some = alive > 0
-    mean[some] = filled[:, some].sum(axis=0) / alive[some]
-    wide = alive > 1
-    if not wide.any():
-        return mean, low, high
-    seeds = len(values)
-    draws = rng.integers(seeds, size=(resamples, seeds)) + seeds * np.arange(resamples)[:, None]
-    often = np.bincount(draws.ravel(), minlength=resamples * seeds)
-    weights = often.reshape(resamples, seeds).astype(
-        np.float64
-    )  # (R, n): how often each seed is in each resample
-    whole = alive == seeds
-    for columns, complete in ((wide & whole, True), (wide & ~whole, False)):
-        if not columns.any():
-            continue
-        sums = filled[:, columns].T @ weights.T  # (g, R): resamples last, where sorting them is fast
-        if complete:
-            low[columns], high[columns] = np.quantile(sums / seeds, _tails(), axis=1)
-        else:
-            counts = known[:, columns].T @ weights.T
-            means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-            low[columns], high[columns] = np.nanquantile(means, _tails(), axis=1)
+    mean = known_mean(values.T, np.ones((len(values), 1)))[:, 0]
+    low, high = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
+    wide = np.isfinite(values).sum(axis=0) > 1
+    if wide.any():
+        low[wide], high[wide] = ends(known_mean(values.T[wide], draws((len(values),), resamples)))
     return mean, low, high
-
-
-def _tails() -> list[float]:
-    return [(1 - LEVEL) / 2, (1 + LEVEL) / 2]

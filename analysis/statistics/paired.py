@@ -9,11 +9,9 @@ import numpy as np
 from scipy import stats
 
 from analysis.metrics import Floats
-from analysis.statistics.blocks import Places, block_interval
-from analysis.statistics.intervals import LEVEL, RESAMPLES, Interval, generator
+from analysis.statistics.draws import EXACT_UP_TO, LEVEL, RESAMPLES, draws, ends, known_mean, signs
+from analysis.statistics.intervals import Interval
 
-EXACT_UP_TO = 12
-"""Differences up to which all 2^n signs are tried; beyond, as many as ``RESAMPLES`` are drawn."""
 ROUNDING = 1e-12
 """Differences of less than this share of the scores are rounding, and 0."""
 
@@ -35,7 +33,7 @@ class Comparison:
     """By pairing: 1 - var(x - y) / (var x + var y)."""
 
 
-def sign_flip(differences: Floats, rng: np.random.Generator) -> tuple[float, str]:
+def sign_flip(differences: Floats) -> tuple[float, str]:
     """Two-sided p of the sign-flip permutation test of a mean difference (scipy.stats.permutation_test), and its name.
 
     If the pair could as well be named the other way round, every sign of every difference was as likely. All 2^n
@@ -44,18 +42,17 @@ def sign_flip(differences: Floats, rng: np.random.Generator) -> tuple[float, str
     count = len(differences)
     if not count:
         return np.nan, "none"
-    name = "sign-flip, exact" if count <= EXACT_UP_TO else "sign-flip, Monte Carlo"
+    exact = count <= EXACT_UP_TO
+    name = "sign-flip, exact" if exact else "sign-flip, Monte Carlo"
     if count == 1 or not differences.any():
         return 1.0, name
-    found = stats.permutation_test(
-        (differences,),
-        lambda drawn, axis: drawn.mean(axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2**count if count <= EXACT_UP_TO else RESAMPLES,
-        rng=rng,
-    )
-    return float(found.pvalue), name
+    found, sums = differences.sum(), differences @ signs(count)
+    tie = ROUNDING * np.abs(differences).sum()  # the same sum in another order
+    as_extreme = min((sums <= found + tie).sum(), (sums >= found - tie).sum())
+    itself = (
+        0 if exact else 1
+    )  # a random sample of signs has the observed ones beside it (Phipson and Smyth 2010)
+    return float(min(2 * (as_extreme + itself) / (len(sums) + itself), 1.0)), name
 
 
 def compare(x: Floats, y: Floats, *, answers: bool = False) -> list[Comparison]:
@@ -67,14 +64,7 @@ def compare(x: Floats, y: Floats, *, answers: bool = False) -> list[Comparison]:
     """
     differences = without_rounding(x - y, np.fmax(np.abs(x), np.abs(y)))
 
-    def means(places: Places) -> Floats:
-        drawn = differences[:, places]  # (V, ..., S)
-        known = np.isfinite(drawn)
-        sums, count = np.where(known, drawn, 0.0).sum(axis=-1), known.sum(axis=-1)
-        found: Floats = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
-        return found
-
-    low, high = block_interval(means, [differences.shape[1]], generator())
+    low, high = ends(known_mean(differences, draws((differences.shape[1],), RESAMPLES)))
     return [
         _pair(x[row], y[row], differences[row], float(low[row]), float(high[row]), answers)
         if np.isfinite(differences[row]).any()
@@ -110,17 +100,17 @@ def _pair(x: Floats, y: Floats, differences: Floats, low: float, high: float, an
     x, y, differences = x[both], y[both], differences[both]
     size = float(max(np.abs(x).max(), np.abs(y).max()))
     count, mean = len(differences), float(without_rounding(np.asarray(differences.mean()), size))
-    p, test = sign_flip(differences, generator())
+    p, test = sign_flip(differences)
     if count == 1:
         return Comparison(1, Interval(mean, np.nan, np.nan), p, test, np.nan, np.nan)
     spread, variances = float(differences.std(ddof=1)), float(x.var(ddof=1) + y.var(ddof=1))
     even = bool(np.ptp(differences) <= ROUNDING * size)
-    ends = (mean, mean) if even else (low, high)
+    low, high = (mean, mean) if even else (low, high)
     if answers and _are_answers(x) and _are_answers(y):
-        ends = share_difference(int((differences > 0).sum()), int((differences < 0).sum()), count, count)
+        low, high = share_difference(int((differences > 0).sum()), int((differences < 0).sum()), count, count)
     return Comparison(
         n=count,
-        difference=Interval(mean, *ends),
+        difference=Interval(mean, low, high),
         p=p,
         test=test,
         effect_size=np.nan if even else mean / spread,
@@ -139,16 +129,9 @@ def _two_samples(x: Floats, y: Floats, answers: bool) -> Comparison:
     if answers and _are_answers(x) and _are_answers(y):
         low_high = share_difference(int(x.sum()), int(y.sum()), len(x), len(y))
         return Comparison(0, Interval(mean, *low_high), p, "Mann-Whitney", np.nan, np.nan)
-    ends = stats.bootstrap(
-        (x, y),
-        lambda a, b, axis: a.mean(axis) - b.mean(axis),
-        confidence_level=LEVEL,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        vectorized=True,
-        rng=generator(),
-    ).confidence_interval
-    return Comparison(0, Interval(mean, float(ends.low), float(ends.high)), p, "Mann-Whitney", np.nan, np.nan)
+    often = draws((len(x), len(y)), RESAMPLES)
+    low, high = ends(known_mean(x, often[: len(x)]) - known_mean(y, often[len(x) :]))
+    return Comparison(0, Interval(mean, float(low), float(high)), p, "Mann-Whitney", np.nan, np.nan)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

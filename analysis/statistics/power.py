@@ -24,18 +24,6 @@ class SeedsNeeded:
     fewest: int | None
     most: int | None
 
-    @property
-    def text(self) -> str:
-        """'about 24 seeds (9 to > 100)'."""
-        if self.about is None and self.fewest is None:
-            return f"> {MOST} seeds"
-        about = f"about {self.about}" if self.about else f"> {MOST}"
-        return f"{about} seeds ({_number(self.fewest)} to {_number(self.most)})"
-
-
-def _number(count: int | None) -> str:
-    return f"> {MOST}" if count is None else str(count)
-
 
 def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
     """The fewest paired seeds with 80 % power for a standardised effect: a number, None for more than 100.

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.metrics import Floats
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 
 CONTENT = 0.9
 """The share of all possible runs that the interval must hold."""

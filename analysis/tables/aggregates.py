@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from analysis.findings.aggregates import Aggregate
+from analysis.findings.evidence import Evidence
 from analysis.findings.normalized import RowCurves
 from analysis.findings.scores import EnvironmentScores
 from analysis.metrics import METRICS
 from analysis.tables.spelling import lowered
-from analysis.tables.table import Table, csv_text, latex, markdown_page
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, recorded
 
 TITLES = {
     "iqm": "IQM",
@@ -22,14 +25,45 @@ TITLES = {
 }
 
 
-def as_markdown(name: str, found: Sequence[Aggregate], missing: Sequence[str]) -> str:
+def page(found: Evidence) -> Page:
     """A table per metric."""
-    return markdown_page(f"{name}: aggregates of normalised scores", tables(found), [*notes(found), *missing])
+    ones = found.aggregates
+    return Page(
+        name="aggregates",
+        title="aggregates of normalised scores",
+        heading="Aggregates of normalised scores",
+        records=recorded([_record(one) for one in ones]),
+        tables=tables(ones),
+        notes=[*notes(ones), *left_out_environments(found.scores)],
+        paper=tables(ones),
+        caption=f"aggregates. {facts(found.summaries, found.results)} {' '.join(notes(ones))}",
+    )
 
 
-def as_latex(name: str, found: Sequence[Aggregate], facts: str) -> str:
-    """The same for a paper."""
-    return latex(f"Study {name}: aggregates. {facts} {' '.join(notes(found))}", tables(found))
+def profiles_page(found: Evidence) -> Page:
+    """Performance profiles, for programs alone."""
+    return Page("profiles", "", curve_table(found.profiles if found.aggregates else None))
+
+
+def efficiency_page(found: Evidence) -> Page:
+    """Sample-efficiency curves, for programs alone."""
+    return Page("sample-efficiency", "", curve_table(found.efficiency if found.aggregates else None))
+
+
+def _record(one: Aggregate) -> dict[str, Any]:
+    return {
+        "metric": one.metric,
+        "aggregate": one.aggregate,
+        "variant": one.label,
+        "environments": one.environments,
+        "n": one.n,
+        "value": one.number.point,
+        "low": one.number.low,
+        "high": one.number.high,
+        "failed": one.failed,
+        "at_worst": one.at_worst if one.failed else None,
+        "at_best": one.at_best if one.failed else None,
+    }
 
 
 def tables(found: Sequence[Aggregate]) -> list[Table]:
@@ -89,13 +123,16 @@ def left_out_environments(found: Sequence[EnvironmentScores]) -> list[str]:
     return texts
 
 
-def curves_as_csv(found: RowCurves) -> str:
+def curve_table(found: RowCurves | None) -> Table:
     """Performance profiles or sample-efficiency curves: one line per row and place."""
-    return csv_text(
+    if found is None:
+        return recorded([])
+    return Table(
+        "",
+        ["variant", found.x, "value", "low", "high"],
         [
-            {"variant": label, found.x: float(x), "value": float(found.point[v, g])}
-            | {"low": float(found.low[v, g]), "high": float(found.high[v, g])}
+            [label, *map(float, (x, found.point[v, g], found.low[v, g], found.high[v, g]))]
             for v, label in enumerate(found.labels)
             for g, x in enumerate(found.at)
-        ]
+        ],
     )

@@ -3,28 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
+from analysis.findings.evidence import Evidence
 from analysis.metrics import METRICS
-from analysis.statistics.intervals import LEVEL
-from analysis.statistics.paired import EXACT_UP_TO
-from analysis.statistics.power import MOST, POWER
-from analysis.statistics.verdicts import SIGNIFICANT
-from analysis.tables.spelling import interval_text, lowered, metric_heading, number_text, range_text
-from analysis.tables.table import Table, booktabs, markdown_page, plain_columns
+from analysis.statistics.draws import EXACT_UP_TO, LEVEL
+from analysis.statistics.power import MOST, POWER, SeedsNeeded
+from analysis.statistics.verdicts import SIGNIFICANT, SMALL
+from analysis.tables.missing import missing_evidence
+from analysis.tables.spelling import (
+    interval_record,
+    interval_text,
+    lowered,
+    metric_heading,
+    number_text,
+    percent,
+    range_text,
+)
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, by_environment, plain_columns, recorded
 
 IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
 """The columns of the verdicts, which must fit beside each other."""
 WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "soft_divergence")
 """Those where exact values are known."""
+MARKS = (
+    "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
+    "*: the interval excludes 0 and Holm p < .05; =: inside 5 % of the scale."
+)
+"""What the marks of ``differences`` mean."""
 
 
-def as_markdown(name: str, found: Sequence[RowComparison], missing: Sequence[str]) -> str:
-    """The headlines, a table per environment and metric."""
-    how = [*notes(), *left_out_metrics(found), *too_few_seeds(found), *missing]
-    return markdown_page(f"{name}: each row against the baseline", tables(found), how)
+def page(found: Evidence) -> Page:
+    """The headlines, a table per environment and metric; on paper the differences on the metrics that fit there."""
+    ones = found.comparisons
+    return Page(
+        name="comparisons",
+        title="each row against the baseline",
+        heading="Each row against the baseline",
+        records=recorded([comparison_record(one) for one in ones]),
+        tables=tables(ones),
+        notes=[*notes(), *left_out_metrics(ones)],
+        missing=[*too_few_seeds(ones), *missing_evidence(found)],
+        paper=differences("Variant", ones, lambda one: one.label),
+        caption=f"each row minus {_baseline_text(ones)}. {facts(found.summaries, found.results)} {MARKS}",
+    )
+
+
+def comparison_record(one: RowComparison) -> dict[str, Any]:
+    """A comparison as a line of the CSV."""
+    found, failed = one.comparison, one.failed
+    return {
+        "env_id": one.env_id,
+        "metric": one.metric.name,
+        "unit": one.metric.unit,
+        "bigger_is_better": {True: "yes", False: "no", None: ""}[one.metric.bigger_is_better],
+        "variant": one.label,
+        "baseline": one.against,
+        "n": found.n,
+        "mean": one.means[0],
+        "baseline_mean": one.means[1],
+        **interval_record("difference", found.difference),
+        "five_percent": SMALL * one.scale,
+        "test": found.test,
+        "p": found.p,
+        "comparisons": one.family,
+        "p_holm": one.p_holm,
+        "effect_size": found.effect_size,
+        "variance_reduction": found.variance_reduction,
+        "verdict": one.verdict,
+        "direction": one.direction,
+        "seeds_needed": seeds_needed_text(one.seeds) if one.seeds else "",
+        "failed": failed,
+        "difference_at_worst": one.at_worst if failed else None,
+        "difference_at_best": one.at_best if failed else None,
+    }
+
+
+def seeds_needed_text(seeds: SeedsNeeded) -> str:
+    """'about 24 seeds (9 to > 100)'."""
+    about, fewest, most = (
+        f"> {MOST}" if n is None else str(n) for n in (seeds.about, seeds.fewest, seeds.most)
+    )
+    if seeds.about is None:
+        return f"{about} seeds" + ("" if seeds.fewest is None else f" ({fewest} to {most})")
+    return f"about {about} seeds ({fewest} to {most})"
 
 
 def tables(found: Sequence[RowComparison]) -> list[Table]:
@@ -59,38 +125,22 @@ def left_out_metrics(found: Sequence[RowComparison]) -> list[str]:
     return texts
 
 
-def as_latex(name: str, found: Sequence[RowComparison], facts: str) -> str:
-    """Differences from the baseline on the metrics that fit on a page, a part per environment."""
-    return differences(
-        f"Study {name}: each row minus {_baseline_text(found)}. {facts}",
-        "Variant",
-        found,
-        lambda one: one.label,
-    )
-
-
 def differences(
-    caption: str, first: str, found: Sequence[RowComparison], named: Callable[[RowComparison], str]
-) -> str:
-    """Differences as LaTeX: a line per row, a column per metric of ``in_short``."""
-    metrics = headline_columns(found)
-    parts = []
-    for env_id in dict.fromkeys(one.env_id for one in found):
+    first: str, found: Sequence[RowComparison], named: Callable[[RowComparison], str]
+) -> list[Table]:
+    """A table of differences per environment: a line per row, a column per metric of ``headline_columns``."""
+    metrics, made = headline_columns(found), []
+    for env_id, here in by_environment(found, lambda one: one.env_id).items():
         lines: dict[str, dict[str, RowComparison]] = {}
-        for one in found:
-            if one.env_id == env_id:
-                lines.setdefault(one.label, {})[one.metric.name] = one
+        for one in here:
+            lines.setdefault(one.label, {})[one.metric.name] = one
         body = []
-        for here in lines.values():
-            ones = [here.get(metric) for metric in metrics]
-            some = next(iter(here.values()))
+        for line in lines.values():
+            some = next(iter(line.values()))
+            ones = [line.get(metric) for metric in metrics]
             body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
-        parts.append((env_id, body))
-    marks = (
-        "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
-        "*: the interval excludes 0 and Holm p < .05; =: inside 5 % of the scale."
-    )
-    return booktabs(f"{caption} {marks}", [first, "n", *(METRICS[metric].title for metric in metrics)], parts)
+        made.append(Table(env_id, [first, "n", *(METRICS[metric].title for metric in metrics)], body))
+    return made
 
 
 def headline_columns(found: Sequence[RowComparison]) -> list[str]:
@@ -145,7 +195,7 @@ def verdict_text(one: RowComparison) -> str:
     if one.verdict == "differs":
         return f"differs ({one.direction})"
     if one.verdict == "undecided" and one.seeds is not None:
-        return f"undecided: {one.seeds.text}"
+        return f"undecided: {seeds_needed_text(one.seeds)}"
     return one.verdict
 
 
@@ -155,19 +205,18 @@ def _p(value: float) -> str:
 
 def notes() -> list[str]:
     """Notes that a reader needs to read the verdicts."""
-    level = f"{LEVEL:.0%}".replace("%", " %")
     return [
-        f"difference: mean over common seeds of the row minus the baseline; n: those seeds. Intervals: {level} "
-        "percentile bootstrap, the same resampled seeds for all rows. effect: mean difference over its standard "
-        "deviation.",
+        "difference: mean over common seeds of the row minus the baseline; n: those seeds. Intervals: "
+        f"{percent(LEVEL)} percentile bootstrap, the same resampled seeds for all rows. effect: mean difference over "
+        "its standard deviation.",
         f"p: sign-flip permutation test, exact up to {EXACT_UP_TO} seeds (so at least 2 / 2^n), otherwise Monte Carlo; "
         "Mann-Whitney where there are no common seeds (n = 0). Holm over the rows of an environment and metric.",
         "differs: the interval excludes 0 and Holm p < .05. no effect larger than 5 %: the interval lies inside 5 % of "
         "the scale (threshold minus random for returns, the budget for steps, the bounds' width for values, 1 for "
         "shares; a metric without a scale never gets this verdict). undecided: everything else.",
-        f"undecided: about N seeds: if the true difference equals the observed one, {POWER:.0%} power needs about N "
-        "(in brackets: over the interval), at the strictest level of Holm. Adding seeds until significance inflates "
-        "error: say how often you looked, or confirm on fresh seeds.".replace("%", " %"),
+        f"undecided: about N seeds: if the true difference equals the observed one, {percent(POWER)} power needs "
+        "about N (in brackets: over the interval), at the strictest level of Holm. Adding seeds until significance "
+        "inflates error: say how often you looked, or confirm on fresh seeds.",
         "failed: the differences if failed runs had scored the worst, or the best, of any run here.",
     ]
 

@@ -26,10 +26,11 @@ def component_table(study: Mapping[str, Any]) -> Table:
         "updates per environment step",
     ]
     columns = ["variant", *slots, *seen]
-    return Table("Component matrix", columns, [_cells(study, row, slots) for row in study["rows"]], columns)
+    rows = [_cells(study, row, slots) for row in study["rows"]]
+    return Table("Component matrix", columns, rows, columns, _notes(study))
 
 
-def component_notes(study: Mapping[str, Any]) -> list[str]:
+def _notes(study: Mapping[str, Any]) -> list[str]:
     """Sentences on what all rows share, what an environment changes, and what is not run for which reason."""
     varied = _varied(study)
     shared = [f"{slot} {piece_text(_neutral(study)[slot])}" for slot in study["slots"] if slot not in varied]

@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from analysis.findings.factorial_effects import EstimatedEffect
+from analysis.findings.evidence import Evidence
+from analysis.findings.factorial_effects import TESTED, EstimatedEffect
 from analysis.metrics import METRICS
 from analysis.statistics.verdicts import SIGNIFICANT
+from analysis.tables.missing import missing_evidence
 from analysis.tables.spelling import interval_text, number_text, range_text
-from analysis.tables.table import Table, latex, markdown_page
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, recorded
 
 ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "soft_divergence")
 KINDS = {"main": "main effects", "interaction": "two-way interactions", "shapley": "Shapley values"}
 
 
-def as_markdown(name: str, found: Sequence[EstimatedEffect], missing: Sequence[str]) -> str:
-    """Main effects, interactions and Shapley games."""
-    return markdown_page(f"{name}: which trick does what", tables(found), [*notes(), *missing])
+def page(found: Evidence) -> Page:
+    """Main effects, interactions and Shapley games; on paper on the metrics that fit there."""
+    return Page(
+        name="effects",
+        title="which trick does what",
+        heading="Which trick does what",
+        records=recorded([_record(one) for one in found.effects]),
+        tables=tables(found.effects),
+        notes=notes(),
+        missing=missing_evidence(found),
+        paper=tables([one for one in found.effects if one.metric in ON_PAPER]),
+        caption=f"which trick does what. {facts(found.summaries, found.results)} {' '.join(notes())}",
+    )
+
+
+def _record(one: EstimatedEffect) -> dict[str, Any]:
+    return {
+        "env_id": one.env_id,
+        "at": one.at,
+        "metric": one.metric,
+        "unit": METRICS[one.metric].unit,
+        "kind": one.effect.kind,
+        "effect": one.effect.name,
+        "game": one.effect.game,
+        "n": one.n,
+        "cells": len(one.effect.weights),
+        "contrasts": one.effect.contrasts,
+        "estimate": one.number.point,
+        "low": one.number.low,
+        "high": one.number.high,
+        "p": one.p,
+        "effects": one.family,
+        "p_holm": one.p_holm,
+        "verdict": one.verdict if one.effect.kind in TESTED else "",
+        "failed": one.failed,
+        "estimate_at_worst": one.at_worst if one.failed else None,
+        "estimate_at_best": one.at_best if one.failed else None,
+    }
 
 
 def tables(found: Sequence[EstimatedEffect]) -> list[Table]:
@@ -36,12 +75,6 @@ def tables(found: Sequence[EstimatedEffect]) -> list[Table]:
                         _effect_table(f"{where}: {title}", [one for one in here if one.effect.kind == kind])
                     )
     return made
-
-
-def as_latex(name: str, found: Sequence[EstimatedEffect], facts: str) -> str:
-    """Main effects, interactions and games on the metrics that fit on a page."""
-    shown = [one for one in found if one.metric in ON_PAPER]
-    return latex(f"Study {name}: which trick does what. {facts} {' '.join(notes())}", tables(shown))
 
 
 def _effect_table(title: str, found: Sequence[EstimatedEffect]) -> Table:

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
+from analysis.findings.evidence import Evidence
 from analysis.findings.hard_vs_soft import CLOSE, SoftMinusHard
-from analysis.tables.comparisons import cells, differences
-from analysis.tables.spelling import lowered, metric_heading
-from analysis.tables.table import Table, markdown_page
+from analysis.tables.comparisons import MARKS, cells, comparison_record, differences, left_out_metrics
+from analysis.tables.spelling import lowered, metric_heading, percent
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, recorded
 
 
-def as_markdown(name: str, found: Sequence[SoftMinusHard]) -> str:
-    """A table per environment and headline."""
-    return markdown_page(f"{name}: hard against soft targets of the same lag", tables(found), notes())
+def page(found: Evidence) -> Page:
+    """A table per environment and headline; on paper the differences on the metrics that fit there."""
+    ones = found.soft_minus_hard
+    compared = [one.compared for one in ones]
+    numbers = {(one.compared.env_id, one.compared.label, one.compared.against): _numbers(one) for one in ones}
+
+    def pair(one: RowComparison) -> str:
+        period, tau = numbers[one.env_id, one.label, one.against]
+        return f"{_short(one.label)}: C = {period}, tau = {tau}"
+
+    return Page(
+        name="hard-against-soft",
+        title="hard against soft targets of the same lag",
+        heading="Hard against soft target at the same lag",
+        records=recorded([_record(one) for one in ones]),
+        tables=tables(ones),
+        notes=[*notes(), *left_out_metrics(compared)],
+        paper=differences("Pair", compared, pair),
+        caption="soft minus hard target of the same mean lag, tau = 2 / (C + 1). "
+        f"{facts(found.summaries, found.results)} {MARKS}",
+    )
+
+
+def _record(one: SoftMinusHard) -> dict[str, Any]:
+    names = {"variant": "soft", "baseline": "hard", "mean": "soft_mean", "baseline_mean": "hard_mean"}
+    record = {names.get(key, key): value for key, value in comparison_record(one.compared).items()}
+    numbers = {"period": one.period, "tau": one.tau, "lag": (one.period - 1) / 2}
+    return {"env_id": one.compared.env_id, **numbers, **record}
 
 
 def tables(found: Sequence[SoftMinusHard]) -> list[Table]:
@@ -43,20 +71,6 @@ def _cells(one: SoftMinusHard) -> list[str]:
     return pair + [texts[key] for key in ("mean", "difference", "effect", "p", "Holm p", "verdict")]
 
 
-def as_latex(name: str, found: Sequence[SoftMinusHard], facts: str) -> str:
-    """Differences on the metrics that fit on a page, a part per environment."""
-    numbers = {
-        (one.compared.env_id, one.compared.label, one.compared.against): _numbers(one) for one in found
-    }
-
-    def pair(one: RowComparison) -> str:
-        period, tau = numbers[one.env_id, one.label, one.against]
-        return f"{_short(one.label)}: C = {period}, tau = {tau}"
-
-    caption = f"Study {name}: soft minus hard target of the same mean lag, tau = 2 / (C + 1). {facts}"
-    return differences(caption, "Pair", [one.compared for one in found], pair)
-
-
 def _short(label: str) -> str:
     """A label without its target's number, which has a column of its own."""
     return "@".join(part for part in label.split("@") if not part.startswith("target."))
@@ -71,9 +85,7 @@ def notes() -> list[str]:
     """Notes on how to read the table."""
     return [
         "A pair shares everything but how the target network follows: a copy every C updates, or a blend of "
-        f"tau = 2 / (C + 1) (to {CLOSE:.0%}), whose parameters are on average as old, (C - 1) / 2 updates.".replace(
-            "%)", " %)"
-        ),
+        f"tau = 2 / (C + 1) (to {percent(CLOSE)}), whose parameters are on average as old, (C - 1) / 2 updates.",
         "Differences are soft minus hard over common seeds. Intervals, p values, verdicts and seeds needed as in the "
         "comparisons with the baseline; Holm over the pairs of an environment and metric.",
     ]

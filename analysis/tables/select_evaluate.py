@@ -7,16 +7,38 @@ from typing import Any
 
 import numpy as np
 
+from analysis.findings.evidence import Evidence
 from analysis.findings.select_evaluate import CROSSES, DIVERGES, QUADRANTS, VALUES, Quadrant
 from analysis.loading import TARGET
 from analysis.metrics import METRICS
-from analysis.tables.spelling import brief_text, interval_text, lowered, number_text, piece_text, swept_text
-from analysis.tables.table import Table, booktabs, csv_text, markdown_page
+from analysis.tables.spelling import (
+    brief_text,
+    interval_record,
+    lowered,
+    number_cell,
+    number_text,
+    piece_text,
+    swept_text,
+    waiting_text,
+)
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, by_environment, recorded
 
 
-def as_csv(found: Sequence[Quadrant]) -> str:
-    """Every quadrant of every 2 x 2."""
-    return csv_text([_record(one, found) for one in found])
+def page(found: Evidence) -> Page:
+    """A table per environment; on paper a part per 2 x 2."""
+    ones = found.quadrants
+    return Page(
+        name="who-selects",
+        title="who selects and who evaluates",
+        heading="Who selects and who evaluates",
+        records=recorded([_record(one, ones) for one in ones]),
+        tables=tables(ones),
+        notes=notes(),
+        paper=_squares(ones),
+        caption="who selects and who evaluates the next action. "
+        f"{facts(found.summaries, found.results)} {' '.join(notes())}",
+    )
 
 
 def _record(one: Quadrant, found: Sequence[Quadrant]) -> dict[str, Any]:
@@ -31,17 +53,11 @@ def _record(one: Quadrant, found: Sequence[Quadrant]) -> dict[str, Any]:
         "n": one.summary.n,
     }
     for name in (*VALUES, DIVERGES, CROSSES):
-        number = one.summary.numbers[name]
-        record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
+        record |= interval_record(name, one.summary.numbers[name])
         record[f"{name}_n"] = one.known(DIVERGES if name == CROSSES else name)
     record |= {"diverged_softly": one.diverged, "failed": one.summary.row.failed}
-    record["steps_to_soft_divergence_note"] = one.summary.not_reached_text[CROSSES]
+    record["steps_to_soft_divergence_note"] = waiting_text(one.summary.waits[CROSSES])
     return record
-
-
-def as_markdown(name: str, found: Sequence[Quadrant]) -> str:
-    """A table per environment."""
-    return markdown_page(f"{name}: who selects and who evaluates", tables(found), notes())
 
 
 def tables(found: Sequence[Quadrant]) -> list[Table]:
@@ -69,18 +85,30 @@ def tables(found: Sequence[Quadrant]) -> list[Table]:
     return made
 
 
-def as_latex(name: str, found: Sequence[Quadrant], facts: str) -> str:
-    """A part per 2 x 2."""
+def _squares(found: Sequence[Quadrant]) -> list[Table]:
     metrics, slots = _metrics(found), _shown(found)
-    caption = f"Study {name}: who selects and who evaluates the next action. {facts} {' '.join(notes())}"
-    parts: dict[str, list[list[str]]] = {}
-    for one in found:
-        shared = ", ".join(f"{slot} {_piece(one, slot, found)}" for slot in slots)
-        title = f"{one.env_id}: {shared}" + (f", {_at(one)}" if one.at else "")
-        cells = [_cell(one, metric) for metric in metrics]
-        parts.setdefault(title, []).append([QUADRANTS[one.networks], *map(str, one.networks), *cells])
     columns = ["Corner", "Selects", "Evaluates", *map(_heading, metrics)]
-    return booktabs(caption, columns, list(parts.items()), columns[:3])
+
+    def title(one: Quadrant) -> str:
+        shared = ", ".join(f"{slot} {_piece(one, slot, found)}" for slot in slots)
+        return f"{one.env_id}: {shared}" + (f", {_at(one)}" if one.at else "")
+
+    return [
+        Table(
+            where,
+            columns,
+            [
+                [
+                    QUADRANTS[one.networks],
+                    *map(str, one.networks),
+                    *(_cell(one, metric) for metric in metrics),
+                ]
+                for one in here
+            ],
+            columns[:3],
+        )
+        for where, here in by_environment(found, title).items()
+    ]
 
 
 def _shown(found: Sequence[Quadrant]) -> list[str]:
@@ -123,11 +151,8 @@ def _heading(metric: str) -> str:
 
 
 def _cell(one: Quadrant, metric: str) -> str:
-    number = one.summary.numbers[metric]
-    if np.isnan(number.point):
-        return one.summary.not_reached_text.get(metric) or "n/a"
-    text = interval_text(metric, number)
-    if metric != DIVERGES:
+    text = number_cell(one.summary, metric)
+    if metric != DIVERGES or np.isnan(one.summary.numbers[metric].point):
         return text
     counted, failed = f"{one.diverged} of {one.known(metric)}: {text}", one.summary.row.failed
     if not failed:

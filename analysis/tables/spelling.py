@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from analysis.findings.summary import RowSummary
 from analysis.loading import Piece, Row
 from analysis.metrics import METRICS
-from analysis.statistics.intervals import Interval
+from analysis.statistics.intervals import Interval, WaitingTime
 
 HUGE = 1e6
 """Numbers from here on are spelled as powers of ten, but for steps and episodes."""
@@ -43,6 +44,30 @@ def number_text(metric: str, value: float) -> str:
     if abs(value) >= 10 or value == 0:
         return f"{value:z.1f}"
     return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def number_cell(line: RowSummary, metric: str) -> str:
+    """A row's number with its interval; of a waiting time without a median how many runs did not get there."""
+    number = line.numbers[metric]
+    if np.isnan(number.point):
+        waited = line.waits.get(metric)
+        return (waited and waiting_text(waited)) or "n/a"
+    return interval_text(metric, number)
+
+
+def waiting_text(waited: WaitingTime) -> str:
+    """'' where every run got there, otherwise 'not reached by 7 of 10'."""
+    return f"not reached by {waited.missed} of {waited.of}" if waited.missed else ""
+
+
+def interval_record(name: str, number: Interval) -> dict[str, float]:
+    """A number and the ends of its interval as columns of a CSV."""
+    return {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
+
+
+def percent(share: float) -> str:
+    """'95 %'."""
+    return f"{share:.0%}".replace("%", " %")
 
 
 def signed_text(metric: str, ends: Interval) -> str:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from analysis.findings.evidence import Evidence
 from analysis.findings.scores import EnvironmentScores
 from analysis.findings.summary import MEASURED, RowSummary, column
 from analysis.metrics import METRICS
 from analysis.metrics.reliability import DIFFERENCES, MINIMUM_UP_TO, SMOOTHED
 from analysis.metrics.run_data import POINTS
 from analysis.metrics.values import MARGIN
-from analysis.statistics.intervals import LEVEL
+from analysis.statistics.draws import LEVEL
 from analysis.statistics.tolerance import CONTENT, FEWEST, tolerance
-from analysis.tables.spelling import interval_text, lowered, range_text, row_name
-from analysis.tables.table import Table, booktabs, csv_text, markdown_page
+from analysis.tables.missing import missing_evidence
+from analysis.tables.spelling import (
+    interval_record,
+    lowered,
+    number_cell,
+    percent,
+    range_text,
+    row_name,
+    waiting_text,
+)
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, recorded
 
 STEADY = ("auc", "running_variance", "running_variance_growing", "running_variance_trend")
 """The curve's level stands beside its variance, which shrinks at a floor or a ceiling."""
@@ -42,20 +53,40 @@ ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "col
             "overestimation")  # fmt: skip
 
 
-def as_csv(found: Sequence[EnvironmentScores]) -> str:
+def page(found: Evidence) -> Page:
     """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
-    return csv_text([_record(line) for scores in found for line in scores.summaries])
+    scores = found.scores
+    prefix = "" if any(one.has("evaluation_return") for one in scores) else "training_"
+    names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
+    names = [metric for metric in names if any(_any(one, metric) for one in scores)]
+    return Page(
+        name="stability",
+        title="stability",
+        heading="Stability",
+        records=recorded([_record(line) for one in scores for line in one.summaries]),
+        tables=tables(scores),
+        notes=notes(scores) if scores else [],
+        missing=missing_evidence(found),
+        paper=[
+            Table(
+                one.env_id,
+                ["Variant", *(METRICS[metric].title for metric in names)],
+                [[row_name(line.row), *(number_cell(line, m) for m in names)] for line in one.summaries],
+            )
+            for one in scores
+        ],
+        caption=f"stability. {facts(found.summaries, found.results)} {' '.join(notes(scores))}",
+    )
 
 
 def _record(line: RowSummary) -> dict[str, Any]:
     record: dict[str, Any] = {"env_id": line.row.env_id, "variant": line.row.label, "n": line.n}
     names = [*STEADY, *(name for name in line.numbers if name not in MEASURED)]
     for name in names:
-        number = line.numbers[name]
-        record |= {name: number.point, f"{name}_low": number.low, f"{name}_high": number.high}
-    for name in line.not_reached_text:
+        record |= interval_record(name, line.numbers[name])
+    for name, waited in line.waits.items():
         if name not in MEASURED:
-            record[f"{name}_note"] = line.not_reached_text[name]
+            record[f"{name}_note"] = waiting_text(waited)
     for name in ("final_return", "evaluation_return"):
         found = tolerance(column(line.run_scores, name))
         record |= {f"{name}_tolerance_low": found.low, f"{name}_tolerance_high": found.high}
@@ -64,27 +95,19 @@ def _record(line: RowSummary) -> dict[str, Any]:
     return record
 
 
-def as_markdown(name: str, found: Sequence[EnvironmentScores], missing: Sequence[str]) -> str:
-    """One table per environment and family of metrics, as far as the runs have them."""
-    return markdown_page(f"{name}: stability", tables(found), [*notes(found), *missing])
-
-
-def tables(
-    found: Sequence[EnvironmentScores], wanted: Callable[[str], bool] = lambda title: True
-) -> list[Table]:
-    """A table per environment and family of metrics: all, or those wanted."""
+def tables(found: Sequence[EnvironmentScores]) -> list[Table]:
+    """A table per environment and family of metrics."""
     return [
         Table(
             f"{scores.env_id}: {title}",
             ["variant", "n", *(METRICS[metric].title for metric in names)],
             [
-                [line.row.label, str(line.n), *(_cell(line, metric) for metric in names)]
+                [line.row.label, str(line.n), *(number_cell(line, metric) for metric in names)]
                 for line in scores.summaries
             ],
         )
         for scores in found
         for title, names in metric_groups(scores)
-        if wanted(title)
     ]
 
 
@@ -128,47 +151,23 @@ def _prefix(scores: EnvironmentScores) -> str:
 
 def _any(scores: EnvironmentScores, name: str) -> bool:
     return any(
-        np.isfinite(line.numbers[name].point) or line.not_reached_text.get(name) for line in scores.summaries
+        np.isfinite(line.numbers[name].point) or (name in line.waits and line.waits[name].missed)
+        for line in scores.summaries
     )
-
-
-def as_latex(name: str, found: Sequence[EnvironmentScores], facts: str) -> str:
-    """The columns that fit on a page."""
-    prefix = "" if any(scores.has("evaluation_return") for scores in found) else "training_"
-    names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
-    names = [metric for metric in names if any(_any(scores, metric) for scores in found)]
-    caption = f"Study {name}: stability. {facts} {' '.join(notes(found))}"
-    parts = [
-        (
-            scores.env_id,
-            [[row_name(line.row), *(_cell(line, metric) for metric in names)] for line in scores.summaries],
-        )
-        for scores in found
-    ]
-    return booktabs(caption, ["Variant", *(METRICS[metric].title for metric in names)], parts)
-
-
-def _cell(line: RowSummary, name: str) -> str:
-    number = line.numbers[name]
-    if np.isnan(number.point):
-        return line.not_reached_text.get(name) or "n/a"
-    return interval_text(name, number)
 
 
 def notes(found: Sequence[EnvironmentScores]) -> list[str]:
     """Notes on how to read the table."""
-    level = f"{LEVEL:.0%}".replace("%", " %")
     few = max((line.n for scores in found for line in scores.summaries), default=0) <= MINIMUM_UP_TO
     texts = [
-        f"Brackets: {level} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for waits).",
+        f"Brackets: {percent(LEVEL)} intervals over seeds (bootstrap; Clopper-Pearson for shares; Kaplan-Meier for "
+        "waits).",
         "The running variance shrinks at a floor or a ceiling: read it beside the mean of the curve.",
         f"Reliability (Chan et al. 2020): IQR of differences in windows of {DIFFERENCES}; CVaR(0.05) of differences "
         f"and of the drawdown; IQR across runs after a moving mean of {SMOOTHED}. The training curve is read "
         f"at {POINTS} points.",
         "Collapse: after solving, below half of the way from random to threshold; recovery: the threshold again.",
-        f"Soft divergence: a value more than {MARGIN:.0%} of the bounds' width beyond them.".replace(
-            "%", " %"
-        ),
+        f"Soft divergence: a value more than {percent(MARGIN)} of the bounds' width beyond them.",
         "Overestimation: predicted minus discounted return of greedy episodes; the tail bounds what time limits cut.",
         _tolerance_note(found),
         *(
@@ -184,11 +183,10 @@ def notes(found: Sequence[EnvironmentScores]) -> list[str]:
 
 
 def _tolerance_note(found: Sequence[EnvironmentScores]) -> str:
-    content = f"{CONTENT:.0%}".replace("%", " %")
     intervals = [
         tolerance(column(line.run_scores, "final_return")) for scores in found for line in scores.summaries
     ]
-    what = f"Tolerance intervals (hold {content} of runs) of the final return"
+    what = f"Tolerance intervals (hold {percent(CONTENT)} of runs) of the final return"
     if any(not one.text for one in intervals):
         return f"{what}: in the CSV."
     return f"{what}: n too small ({range_text([one.n for one in intervals])} of {FEWEST})."

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from analysis.findings.summary import COLUMNS, RowSummary
+from analysis.findings.evidence import Evidence
+from analysis.findings.summary import COLUMNS, MEASURED, RowSummary
 from analysis.loading import Results
-from analysis.metrics import WINDOW
-from analysis.statistics.intervals import LEVEL
+from analysis.metrics import METRICS, WINDOW
+from analysis.statistics.draws import LEVEL
 from analysis.tables.components import not_run
 from analysis.tables.missing import invalid_runs
-from analysis.tables.spelling import interval_text, range_text, row_name
-from analysis.tables.table import Table, booktabs, csv_text, markdown
+from analysis.tables.spelling import interval_record, number_cell, range_text, row_name, waiting_text
+from analysis.tables.table import Page, Table, by_environment, recorded
 
 HEADINGS = {
     "n": "n",
@@ -27,24 +27,56 @@ HEADINGS = {
 }
 """The columns of the LaTeX table, which must fit on a page; the others are in the CSV."""
 
-# ---- CSV ----
+
+def page(found: Evidence) -> Page:
+    """The columns of ``COLUMNS`` with all that is known of them as CSV; on paper the columns of ``HEADINGS``."""
+    lines, results = found.summaries, found.results
+    intervals = (
+        f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
+        "shares; Kaplan-Meier medians with log-log intervals for steps to threshold)."
+    )
+    return Page(
+        name="summary",
+        title=results.runs_text(),
+        records=recorded([_record(line) for line in lines]),
+        tables=[Table("", COLUMNS, [list(cells(line).values()) for line in lines], {"env_id", "variant"})],
+        notes=notes(lines, results),
+        paper=[
+            Table(
+                env_id,
+                ["Variant", *HEADINGS.values()],
+                [[row_name(one.row), *(_cell(one, name) for name in HEADINGS)] for one in here],
+            )
+            for env_id, here in by_environment(lines, lambda line: line.row.env_id).items()
+        ],
+        caption=f"{facts(lines, results)} {intervals}",
+    )
 
 
-def as_csv(lines: Sequence[RowSummary]) -> str:
-    """Every column; a number that isn't defined is empty."""
-    return csv_text([line.record() for line in lines])
-
-
-# ---- Markdown ----
-
-
-def as_markdown(lines: Sequence[RowSummary], results: Results) -> str:
-    """The columns of ``COLUMNS``, intervals in their cells, padded so that a terminal shows a table."""
-    body = [list(cells(line).values()) for line in lines]
-    text = [f"# {results.study['name']}: {results.runs_text()}", ""]
-    text += markdown(Table("", COLUMNS, body, {"env_id", "variant"}))
-    text += ["", *(f"- {note}" for note in notes(lines, results)), ""]
-    return "\n".join(text)
+def _record(line: RowSummary) -> dict[str, Any]:
+    """The columns of ``COLUMNS``, their intervals, and more."""
+    counts = line.row.counts
+    record: dict[str, Any] = {
+        "env_id": line.row.env_id,
+        "variant": line.row.label,
+        "n": line.n,
+        "ok": counts["ok"],
+        "diverged": counts["diverged"],
+        "failed": line.row.failed,
+    }
+    shown = [name for name in COLUMNS if name in METRICS]
+    record |= {name: line.numbers[name].point for name in shown}
+    for name in dict.fromkeys([*shown, *MEASURED]):
+        record |= interval_record(name, line.numbers[name])
+    return record | {
+        "asked": len(line.row.runs),
+        "missing": counts["missing"],
+        "damaged": counts["damaged"],
+        "final_return_n": line.n_final,
+        "steps_to_threshold_note": waiting_text(line.waits["steps_to_threshold"]),
+        "reward_threshold": line.threshold,
+        "total_timesteps": line.row.budget,
+    }
 
 
 def cells(line: RowSummary) -> dict[str, str]:
@@ -54,11 +86,9 @@ def cells(line: RowSummary) -> dict[str, str]:
 
 def _cell(line: RowSummary, name: str) -> str:
     if name in line.numbers:
-        number = line.numbers[name]
-        if np.isnan(number.point):
-            return line.not_reached_text.get(name) or "n/a"
-        return interval_text(name, number)
-    return str(line.record()[name])
+        return number_cell(line, name)
+    counts = {"env_id": line.row.env_id, "variant": line.row.label, "n": line.n, "failed": line.row.failed}
+    return str(counts.get(name, line.row.counts[name]))
 
 
 def notes(lines: Sequence[RowSummary], results: Results) -> list[str]:
@@ -89,25 +119,6 @@ def budget_text(lines: Sequence[RowSummary]) -> str:
     if len(set(texts.values())) == 1:
         return f"Budget: {next(iter(texts.values()))} environment steps per run."
     return "Budget in environment steps per run: " + ", ".join(f"{e} {b}" for e, b in texts.items()) + "."
-
-
-# ---- LaTeX ----
-
-
-def as_latex(lines: Sequence[RowSummary], results: Results) -> str:
-    """The columns of ``HEADINGS``, a part per environment."""
-    parts = {line.row.env_id: list[list[str]]() for line in lines}
-    for line in lines:
-        parts[line.row.env_id].append([row_name(line.row), *(_cell(line, name) for name in HEADINGS)])
-    return booktabs(_caption(lines, results), ["Variant", *HEADINGS.values()], list(parts.items()))
-
-
-def _caption(lines: Sequence[RowSummary], results: Results) -> str:
-    intervals = (
-        f"Brackets: {LEVEL:.0%} intervals over seeds (percentile bootstrap of the mean; Clopper-Pearson for "
-        "shares; Kaplan-Meier medians with log-log intervals for steps to threshold)."
-    )
-    return f"Study {results.study['name']}: {facts(lines, results)} {intervals}"
 
 
 def facts(lines: Sequence[RowSummary], results: Results) -> str:

@@ -5,49 +5,91 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import numpy as np
-
-Cells = Sequence[Sequence[str]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table for people: the same in Markdown, in LaTeX and on the page of the report."""
+    """A table: the same in CSV, in Markdown, in LaTeX and on the page of the report."""
 
     title: str
     columns: Sequence[str]
-    rows: Cells
+    rows: Sequence[Sequence[Any]]
+    """Texts as people read them; of a table for programs numbers, and None or NaN where there is none."""
     words: Collection[str] = ("variant",)
     """Columns of words, aligned to the left."""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A finding for people and programs: ``tables/<name>`` in three formats, and a section of the report."""
+
+    name: str
+    title: str
+    """Of the Markdown page, behind the study's name."""
+    records: Table
+    """Every number of it: the CSV."""
+    tables: Sequence[Table] = ()
+    """What people read: Markdown and the report; where there is none, only the CSV is written."""
+    notes: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    """What the stored runs don't tell: after the notes of the Markdown page; the report says it once, elsewhere."""
+    paper: Sequence[Table] = ()
+    """LaTeX: what fits on a page."""
+    caption: str = ""
+    """Behind 'Study <name>: '."""
+    heading: str = ""
+    """Of the section of the report."""
+
+    def files(self, study: str) -> dict[str, bytes]:
+        """Its files by name."""
+        texts = {f"{self.name}.csv": csv_text(self.records)}
+        if self.tables:
+            notes = [*self.notes, *self.missing]
+            texts[f"{self.name}.md"] = markdown_page(f"{study}: {self.title}", self.tables, notes)
+            texts[f"{self.name}.tex"] = latex(f"Study {study}: {self.caption}", self.paper)
+        return {name: text.encode("utf-8") for name, text in texts.items()}
+
+
+def recorded(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Records that share their keys as a table for programs."""
+    return Table("", list(records[0]) if records else [], [list(record.values()) for record in records])
+
+
+def by_environment(found: Sequence[T], env_id: Callable[[T], str]) -> dict[str, list[T]]:
+    """Findings by environment, in their order."""
+    groups: dict[str, list[T]] = {}
+    for one in found:
+        groups.setdefault(env_id(one), []).append(one)
+    return groups
 
 
 def markdown_page(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
     """A Markdown page of tables, with how to read them below."""
     text = [f"# {title}", ""]
     for table in tables:
-        text += [f"## {table.title}", "", *markdown(table), ""]
+        text += [*([f"## {table.title}", ""] if table.title else []), *markdown(table), ""]
     return "\n".join([*text, *(f"- {note}" for note in notes), ""])
 
 
-def csv_text(records: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> str:
-    """Every column of records that share their keys; a number that isn't defined is empty."""
+def csv_text(table: Table, digits: int = 10) -> str:
+    """A header and every row; a number that isn't defined is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(records[0] if records else columns), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow({key: _csv_cell(value) for key, value in record.items()})
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([_csv_cell(value, digits) for value in row] for row in table.rows)
     return text.getvalue()
 
 
-def _csv_cell(value: object) -> str:
-    if value is None:
-        return ""
+def _csv_cell(value: object, digits: int) -> str:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.10g}"
-    return str(value)
+        return "" if value != value else f"{value:.{digits}g}"
+    return "" if value is None else str(value)
 
 
 def markdown(table: Table) -> list[str]:
@@ -95,19 +137,15 @@ def latex(caption: str, tables: Sequence[Table]) -> str:
     for table in tables:
         alike.setdefault(tuple(table.columns), []).append(table)
     captions = [caption, *["Continued." for _ in alike][1:]]
-    return "\n".join(
-        booktabs(text, columns, [(table.title, table.rows) for table in found], found[0].words)
-        for text, (columns, found) in zip(captions, alike.items(), strict=True)
-    )
+    return "\n".join(_booktabs(text, found) for text, found in zip(captions, alike.values(), strict=True))
 
 
-def booktabs(
-    caption: str, columns: Sequence[str], parts: Sequence[tuple[str, Cells]], words: Collection[str] = ()
-) -> str:
+def _booktabs(caption: str, parts: Sequence[Table]) -> str:
     """A booktabs table with a caption, in titled parts; the texts are escaped here. Needs \\usepackage{booktabs}.
 
-    The first column and those named are aligned to the left.
+    The first column and those of words are aligned to the left.
     """
+    columns, words = parts[0].columns, parts[0].words
     aligned = "".join("l" if not place or name in words else "r" for place, name in enumerate(columns))
     text = [
         "% needs \\usepackage{booktabs}",
@@ -118,12 +156,12 @@ def booktabs(
         "    \\toprule",
         "    " + " & ".join(map(escaped, columns)) + r" \\",
     ]
-    for title, rows in parts:
+    for part in parts:
         text += [
             "    \\midrule",
-            f"    \\multicolumn{{{len(columns)}}}{{l}}{{\\textit{{{escaped(title)}}}}} \\\\",
+            f"    \\multicolumn{{{len(columns)}}}{{l}}{{\\textit{{{escaped(part.title)}}}}} \\\\",
         ]
-        for first, *others in rows:
+        for first, *others in part.rows:
             cells = [escaped(first), *(_minus(escaped(cell)) for cell in others)]
             text.append(f"    {' & '.join(cells)} \\\\")
     text += ["    \\bottomrule", "  \\end{tabular}", "\\end{table*}", ""]

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from analysis.findings.against_baseline import on_metric
-from analysis.findings.tuned import TunedComparison, seeds_text
-from analysis.tables.comparisons import metric_table
-from analysis.tables.spelling import lowered, metric_heading
-from analysis.tables.table import Table, latex, markdown_page
+from analysis.findings.evidence import Evidence
+from analysis.findings.tuned import TunedComparison
+from analysis.tables.comparisons import comparison_record, metric_table
+from analysis.tables.spelling import key_text, lowered, metric_heading
+from analysis.tables.summary import facts
+from analysis.tables.table import Page, Table, recorded
 
 
-def as_markdown(name: str, found: Sequence[TunedComparison]) -> str:
+def page(found: Evidence) -> Page:
     """A table per environment and metric."""
-    return markdown_page(f"{name}: each variant at its best", tables(found), notes(found))
+    swept = dict.fromkeys(key_text(key) for row in found.rows for key in row.swept)
+    how = notes(found.tuned)
+    return Page(
+        name="selection",
+        title="each variant at its best",
+        heading=f"Each variant at its best {', '.join(swept)}",
+        records=recorded([_record(one) for one in found.tuned]),
+        tables=tables(found.tuned),
+        notes=how,
+        paper=tables(found.tuned),
+        caption=f"each variant at its best. {facts(found.summaries, found.results)} {' '.join(how)}",
+    )
 
 
-def as_latex(name: str, found: Sequence[TunedComparison], facts: str) -> str:
-    """The same for a paper."""
-    return latex(f"Study {name}: each variant at its best. {facts} {' '.join(notes(found))}", tables(found))
+def _record(one: TunedComparison) -> dict[str, Any]:
+    sides = {"choosing": seeds_text(one.choosing), "judging": seeds_text(one.judging)}
+    return {**comparison_record(one.compared), **sides}
 
 
 def tables(found: Sequence[TunedComparison]) -> list[Table]:
@@ -44,3 +58,10 @@ def notes(found: Sequence[TunedComparison]) -> list[str]:
         "Differences with 95 % intervals, p values and verdicts as in the comparisons with the baseline; Holm over the "
         "variants.",
     ]
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """'seeds 0 to 4', 'seed 0', or the seeds one by one where they don't follow each other."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

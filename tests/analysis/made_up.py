@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from ablations import store
+from analysis.findings.bands import EnvironmentBands, environment_bands
+from analysis.findings.evidence import Evidence, collect
+from analysis.loading import read
 from tests.analysis.pieces import KNOWN, NAMED, NEUTRAL, Piece, described
 
 SETTINGS: dict[str, Any] = {
@@ -239,6 +242,17 @@ def make_study(
         },
     )
     return folder
+
+
+def evidence(folder: Path) -> Evidence:
+    """Everything that the stored runs of a folder say."""
+    return collect(read(folder))
+
+
+def bands(folder: Path, env_id: str = "CartPole-v1") -> EnvironmentBands:
+    """What the figures of an environment draw."""
+    found = evidence(folder)
+    return environment_bands(found.results, next(one for one in found.scores if one.env_id == env_id))
 
 
 def table(env_id: str, label: str, seed: int, episodes: Episodes) -> pa.Table:

@@ -70,6 +70,16 @@ def test_figures_that_are_up_to_date_are_told_of_in_under_two_seconds(drawn: Pat
     assert content(drawn / "figures") == before
 
 
+def test_all_reads_the_runs_once_and_makes_what_the_three_commands_make(small_study: Path, capsys: Captured):
+    assert call("all", small_study) == 0
+    said = capsys.readouterr().out
+    assert said.count("made-up, CartPole-v1: 6 runs") == 1
+    made = content(small_study)
+    assert {"figures/CartPole-v1-curves.svg", "tables/summary.csv", "report.html"} <= set(made)
+    assert [call(command, small_study, "--force") for command in ("figures", "tables", "report")] == [0, 0, 0]
+    assert content(small_study) == made
+
+
 def test_forced_figures_are_drawn_again_byte_by_byte(drawn: Path):
     before = content(drawn / "figures")
     assert call("figures", drawn, "--force") == 0

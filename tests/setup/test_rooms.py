@@ -59,7 +59,6 @@ BELOW: dict[str, set[str]] = {
     },
     "analysis.report": {
         "ablations.store",
-        "analysis.figures",
         "analysis.findings",
         "analysis.loading",
         "analysis.metrics",
@@ -77,6 +76,7 @@ BELOW: dict[str, set[str]] = {
         "ablations.store",
         "analysis.export",
         "analysis.figures",
+        "analysis.findings",
         "analysis.fingerprint",
         "analysis.loading",
         "analysis.report",

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from analysis.figures import diagnostics, draw
-from analysis.figures.data import figure_data
-from analysis.findings.normalized import efficiency, normalized_scores, profiles
-from analysis.loading import read
+from analysis.findings.normalized import efficiency, profiles
+from analysis.findings.recorded import INSIDE, recorded
 from tests.analysis.findings.test_evidence import FACTS, rise
-from tests.analysis.made_up import make_study, row, see
+from tests.analysis.made_up import bands, evidence, make_study, row, see
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def files(folder: Path) -> dict[str, bytes]:
-    return {name: data for _, found in draw(read(folder)) for name, data in found.items()}
+    return {name: data for _, found in draw(evidence(folder)) for name, data in found.items()}
 
 
 def test_profiles_and_curves_are_drawn_with_the_numbers_beside(files: dict[str, bytes]):
@@ -47,7 +46,7 @@ def test_their_title_says_how_many_runs_and_environments(folder: Path, files: di
 
 
 def test_the_pool_is_normalised_and_its_curves_end_at_the_score(folder: Path):
-    found = normalized_scores(read(folder))
+    found = evidence(folder).normalized
     assert found is not None
     assert found.scores.shape == (3, 2, 4)
     assert found.counts == [8, 8, 8]
@@ -63,25 +62,24 @@ def test_the_pool_is_normalised_and_its_curves_end_at_the_score(folder: Path):
 
 def test_an_environment_without_a_scale_is_no_part_of_it(tmp_path: Path):
     assert (
-        normalized_scores(read(make_study(tmp_path / "s", [row("dqn")], facts={"random_policy": None})))
-        is None
+        evidence(make_study(tmp_path / "s", [row("dqn")], facts={"random_policy": None})).normalized is None
     )
-    names = [name for name, _ in draw(read(tmp_path / "s"))]
+    names = [name for name, _ in draw(evidence(tmp_path / "s"))]
     assert "performance-profiles" not in names
 
 
 def test_what_networks_look_like_from_inside_is_drawn_as_far_as_it_was_recorded(
     folder: Path, files: dict[str, bytes], tmp_path: Path
 ):
-    recorded = diagnostics.read(figure_data(read(folder), "CartPole-v1"))
-    assert diagnostics.shown(recorded) == ["q_max", "overestimation", "churn", "effective_rank"]
-    over = recorded["no-target"].bands["overestimation"]
+    inside = recorded([one.summary for one in bands(folder).drawn], INSIDE)
+    assert diagnostics.shown(inside) == ["q_max", "overestimation", "churn", "effective_rank"]
+    over = inside["no-target"].bands["overestimation"]
     assert over.mean[-1] == pytest.approx(300 - 60, abs=2)  # see(): predicted 300 at the end, obtained 60
     records = list(csv.DictReader(io.StringIO(files["CartPole-v1-diagnostics.csv"].decode())))
     assert {one["quantity"] for one in records} == set(diagnostics.QUANTITIES)
     assert {one["n"] for one in records} == {"4"}
-    bare = read(make_study(tmp_path / "s", [row("dqn")]))
-    assert diagnostics.shown(diagnostics.read(figure_data(bare, "CartPole-v1"))) == []
+    bare = make_study(tmp_path / "s", [row("dqn")])
+    assert diagnostics.shown(recorded([one.summary for one in bands(bare).drawn], INSIDE)) == []
 
 
 def test_panels_name_what_they_show_for_the_pointer(files: dict[str, bytes]):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from ablations import store
-from analysis.figures import draw, exact, recorded_panels, sample_efficiency
-from analysis.figures.data import figure_data
+from analysis.figures import draw, exact, recorded_panels
 from analysis.figures.page import drawing
+from analysis.findings.recorded import EXACT, recorded
 from analysis.loading import read
 from analysis.metrics.values import LARGEST
-from tests.analysis.made_up import make_study, row
+from tests.analysis.made_up import bands, evidence, make_study, row
 
 AT = [1000, 2000, 3000, 4000]
 SMALL, LARGE = "ablations/GridTable3-v0", "ablations/GridTable5-v0"
@@ -59,7 +59,7 @@ def two_worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
         {"dqn": [1.0, 0.2, 0.01, 0.0], "double": [1.0, 1.0, 1.0, 1.0]},
     )
     files: dict[str, bytes] = {}
-    for _, found in draw(read(folder)):
+    for _, found in draw(evidence(folder)):
         files |= found
     return folder, files
 
@@ -97,24 +97,24 @@ def test_efficiency_is_the_first_good_step_and_says_who_never_got_there(
 
 def test_a_study_of_one_size_has_no_figure_of_efficiency(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4})
-    shown = figure_data(read(folder), SMALL)
-    compared = exact.read(shown)
+    shown = bands(folder, SMALL)
+    compared = recorded([one.summary for one in shown.drawn], EXACT)
     assert list(compared) == ["dqn"]
-    assert sample_efficiency.lines([(shown, compared)]) == []
+    assert evidence(folder).world_sizes == []
     with drawing():
         assert exact.draw(shown, compared).save(["svg"])["svg"].startswith(b"<?xml")
 
 
 def test_runs_without_a_comparison_have_none(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", [row("dqn")])
-    assert exact.read(figure_data(read(folder), "CartPole-v1")) == {}
+    assert recorded([one.summary for one in bands(folder).drawn], EXACT) == {}
 
 
 def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None:
     states = {("dqn", seed): "diverged" for seed in range(3)}
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4}, error=float("inf"), states=states)
-    shown = figure_data(read(folder), SMALL)
-    compared = exact.read(shown)
+    shown = bands(folder, SMALL)
+    compared = recorded([one.summary for one in shown.drawn], EXACT)
     assert compared["dqn"].bands["q_error_max"].mean.tolist() == [LARGEST] * 4
     with drawing():
         assert exact.draw(shown, compared).save(["svg"])["svg"].startswith(b"<?xml")
@@ -122,7 +122,9 @@ def test_a_run_beyond_single_precision_stays_in_the_mean(tmp_path: Path) -> None
 
 def test_a_quantity_that_is_zero_throughout_is_left_out(tmp_path: Path) -> None:
     folder = study(tmp_path, {SMALL: 8}, {"dqn": [0.0] * 4, "double": [0.0] * 4}, seeds=1, error=0.0)
-    assert exact.shown(exact.read(figure_data(read(folder), SMALL))) == ["q_error_max"]
+    assert exact.shown(recorded([one.summary for one in bands(folder, SMALL).drawn], EXACT)) == [
+        "q_error_max"
+    ]
 
 
 def test_powers_of_ten_are_few_even_and_within_the_axis() -> None:

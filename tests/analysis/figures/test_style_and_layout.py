@@ -11,12 +11,11 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from analysis.figures import layout, small_multiples, style, sweep
-from analysis.figures.data import FigureData, figure_data
 from analysis.figures.recorded_panels import KEY_LINE, lines
-from analysis.loading import read
+from analysis.findings.bands import EnvironmentBands
 from analysis.loading.pieces import Pieces, read_pieces
 from analysis.tables.spelling import row_name
-from tests.analysis.made_up import cell, make_study, row
+from tests.analysis.made_up import bands, cell, make_study, row
 from tests.analysis.pieces import NAMED, NEUTRAL, Piece, described
 
 STUDY = {"slots": NEUTRAL, "neutral": NEUTRAL}
@@ -32,11 +31,11 @@ def look_of(name: str = "dqn", base: str = "dqn", **changes: Piece) -> style.Loo
     return style.look(*pieces(name, **changes), pieces(base).slots)
 
 
-def scene_of(folder: Path) -> FigureData:
-    return figure_data(read(folder), "CartPole-v1")
+def scene_of(folder: Path) -> EnvironmentBands:
+    return bands(folder)
 
 
-def panels(found: FigureData) -> list[layout.Panel]:
+def panels(found: EnvironmentBands) -> list[layout.Panel]:
     return [panel for panel in layout.lay_out(found).panels if panel is not None]
 
 

@@ -15,8 +15,8 @@ import pytest
 from analysis.__main__ import main
 from analysis.findings.tuned import best
 from analysis.loading import read
-from analysis.tables.render import render
-from tests.analysis.made_up import Episodes, cell, make_study, row, see
+from analysis.tables.pages import files
+from tests.analysis.made_up import Episodes, cell, evidence, make_study, row, see
 from tests.analysis.pieces import KNOWN, Piece
 
 FACTS = {
@@ -38,7 +38,7 @@ def rise(by: Mapping[str, float]) -> Callable[[Mapping[str, Any], int, int], Epi
 
 
 def tables(folder: Path) -> dict[str, str]:
-    return {name: data.decode() for name, data in render(read(folder)).items()}
+    return {name: data.decode() for name, data in files(evidence(folder)).items()}
 
 
 def records(text: str) -> list[dict[str, str]]:

@@ -9,25 +9,20 @@ from typing import Any
 
 import pytest
 
-from analysis.findings.scores import environment_scores
-from analysis.findings.select_evaluate import Quadrant, quadrants
-from analysis.findings.summary import summarize
-from analysis.loading import read
+from analysis.findings.select_evaluate import Quadrant
 from analysis.statistics.intervals import proportion_interval
-from analysis.tables.select_evaluate import as_csv, as_latex, as_markdown
 from analysis.tables.select_evaluate import tables as tables_of
 from tests.analysis.findings.test_evidence import FACTS, rise, tables
-from tests.analysis.made_up import make_study, row, see
+from tests.analysis.made_up import evidence, make_study, row, see
+
+
+def study(folder: Path, rows: list[dict[str, Any]], **others: Any) -> Path:
+    chosen: dict[str, Any] = {"seeds": 4, "look": see, "play": rise({}), "facts": FACTS, **others}
+    return make_study(folder, rows, **chosen)
 
 
 def found(folder: Path, rows: list[dict[str, Any]], **others: Any) -> list[Quadrant]:
-    chosen: dict[str, Any] = {"seeds": 4, "look": see, "play": rise({}), "facts": FACTS, **others}
-    results = read(make_study(folder, rows, **chosen))
-    return [
-        quadrant
-        for scores in environment_scores(results, summarize(results))
-        for quadrant in quadrants(scores)
-    ]
+    return evidence(study(folder, rows, **others)).quadrants
 
 
 def test_the_four_corners_stand_in_order_with_who_selects_and_who_evaluates(tmp_path: Path):
@@ -94,14 +89,14 @@ def test_a_corner_of_which_no_run_stands_is_left_out(tmp_path: Path):
 
 
 def test_csv_markdown_and_latex_hold_the_same_corners(tmp_path: Path):
-    square = found(tmp_path / "s", [row("dqn"), row("double"), row("no-target")])
-    records = list(csv.DictReader(io.StringIO(as_csv(square))))
+    made = tables(study(tmp_path / "s", [row("dqn"), row("double"), row("no-target")]))
+    records = list(csv.DictReader(io.StringIO(made["who-selects.csv"])))
     assert [one["corner"] for one in records] == ["no target network", "target network", "Double"]
     assert [one["diverged_softly"] for one in records] == ["4", "0", "0"]
     assert records[0]["steps_to_soft_divergence"] == "1600"
-    text = as_markdown("study", square)
+    text = made["who-selects.md"]
     assert all(one["corner"] in text for one in records)
-    tex = as_latex("study", square, "n = 4 seeds per row.")
+    tex = made["who-selects.tex"]
     assert tex.count("{") == tex.count("}")
     assert "n = 4 seeds per row" in tex
     assert "CartPole-v1: target hard 100}" in tex

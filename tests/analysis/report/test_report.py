@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
-from analysis.loading import read
 from analysis.report import digest, render
 from analysis.report.svg import shorter
-from tests.analysis.made_up import cell, make_study, row, see
+from tests.analysis.made_up import cell, evidence, make_study, row, see
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -176,7 +175,7 @@ def test_the_key_of_every_run_is_there(text: str):
 def test_effects_of_a_factorial_have_sentences_and_tables(tmp_path: Path):
     levels = {"uniform": "hard", "consecutive": "none"}
     rows = [cell(replay=replay, target=target) for replay in levels for target in levels.values()]
-    text = render(read(make_study(tmp_path / "s", rows, facts=FACTS)), "0" * 64).decode("utf-8")
+    text = render(evidence(make_study(tmp_path / "s", rows, facts=FACTS)), "0" * 64).decode("utf-8")
     assert "target, hard instead of none: " in text
     assert "CartPole-v1: main effects" in text
     assert "CartPole-v1: two-way interactions" in text

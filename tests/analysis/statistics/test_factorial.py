@@ -19,7 +19,6 @@ from analysis.statistics.factorial import (
     p_values,
     shapley_games,
 )
-from analysis.statistics.intervals import generator
 from analysis.statistics.paired import sign_flip
 
 FACTORS = (
@@ -46,7 +45,7 @@ def scored(cells: list[Cell], seeds: int = 4) -> Floats:
 
 
 def sizes(found: list[Effect]) -> dict[tuple[str, str, str], float]:
-    numbers = estimate(found, CELLS, scored(CELLS), generator(), 200)
+    numbers = estimate(found, CELLS, scored(CELLS), 200)
     return {
         (effect.kind, effect.name, effect.game): number.point
         for effect, number in zip(found, numbers, strict=True)
@@ -89,7 +88,7 @@ def test_an_interaction_is_the_difference_of_differences():
     cells: list[Cell] = [("a", "c"), ("b", "c"), ("a", "d"), ("b", "d")]
     scores = np.array([[1.0, 1.0], [3.0, 3.0], [6.0, 6.0], [15.0, 15.0]])
     (effect,) = interactions(factors, set(cells))
-    (number,) = estimate([effect], cells, scores, generator(), 100)
+    (number,) = estimate([effect], cells, scores, 100)
     assert number.point == (15 - 6) - (3 - 1)
 
 
@@ -124,7 +123,7 @@ def test_shapley_shares_the_worth_of_double_with_the_target_it_needs():
 
 def test_seeds_are_blocks_so_that_their_luck_cancels():
     found = list(main_effects(FACTORS, set(CELLS)))
-    for number in estimate(found, CELLS, scored(CELLS), generator(), 500):
+    for number in estimate(found, CELLS, scored(CELLS), 500):
         assert number.low == pytest.approx(number.point)
         assert number.high == pytest.approx(number.point)
 
@@ -134,9 +133,7 @@ def test_a_cell_without_runs_takes_its_effects_with_it_and_one_run_their_interva
     scores = scored(CELLS)
     scores[CELLS.index(("uniform", "hard", "double", "linear"))] = np.nan
     scores[CELLS.index(("consecutive", "none", "max", "linear")), 1:] = np.nan
-    numbers = dict(
-        zip([e.name for e in found], estimate(found, CELLS, scores, generator(), 200), strict=True)
-    )
+    numbers = dict(zip([e.name for e in found], estimate(found, CELLS, scores, 200), strict=True))
     assert np.isnan(numbers["bootstrap: double - max"].point)
     assert np.isfinite(numbers["target: hard - none"].point)
     assert np.isnan(numbers["target: hard - none"].low)
@@ -156,7 +153,7 @@ def test_a_factorial_of_one_factor_has_its_main_effect_alone():
 
 
 def test_no_effects_have_no_sizes():
-    assert estimate([], CELLS, scored(CELLS), generator()) == []
+    assert estimate([], CELLS, scored(CELLS)) == []
 
 
 def test_an_effects_p_is_the_sign_flip_test_of_what_it_is_at_each_seed():
@@ -166,7 +163,7 @@ def test_an_effects_p_is_the_sign_flip_test_of_what_it_is_at_each_seed():
     (target, head) = main_effects(factors, set(cells))
     assert target.name == "target: hard - none"
     # per seed: mean of hard - none over both heads, at the two seeds that all four cells have: (3 + 1) / 2, (2 + 4) / 2
-    expected = sign_flip(np.array([2.0, 3.0]), generator())[0]
+    expected = sign_flip(np.array([2.0, 3.0]))[0]
     assert p_values([target, head], cells, scores)[0] == expected == 0.5
 
 

@@ -12,8 +12,9 @@ from scipy import stats
 
 from analysis.metrics.series import Floats
 from analysis.statistics import aggregates, paired, power, tolerance, verdicts
-from analysis.statistics.blocks import block_interval, over_finite
-from analysis.statistics.intervals import Interval, generator, mean_interval
+from analysis.statistics.draws import draws, generator, known_mean, places, resampled
+from analysis.statistics.intervals import Interval
+from analysis.tables.comparisons import seeds_needed_text
 
 NAN = np.nan
 
@@ -25,40 +26,32 @@ def floats(*values: float) -> Floats:
 # ---- blocks ----
 
 
-def test_a_block_interval_of_a_mean_is_scipys_percentile_bootstrap():
-    values = np.random.default_rng(0).normal(size=8)
-    low, high = block_interval(lambda places: values[places].mean(axis=-1), [8], generator())
-    scipys = mean_interval(values, generator())
-    assert (float(low), float(high)) == (scipys.low, scipys.high)
+def test_a_resample_is_scipys_and_says_how_often_it_has_each_seed():
+    rng = generator()
+    first, second = (rng.integers(size, size=(50, size)) for size in (4, 3))
+    often = draws((4, 3), 50)
+    assert often[:4, 0].tolist() == np.bincount(first[0], minlength=4).tolist()
+    assert often[4:, 49].tolist() == np.bincount(second[49], minlength=3).tolist()
+    assert places(often[:4]).tolist() == np.sort(first).tolist()
 
 
-def test_all_variants_meet_the_same_resampled_seeds():
+def test_variants_meet_the_same_resamples_so_that_a_shift_between_them_stays():
     values = np.random.default_rng(0).normal(size=(1, 8))
     both = np.concatenate([values, values + 100])
-    low, high = block_interval(lambda places: both[:, places].mean(axis=-1), [8], generator())
+    _, low, high = resampled(lambda often: known_mean(both, often), (8,))
     assert low[1] - low[0] == pytest.approx(100)
     assert high[1] - high[0] == pytest.approx(100)
 
 
-def test_one_seed_has_no_block_interval():
-    low, high = block_interval(
-        lambda places: floats(3, 4)[:, None][:, places].mean(axis=-1), [1], generator()
-    )
+def test_one_seed_has_no_interval():
+    point, low, high = resampled(lambda often: known_mean(floats(3, 4)[:, None], often), (1,))
+    assert point.tolist() == [3, 4]
     assert np.isnan([low, high]).all()
 
 
 def test_a_resample_that_meets_only_missing_runs_is_left_out():
-    values = floats(1, NAN, 3, NAN)
-    low, high = block_interval(
-        lambda places: over_finite(values[places], lambda known: known.mean(axis=-1)), [4], generator()
-    )
+    _, low, high = resampled(lambda often: known_mean(floats(1, NAN, 3, NAN), often), (4,))
     assert (float(low), float(high)) == (1, 3)
-
-
-def test_a_function_of_known_values_sees_no_nan():
-    found = over_finite(np.array([[1, NAN, 3], [NAN, NAN, NAN], [1, 2, 6]]), lambda known: known.sum(axis=-1))
-    assert found[[0, 2]].tolist() == [4, 9]
-    assert np.isnan(found[1])
 
 
 # ---- aggregates ----
@@ -66,13 +59,22 @@ def test_a_function_of_known_values_sees_no_nan():
 
 def test_the_iqm_is_scipys_trimmed_mean_and_keeps_six_of_ten():
     scores = np.random.default_rng(0).normal(size=10)
-    assert aggregates.iqm(scores) == pytest.approx(np.sort(scores)[2:8].mean())
-    assert aggregates.iqm(scores) == stats.trim_mean(scores, 0.25)
+    once = np.ones((10, 1))
+    assert aggregates.iqm(scores, once) == pytest.approx(np.sort(scores)[2:8].mean())
+    assert aggregates.iqm(scores, once) == pytest.approx(stats.trim_mean(scores, 0.25))
+
+
+def test_aggregates_of_resamples_are_those_of_the_scores_one_by_one():
+    scores = np.random.default_rng(1).normal(size=9)
+    often = draws((9,), 40)
+    drawn = scores[places(often)]
+    np.testing.assert_allclose(aggregates.iqm(scores, often), stats.trim_mean(drawn, 0.25, axis=1))
+    np.testing.assert_allclose(aggregates.median(scores, often), np.median(drawn, axis=1))
 
 
 def test_the_optimality_gap_counts_nothing_beyond_the_goal():
     # min(x, 1): 0.5, 1, 1 -> mean 5/6
-    assert aggregates.optimality_gap(floats(0.5, 1.0, 7.0)) == pytest.approx(1 / 6)
+    assert aggregates.optimality_gap(floats(0.5, 1.0, 7.0), np.ones((3, 1))) == pytest.approx(1 / 6)
 
 
 def test_scores_are_normalised_between_random_and_threshold():
@@ -82,7 +84,7 @@ def test_scores_are_normalised_between_random_and_threshold():
 def test_an_aggregate_over_two_environments_is_scipys_stratified_bootstrap():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=6), rng.normal(3, 1, size=6)
-    (found,) = aggregates.aggregate(np.stack([first, second])[None], aggregates.iqm, generator(), 2000)
+    (found,) = aggregates.aggregate(np.stack([first, second])[None], aggregates.iqm, 2000)
     scipys = stats.bootstrap(
         (first, second),
         lambda a, b, axis: stats.trim_mean(np.concatenate([a, b], axis=-1), 0.25, axis=-1),
@@ -91,65 +93,58 @@ def test_an_aggregate_over_two_environments_is_scipys_stratified_bootstrap():
         method="percentile",
         rng=generator(),
     ).confidence_interval
-    assert found.point == stats.trim_mean(np.concatenate([first, second]), 0.25)
+    assert found.point == pytest.approx(stats.trim_mean(np.concatenate([first, second]), 0.25))
     assert (found.low, found.high) == pytest.approx((scipys.low, scipys.high), rel=1e-12)
 
 
 def test_an_aggregate_of_one_run_has_no_interval_and_of_none_nothing():
-    one, none = aggregates.aggregate(np.array([[[2, NAN]], [[NAN, NAN]]]), aggregates.iqm, generator(), 100)
+    one, none = aggregates.aggregate(np.array([[[2, NAN]], [[NAN, NAN]]]), aggregates.iqm, 100)
     assert one.point == 2
     assert np.isnan([one.low, one.high, none.point, none.low]).all()
 
 
 def test_a_variant_that_lacks_an_environment_has_no_aggregate_over_it():
     scores = np.array([[[1, 2], [NAN, NAN]], [[1, 2], [3, 4]]], dtype=np.float64)
-    without, whole = aggregates.aggregate(scores, aggregates.AGGREGATES["mean"], generator(), 100)
+    without, whole = aggregates.aggregate(scores, aggregates.AGGREGATES["mean"], 100)
     assert np.isnan([without.point, without.low]).all()
     assert whole.point == 2.5
 
 
 def test_a_missing_run_leaves_the_aggregate_of_those_that_stand():
-    (found,) = aggregates.aggregate(
-        floats(1, 2, 3, NAN)[None, None], aggregates.AGGREGATES["mean"], generator()
-    )
+    (found,) = aggregates.aggregate(floats(1, 2, 3, NAN)[None, None], aggregates.AGGREGATES["mean"])
     assert found.point == 2
     assert 1 <= found.low < 2 < found.high <= 3
 
 
 def test_equal_scores_have_an_aggregate_of_no_width():
-    (found,) = aggregates.aggregate(np.full((1, 1, 5), 0.5), aggregates.iqm, generator())
+    (found,) = aggregates.aggregate(np.full((1, 1, 5), 0.5), aggregates.iqm)
     assert (found.point, found.low, found.high) == (0.5, 0.5, 0.5)
 
 
 def test_the_probability_of_improvement_is_mann_and_whitneys():
     # pairs of (1, 3) and (2, 3): 1<2, 1<3, 3>2, 3=3 -> 1.5 of 4
-    assert aggregates.probability(floats(1, 3)[None], floats(2, 3)[None]) == 1.5 / 4
+    assert aggregates.probability(floats(1, 3)[None], floats(2, 3)[None], np.ones((2, 1))) == 1.5 / 4
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 5, 9).astype(float), rng.integers(0, 5, 7).astype(float)
     u = stats.mannwhitneyu(x, y).statistic
-    assert aggregates._mean(aggregates.wins(x, y), axis=(-2, -1)) == pytest.approx(u / 63)
+    assert aggregates.wins(x, y).mean() == pytest.approx(u / 63)
 
 
-def test_its_interval_is_that_of_the_pairs_of_each_resample_one_by_one():
+def test_its_resamples_are_those_of_the_pairs_one_by_one():
     draw = np.random.default_rng(5)
     x, y = draw.integers(4, size=(2, 1, 7)).astype(np.float64)
     x[0, 2] = np.nan
-    table = aggregates.wins(x[0], y[0])
-
-    def share(places):
-        pairs = table[places[..., :, None], places[..., None, :]].reshape(*places.shape[:-1], -1)
-        return np.nanmean(pairs, axis=-1)
-
-    low, high = block_interval(share, [7], generator(), 500)
-    found = aggregates.improvement(x, y, generator(), 500)
-    assert (found.low, found.high) == (float(low), float(high))
+    often = draws((7,), 50)
+    drawn = places(often)
+    pairs = aggregates.wins(x[0], y[0])[drawn[:, :, None], drawn[:, None, :]].reshape(50, -1)
+    assert aggregates.probability(x, y, often).tolist() == np.nanmean(pairs, axis=1).tolist()
 
 
 def test_the_probability_of_improvement_of_a_thousand_seeds_takes_little_memory():
     x, y = np.random.default_rng(5).normal(size=(2, 1, 1000))
     tracemalloc.start()
     try:
-        found = aggregates.improvement(x + 0.1, y, generator(), 200)
+        found = aggregates.improvement(x + 0.1, y, 200)
         assert tracemalloc.get_traced_memory()[1] < 100_000_000  # the pairs of all resamples: 1.6 GB
     finally:
         tracemalloc.stop()
@@ -158,14 +153,14 @@ def test_the_probability_of_improvement_of_a_thousand_seeds_takes_little_memory(
 
 def test_the_probability_of_improvement_is_the_mean_over_environments():
     x, y = np.array([[5.0, 6.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [1.0, 1.0]])
-    found = aggregates.improvement(x, y, generator(), 200)
+    found = aggregates.improvement(x, y, 200)
     assert (found.point, found.low, found.high) == (0.75, 0.75, 0.75)
-    assert np.isnan(aggregates.improvement(x[:, :1], y[:, :1], generator()).low)
+    assert np.isnan(aggregates.improvement(x[:, :1], y[:, :1]).low)
 
 
 def test_a_performance_profile_is_the_share_of_runs_above_each_score():
     scores = np.array([[[0.1, 0.5, 0.9, NAN]]])
-    point, low, high = aggregates.profile(scores, floats(0, 0.5, 0.8, 2), generator(), 500)
+    point, low, high = aggregates.profile(scores, floats(0, 0.5, 0.8, 2), 500)
     assert point[0] == pytest.approx([1, 1 / 3, 1 / 3, 0])
     assert (low <= point).all()
     assert (point <= high).all()
@@ -173,7 +168,7 @@ def test_a_performance_profile_is_the_share_of_runs_above_each_score():
 
 def test_sample_efficiency_is_the_iqm_at_each_point():
     curves = np.random.default_rng(0).normal(size=(2, 1, 8, 3))
-    point, low, high = aggregates.sample_efficiency(curves, generator(), 300)
+    point, low, high = aggregates.sample_efficiency(curves, 300)
     assert point == pytest.approx(stats.trim_mean(curves[:, 0], 0.25, axis=1))
     assert (low < point).all()
     assert (point < high).all()
@@ -183,23 +178,23 @@ def test_sample_efficiency_is_the_iqm_at_each_point():
 
 
 def test_the_sign_flip_test_of_five_equal_signs_is_two_of_thirty_two():
-    assert paired.sign_flip(floats(1, 2, 3, 4, 5), generator()) == (2 / 32, "sign-flip, exact")
+    assert paired.sign_flip(floats(1, 2, 3, 4, 5)) == (2 / 32, "sign-flip, exact")
 
 
 def test_the_sign_flip_test_counts_by_hand():
     # differences 3, 1, -1: sums of all signs are 5 3 3 1 -1 -3 -3 -5; |sum| >= 3 in six of eight
-    assert paired.sign_flip(floats(3, 1, -1), generator())[0] == 6 / 8
+    assert paired.sign_flip(floats(3, 1, -1))[0] == 6 / 8
 
 
 def test_the_sign_flip_test_of_one_seed_or_of_equal_scores_says_nothing():
-    assert paired.sign_flip(floats(7), generator())[0] == 1
-    assert paired.sign_flip(np.zeros(10), generator())[0] == 1
-    assert np.isnan(paired.sign_flip(floats(), generator())[0])
+    assert paired.sign_flip(floats(7))[0] == 1
+    assert paired.sign_flip(np.zeros(10))[0] == 1
+    assert np.isnan(paired.sign_flip(floats())[0])
 
 
 def test_many_seeds_are_tested_by_a_seeded_monte_carlo():
     differences = np.random.default_rng(0).normal(0.5, 1, 20)
-    first, again = (paired.sign_flip(differences, generator()) for _ in range(2))
+    first, again = (paired.sign_flip(differences) for _ in range(2))
     assert first == again
     assert first[1] == "sign-flip, Monte Carlo"
     signs = 1 - 2.0 * ((np.arange(2**20)[:, None] >> np.arange(20)) & 1)
@@ -388,7 +383,7 @@ def test_the_range_over_an_interval_that_holds_zero_has_no_end():
     found = power.seeds_needed_over(0.5, -0.1, 1.0, 1.0)
     assert found is not None
     assert (found.about, found.fewest, found.most) == (34, 10, None)
-    assert found.text == "about 34 seeds (10 to > 100)"
+    assert seeds_needed_text(found) == "about 34 seeds (10 to > 100)"
 
 
 def test_differences_that_do_not_vary_need_no_number_of_seeds():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.tables.components import component_notes, component_table
+from analysis.tables.components import component_table
 from tests.analysis.made_up import against, row
 from tests.analysis.pieces import NEUTRAL, described
 
@@ -68,7 +68,7 @@ def test_slots_that_vary_or_are_not_neutral_are_columns_and_the_others_a_sentenc
     rows = (row("dqn", trunk=trunk), row("double", trunk=trunk))
     assert list(component_table(study(*rows)).columns)[:4] == ["variant", "trunk", "bootstrap", "replaces"]
     assert column("replaces", *rows) == ["nothing", "bootstrap"]
-    (note,) = component_notes(study(*rows))
+    (note,) = component_table(study(*rows)).notes
     assert note.startswith("All rows share head linear, exploration epsilon-greedy (")
     assert "target hard (period 100)" in note
     assert "trunk" not in note
@@ -80,7 +80,7 @@ def test_pieces_of_an_environment_are_named():
         {"env_id": "A-v0", "row_slots": {"dqn": small, "double": small}},
         {"env_id": "B-v0", "row_slots": {"dqn": small}},
     ]
-    notes = component_notes(study(row("dqn"), row("double"), environments=environments))
+    notes = component_table(study(row("dqn"), row("double"), environments=environments)).notes
     assert notes[1:] == [
         "On A-v0, all rows have trunk mlp (hidden [32]).",
         "On B-v0, dqn: trunk mlp (hidden [32]).",

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.findings.evidence import collect
 from analysis.findings.summary import COLUMNS
 from analysis.loading import Results, read
-from analysis.tables.render import render
+from analysis.tables.pages import files
 from analysis.tables.spelling import number_text
 from analysis.tables.table import escaped
 from tests.analysis.made_up import Episodes, make_study, row
@@ -29,6 +30,10 @@ def worked(tmp_path: Path) -> Results:
         tmp_path / "worked", [row("dqn")], steps=2000, threshold=5.0, play=play_by_seed, name="worked_100%"
     )
     return read(folder)
+
+
+def render(results: Results) -> dict[str, bytes]:
+    return files(collect(results))
 
 
 def table(results: Results) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The data that the figures of one environment show: bands on a common grid, computed once and drawn several times."""
+"""Learning curves and running variances of an environment on a common grid, each with its band over seeds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.loading import Results, Row, Run, reference
-from analysis.metrics import WINDOW, Floats, Ints, curve, grid, running_variance, value_at
-from analysis.statistics.intervals import curve_interval, generator
+from analysis.findings.scores import EnvironmentScores
+from analysis.findings.summary import RowSummary
+from analysis.loading import Results, Row, reference
+from analysis.metrics import WINDOW, Floats, Form, Ints, RunData, curve, grid, running_variance, value_at
+from analysis.statistics.intervals import curve_interval
 
-QUANTITIES = ("curve", "running_variance", "running_variance_growing", "running_variance_trend")
+FORMS: dict[str, Form] = {
+    "running_variance": "full",
+    "running_variance_growing": "growing",
+    "running_variance_trend": "trend",
+}
+QUANTITIES = ("curve", *FORMS)
 
 
 @dataclass(frozen=True)
@@ -30,27 +37,28 @@ class Band:
 class RowBands:
     """A row of the study and its bands by quantity."""
 
-    row: Row
+    summary: RowSummary
     bands: Mapping[str, Band]
+
+    @property
+    def row(self) -> Row:
+        """The row of the study."""
+        return self.summary.row
 
     @property
     def n(self) -> int:
         """Runs that stand."""
-        return len(self.row.valid_runs)
+        return self.summary.n
 
     @property
     def diverged(self) -> tuple[tuple[int, int], ...]:
         """(place among the valid runs, environment step) of each run that diverged."""
-        return tuple(
-            (place, run.diverged_at)
-            for place, run in enumerate(self.row.valid_runs)
-            if run.diverged_at is not None
-        )
+        return self.summary.diverged
 
 
 @dataclass(frozen=True)
-class FigureData:
-    """Everything the figures of one environment need."""
+class EnvironmentBands:
+    """The bands of every row in an environment."""
 
     results: Results
     env_id: str
@@ -84,28 +92,23 @@ class FigureData:
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 
 
-def figure_data(results: Results, env_id: str) -> FigureData:
-    """Compute the bands of every row in an environment."""
-    rows = results.rows(env_id)
-    at = grid(max(row.budget for row in rows))
-    return FigureData(
+def environment_bands(results: Results, scores: EnvironmentScores) -> EnvironmentBands:
+    """The bands of every row in an environment."""
+    at = grid(max(line.row.budget for line in scores.summaries))
+    return EnvironmentBands(
         results=results,
-        env_id=env_id,
-        threshold=results.environment(env_id).get("reward_threshold"),
+        env_id=scores.env_id,
+        threshold=scores.threshold,
         at=at,
-        drawn=tuple(RowBands(row, _bands(row.valid_runs, at)) for row in rows),
+        drawn=tuple(RowBands(line, _bands(line.run_data, at)) for line in scores.summaries),
     )
 
 
-def _bands(runs: Sequence[Run], at: Ints) -> dict[str, Band]:
+def _bands(runs: Sequence[RunData], at: Ints) -> dict[str, Band]:
     lines = {name: np.empty((len(runs), len(at))) for name in QUANTITIES}
     for place, run in enumerate(runs):
-        ends, returns, steps = run.ends, run.returns, run.steps
-        lines["curve"][place] = curve(ends, returns, at, steps)
-        full = running_variance(returns, WINDOW, "full")
-        growing = running_variance(returns, WINDOW, "growing")
-        trend = running_variance(returns, WINDOW, "trend")
-        lines["running_variance"][place] = value_at(ends, full, at, steps)
-        lines["running_variance_growing"][place] = value_at(ends, growing, at, steps)
-        lines["running_variance_trend"][place] = value_at(ends, trend, at, steps)
-    return {name: Band(line, *curve_interval(line, generator())) for name, line in lines.items()}
+        lines["curve"][place] = curve(run.ends, run.returns, at, run.steps)
+        for name, form in FORMS.items():
+            variance = running_variance(run.returns, WINDOW, form)
+            lines[name][place] = value_at(run.ends, variance, at, run.steps)
+    return {name: Band(line, *curve_interval(line)) for name, line in lines.items()}
