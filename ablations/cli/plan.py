@@ -10,7 +10,7 @@ from ablations import engines
 from ablations.cli import compose, options
 from ablations.cli.compose import Request
 from ablations.cli.console import say, table
-from ablations.errors import counted, few
+from ablations.errors import BadInput, Problem, counted, few
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
@@ -118,7 +118,14 @@ def _too_few_seeds(study: Study) -> list[str]:
 def _estimate(request: Request, to_do: list[Run], points: ResumePoints) -> str:
     from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
 
-    cost, jobs = seconds_per_lane_step(to_do), request.executor_config.jobs or 1
+    study, jobs = request.study, request.executor_config.jobs or 1
+    try:
+        cost = seconds_per_lane_step(to_do)
+    except Exception as problem:
+        told = study.registry.blamed_for(problem)
+        if told is None:
+            raise
+        raise BadInput([Problem(study.where, "pieces", told)]) from None
     steps = sum(run.settings.total_timesteps for run in to_do)
     seconds = sum(points.steps_left(run) * cost[run.env_id, run.label] for run in to_do) / jobs
     disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps

@@ -72,7 +72,13 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
         registry=own,
         document=document,
     )
-    study = rows.with_rows(study, sections, found)
+    try:
+        study = rows.with_rows(study, sections, found)
+    except Exception as problem:  # of facts() and objections() with the numbers of some row
+        told = own.blamed_for(problem)
+        if told is None:
+            raise
+        found.add("pieces", told)
     found.in_order_of(document)
     found.stop()
     return study

@@ -15,7 +15,7 @@ from dataclasses import MISSING, replace
 from dataclasses import fields as fields_of
 from hashlib import sha256
 from importlib.abc import SourceLoader
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import extract_tb
 from types import MappingProxyType, ModuleType
@@ -59,6 +59,14 @@ class Registry(NamedTuple):
                 return f"'{name}'{_changed(digest, self.files[name])}"
         return None
 
+    def blamed_for(self, problem: BaseException) -> str | None:
+        """The sentence for an exception that came through one of the files; None where none had a part in it."""
+        for name, digest in self.files.items():
+            module = sys.modules.get(_module_name(digest))
+            if module is not None and (line := _line(problem, str(module.__file__))):
+                return f"'{name}', line {line}: raised {_text(problem)}"
+        return None
+
 
 SHIPPED = Registry()
 
@@ -72,7 +80,7 @@ def read(
     """
     kinds = {slot: dict(known) for slot, known in PIECES.items()}
     files: dict[str, str] = {}
-    for path in paths:
+    for path in map(Path.absolute, paths):
         for mistake in _read(path, kinds, files, digests):
             found.add(key, f"'{path.name}'{mistake}")
     return Registry(kinds, files)
@@ -141,7 +149,7 @@ def _imported(path: Path, source: bytes, name: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     loader = _Bytes(path, source)
-    spec = spec_from_loader(name, loader, origin=str(path))
+    spec = spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     module = sys.modules[name] = module_from_spec(spec)  # dataclasses look their module up there
     try:
@@ -154,15 +162,20 @@ def _imported(path: Path, source: bytes, name: str) -> ModuleType:
 
 def _raised(problem: BaseException, path: Path) -> str:
     """The line of the file that a problem comes from, and what it says."""
-    text = f"{type(problem).__name__}: {_text(problem)}"
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
         return f", line {problem.lineno}: {type(problem).__name__}: {problem.msg}"
-    lines = [frame.lineno for frame in extract_tb(problem.__traceback__) if frame.filename == str(path)]
-    return f", line {lines[-1]}: raised {text}" if lines else f": cannot be imported: {text}"
+    line = _line(problem, str(path))
+    return f", line {line}: raised {_text(problem)}" if line else f": cannot be imported: {_text(problem)}"
+
+
+def _line(problem: BaseException, filename: str) -> int | None:
+    """The last line of a file that a problem came through."""
+    frames = reversed(extract_tb(problem.__traceback__))
+    return next((frame.lineno for frame in frames if frame.filename == filename), None)
 
 
 def _text(problem: BaseException) -> str:
-    return " ".join(str(problem).split())[:200]
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
 
 
 # ---- checking ----
@@ -245,4 +258,4 @@ def _wrong_facts(piece: Any, kinds: Kinds) -> Iterator[str]:
         else:
             list(objections(replace(DQN, **{piece.slot: piece()}), Settings()))
     except Exception as problem:
-        yield f"its facts() or objections() raised {type(problem).__name__}: {_text(problem)}"
+        yield f"its facts() or objections() raised {_text(problem)}"

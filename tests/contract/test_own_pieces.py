@@ -133,6 +133,20 @@ def test_the_trick_of_contributing_is_run_with_its_numbers_and_facts(tmp_path: P
     ] * 2
 
 
+def test_a_piece_that_raises_fails_its_own_runs_and_plan_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(PIECE.replace("batch.reward", "batch.rewards"), encoding="utf-8")
+    (tmp_path / "uniform.toml").write_text(STUDY, encoding="utf-8")
+    raised = "AttributeError: 'Batch' object has no attribute 'rewards'"
+    assert_refused(ablations("plan", "uniform.toml", cwd=tmp_path), f"'mean.py', line 11: raised {raised}")
+    run = ablations("run", "uniform.toml", "--seeds", "1", "--jobs", "1", cwd=tmp_path)
+    assert_answered(run, 1)
+    assert "1 of 2 runs are valid" in run.stdout
+    assert raised in run.stdout
+    folder = tmp_path / "results" / "uniform"
+    (failed,) = [run for run in runs_in(folder) if run["label"] == "mean"]
+    assert manifest_of(folder, failed)["error"]["traceback"][-1] == "mean.py:11 __call__"
+
+
 HEAD = """
 from dataclasses import dataclass
 from ablations.dqn.head import Linear

@@ -230,6 +230,15 @@ def test_mistakes_of_files_stand_beside_those_of_the_study_and_hide_none_that_th
     ]
 
 
+def test_facts_that_raise_at_a_number_of_some_row_are_told_with_their_line(tmp_path: Path) -> None:
+    facts = "    def facts(self): return Facts(lag=1 / (self.share - 0.5))\n"
+    source = f"{HEAD}from ablations.dqn.facts import Facts\n{MEAN}{facts}"
+    (problem,) = problems(
+        tmp_path, source, variants=["dqn", "mean"], variant=OWN, sweep={"bootstrap.share": [1, 0.5]}
+    )
+    assert problem == "pieces: 'mine.py', line 10: raised ZeroDivisionError: float division by zero"
+
+
 def test_two_files_may_not_have_one_kind(mine: Path) -> None:
     (mine / "other.py").write_text(HEAD + MEAN + "# another\n", encoding="utf-8")
     with pytest.raises(BadInput, match=r"'other.py': Mean: the bootstrap has a kind 'mean' already"):
