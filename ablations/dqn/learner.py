@@ -92,7 +92,7 @@ class Learner:
         """Everything that a checkpoint holds of a training, by name."""
         return {
             "learner": self,
-            "optimiser": self.optimizer,
+            "optimizer": self.optimizer,
             "memory": self.memory,
             "exploration": self.exploration,
             "sampling": self.sampling,

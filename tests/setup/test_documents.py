@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,15 +78,25 @@ def test_the_page_on_defaults_says_what_settings_and_pieces_say(row, ours):
     assert cell[1].replace(" %", "%") == ours
 
 
-def studies_in(path: Path) -> list[str]:
-    return re.findall(r"```toml\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+def studies_in(path: Path) -> Iterator[tuple[str, str]]:
+    """Each study, and the Python block that stands last before it."""
+    code = ""
+    for language, block in re.findall(r"```(python|toml)\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+        if language == "toml":
+            yield block, code
+        else:
+            code = block
 
 
-@pytest.mark.parametrize(
-    "text", [text for path in DOCUMENTS for text in studies_in(path)], ids=lambda t: tomllib.loads(t)["name"]
-)
-def test_every_study_in_the_documents_is_a_valid_one(text, tmp_path):
+STUDIES = {tomllib.loads(text)["name"]: (text, code) for path in DOCUMENTS for text, code in studies_in(path)}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_in_the_documents_is_a_valid_one(name, tmp_path):
     from ablations.studies.load import load
 
+    text, code = STUDIES[name]
+    for file in tomllib.loads(text).get("pieces", ()):  # its code stands before it on the page
+        (tmp_path / file).write_text(code)
     (tmp_path / "study.toml").write_text(text)
     assert load(str(tmp_path / "study.toml")).name == tomllib.loads(text)["name"]

@@ -207,12 +207,30 @@ def uncommented(text: str) -> str:
     return "\n".join(line for line in lines if " = " in line or line.startswith("["))
 
 
+TRICK = """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Half:
+    slot, kind = "loss", "half"
+    outputs_per_action = 1
+
+    def values(self, outputs):
+        return outputs.squeeze(-1)
+
+    def error(self, outputs, action, y):
+        raise NotImplementedError
+"""
+
+
 def test_a_new_study_loads_and_so_does_everything_that_it_offers_in_comments(said):
     code, out, _ = said("new", "fresh.toml")
     assert code == 0
     assert "plan fresh.toml" in out
     assert [row.label for row in load.load("fresh.toml").rows] == ["dqn", "no-target", "slow-soft"]
     swept, factors = Path("fresh.toml").read_text().split("# Or a full factorial")
+    Path("my_trick.py").write_text(TRICK)
     Path("swept.toml").write_text(uncommented(swept))
     assert {row.variant for row in load.load("swept.toml").rows} == {"dqn", "no-target", "slow-soft"}
     crossed = uncommented(swept.partition("# Every combination")[0] + factors)

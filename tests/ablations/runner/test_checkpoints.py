@@ -82,7 +82,7 @@ def test_a_checkpoint_is_arrays_that_lead_with_the_lanes_and_a_header_in_json(
     assert set(header["arrays"]) == set(arrays)
     assert all(len(array) == 3 and array.dtype != object for array in arrays.values())
     assert {name.split("/")[0] for name in arrays} == {
-        *("learner", "optimiser", "memory", "exploration", "sampling", "envs"),
+        *("learner", "optimizer", "memory", "exploration", "sampling", "resets", "envs"),
         *("episodes", "probes", "evaluations"),
     }
 
@@ -92,7 +92,7 @@ def test_replay_is_stored_up_to_its_fill(tmp_path: Path) -> None:
     for cut in (10, 40, 60):
         job = cohort(tmp_path, "per", buffer_size=10_000)
         with np.load(saved(job, go_on(Training(job), 0, cut), cut), allow_pickle=False) as archive:
-            assert archive["memory/rows"].shape == (3, cut, 2 * 4 + 3)
+            assert archive["memory/rows"].shape == (3, cut, 2 * 4 + 4)
             assert archive["memory/priorities"].shape == (3, cut)
             sizes.append(sum(archive[name].nbytes for name in archive.files))
     assert sizes[2] < 100_000
