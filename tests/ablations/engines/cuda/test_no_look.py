@@ -16,12 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ablations.dqn.learner import learn
-from ablations.dqn.variants import DQN, NAMED, SLOTS, Variant
+from ablations.dqn.variants import DQN, SLOTS, Variant
 from ablations.engines import reference
 from ablations.engines.cuda import ops
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
-from tests.laws.covering import CHOICES
+from tests.laws.covering import CHOICES, SHOWING
 
 from .training import untrained
 
@@ -67,9 +67,9 @@ def assert_no_look(variant: Variant, env_id: str = "CartPole-v1", **settings: An
     assert learner.updates == 14
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", SHOWING)
 def test_no_named_variant_looks(name: str) -> None:
-    assert_no_look(NAMED[name].variant)
+    assert_no_look(SHOWING[name])
 
 
 @pytest.mark.parametrize("slot", SLOTS)
