@@ -64,7 +64,7 @@ def test_a_row_compares_a_known_table_with_the_exact_values() -> None:
     knowing = torch.from_numpy(optimal_q(model, 0.5))
     knowing[:3, 0] += 0.1
     with torch.no_grad():
-        a.online.layers["advantage"].weight.copy_(torch.stack([knowing, torch.zeros_like(knowing)]))
+        a.online.params["advantage.weight"].copy_(torch.stack([knowing, torch.zeros_like(knowing)]))
     exact = ExactRecorder(a, model, 5)
     for record in learn(a):
         exact.observe(record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def test_episodes_are_those_that_a_look_at_each_step_finds_however_many_are_read
     device, host = device_episodes.DeviceEpisodeRecorder(3, "cpu"), EpisodeRecorder(3)
     for record in learn(learner):
         device.observe(record)
-        host.observe(replace(record, steps=Steps(*(each.numpy().copy() for each in record.steps))))
+        host.observe(record._replace(steps=Steps(*(each.numpy().copy() for each in record.steps))))
         if record.step in (20, 150):
             assert device.rows(2).tolist() == host.rows[2]
     for lane in range(3):
@@ -97,7 +96,7 @@ def test_a_poisoned_lane_is_frozen_marked_and_costs_the_others_no_bit(name: str,
         recorder.observe(record)
         if record.step == 101:
             with torch.no_grad():
-                sick.online.layers["advantage"].weight[LANE] = poison
+                sick.online.params["advantage.weight"][LANE] = poison
             frozen = sick.online.flat[LANE].clone()
     assert frozen is not None
     assert sick.diverged_at == {LANE: 102}
