@@ -17,7 +17,6 @@ from torch.utils._pytree import tree_leaves
 
 from ablations.dqn.learner import learn
 from ablations.dqn.variants import DQN, SLOTS, Variant
-from ablations.engines import reference
 from ablations.engines.cuda import ops
 from ablations.recorders.device_episodes import DeviceEpisodeRecorder
 from ablations.recorders.device_evaluations import DeviceEvaluationRecorder
@@ -88,7 +87,10 @@ def test_no_environment_and_no_evaluation_looks(env_id: str) -> None:
             recorder.advance(recorder, 0.99**step)
 
 
-def test_the_references_optimiser_does_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ops, "optimizer", reference.optimizer)
+def test_what_looks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looking(exploration: Any) -> Any:
+        return lambda values, u, clock: torch.full(values.shape[:1], int(values[0].argmax()))
+
+    monkeypatch.setattr(ops, "explorer", looking)
     with pytest.raises(RuntimeError, match="meta"):
         assert_no_look(DQN)
