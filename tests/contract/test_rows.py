@@ -214,7 +214,8 @@ def test_all_is_the_registry_less_a_row_that_equals_an_earlier_one_which_is_name
 
 
 def test_all_leaves_nothing_out_where_nothing_stands_twice(tmp_path: Path) -> None:
-    write_study(tmp_path, {"variants": "all", "seeds": 1}, {"total_timesteps": 120})
+    bounds = '[env."CartPole-v1"]\nvalue_bounds = [1.0, 100.0]\n'
+    write_study(tmp_path, {"variants": "all", "seeds": 1}, {"total_timesteps": 120}, bounds)
     results = begin(tmp_path, "--variants", "dqn")
     study = read_json(results / "study.json")
     assert study["left_out"] == []

@@ -17,7 +17,6 @@ from analysis.metrics import score_run
 from analysis.report.claims import reasons
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import Columns, make_study, row, see
-from tests.analysis.pieces import KNOWN, Piece
 
 CLAIMS = {claim.name: claim for claim in read_claims()}
 
@@ -35,16 +34,10 @@ ROWS: Mapping[str, tuple[Sequence[str], Collection[str]]] = {
     "munchausen-lowers-churn": (["dqn", "munchausen"], {"dqn"}),
     "munchausen-widens-the-action-gap": (["dqn", "munchausen"], {"munchausen"}),
     "classification-raises-return": (["dqn", "hl-gauss"], {"hl-gauss"}),
-    "adam-and-squared-raise-return": (["dqn", "rmsprop-huber"], {"dqn"}),
     "resetting-adam-raises-return": (["dqn", "adam-reset"], {"adam-reset"}),
     "tricks-combine": (["dqn", "combined"], {"combined"}),
 }
 """The rows that a claim compares, and those that have more of its metric if it is true."""
-
-OTHERS: Mapping[str, dict[str, Piece]] = {
-    "rmsprop-huber": {"optimizer": KNOWN["optimizer"]["rmsprop"], "loss": KNOWN["loss"]["huber"]}
-}
-"""Rows that are no named variant: what they change."""
 
 
 def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], seeds: int) -> JudgedClaim:
@@ -58,7 +51,7 @@ def judged(folder: Path, name: str, rows: Sequence[str], more: Collection[str], 
     play = rise(dict.fromkeys(more, 100.0))
     made = make_study(
         folder,
-        [row(one, **OTHERS.get(one, {})) for one in rows],
+        [row(one) for one in rows],
         seeds=seeds,
         play=play,
         look=look,
