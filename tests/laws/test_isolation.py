@@ -17,7 +17,7 @@ from ablations.recorders.episodes import EpisodeRecorder
 
 from . import toys, worlds
 from .covering import SHOWING
-from .worlds import covering, untrained
+from .worlds import covering, rows_of, untrained
 
 LANE = 1
 SHORT: dict[str, Any] = {"total_timesteps": 90, "learning_starts": 20}
@@ -46,7 +46,7 @@ def others(flat: Tensor) -> Tensor:
 
 def series(recorder: EpisodeRecorder) -> list[Any]:
     """The other lanes' finished episodes."""
-    return [recorder.rows(lane).tolist() for lane in (0, 2)]
+    return [rows_of(recorder, lane) for lane in (0, 2)]
 
 
 @pytest.mark.parametrize("name", VARIANTS)

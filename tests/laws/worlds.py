@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 import torch
@@ -79,4 +80,9 @@ def history(learner: Learner) -> list[list[tuple[Any, ...]]]:
     recorder = EpisodeRecorder(len(learner.seeds))
     for record in learn(learner):
         recorder.observe(record)
-    return [recorder.rows(lane).tolist() for lane in range(len(learner.seeds))]
+    return [rows_of(recorder, lane) for lane in range(len(learner.seeds))]
+
+
+def rows_of(recorder: EpisodeRecorder, lane: int) -> list[tuple[Any, ...]]:
+    """The finished episodes of a lane, to be compared: an exploration rate that there is none of is None."""
+    return [(*row, None if isnan(rate) else rate) for *row, rate in recorder.rows(lane).tolist()]
