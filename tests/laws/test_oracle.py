@@ -105,7 +105,13 @@ def test_every_pair_of_pieces_equals_the_textbook(name: str) -> None:
     compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
 
 
-@pytest.mark.parametrize("name", OTHER_SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "five-layers-normalized" else ())
+        for name in OTHER_SETTINGS
+    ],
+)
 def test_every_setting_equals_the_textbook(name: str) -> None:
     compare(DQN, {**SETTINGS, **OTHER_SETTINGS[name]})
 

@@ -10,6 +10,7 @@ from scripts.bench import device
 from scripts.bench.__main__ import main
 
 
+@pytest.mark.slow
 def test_it_times_a_cohort_that_draws_from_a_full_buffer() -> None:
     speed, memory = device.measured("per", 2, buffer=80, seconds=0.01, repeats=1)
     assert speed > 0
