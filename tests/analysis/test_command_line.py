@@ -80,12 +80,6 @@ def test_all_reads_the_runs_once_and_makes_what_the_three_commands_make(small_st
     assert content(small_study) == made
 
 
-def test_forced_figures_are_drawn_again_byte_by_byte(drawn: Path):
-    before = content(drawn / "figures")
-    assert call("figures", drawn, "--force") == 0
-    assert content(drawn / "figures") == before
-
-
 def test_a_copied_folder_is_still_up_to_date(drawn: Path, tmp_path: Path, capsys: Captured):
     for name, data in content(drawn).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -115,7 +115,7 @@ def test_one_flipped_bit_anywhere_is_refused_or_changes_nothing(
     before = whole(job, resumed(job, path)[0])
     dice = random.Random(0)
     refused = 0
-    for at in sorted(dice.randrange(len(data)) for _ in range(150)):
+    for at in sorted(dice.randrange(len(data)) for _ in range(60)):
         damaged = tmp_path / "damaged.npz"
         damaged.write_bytes(data[:at] + bytes([data[at] ^ 1 << dice.randrange(8)]) + data[at + 1 :])
         try:
@@ -124,7 +124,7 @@ def test_one_flipped_bit_anywhere_is_refused_or_changes_nothing(
             refused += 1
         else:
             assert after == before, f"byte {at} of {len(data)}"
-    assert refused > 100
+    assert refused > 40
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99, -1])
