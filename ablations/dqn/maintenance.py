@@ -70,19 +70,16 @@ class Reset:
         network, frozen = online.network, optimizer.frozen_at != 0  # (L,)
         moments = (optimizer.moments.first, optimizer.moments.second)
         used = 0
-        for name, shape, init, _ in self.parameters(network):
-            size = network.layout[name].size if init.drawn else 0
-            fresh = init.of(
-                u[:, used : used + size].view(-1, *shape) if size else u.new_zeros(len(u), *shape)
-            )
+        for parameter in self.parameters(network):
+            shape, init = parameter.shape, parameter.init
+            size = parameter.size if init.drawn else 0
+            drawn = u[:, used : used + size].view(-1, *shape) if size else u.new_zeros(len(u), *shape)
             used += size
-            for flat, value in (
-                (online.flat, fresh),
-                (target_params, fresh),
-                *((each, 0.0) for each in moments),
-            ):
-                part = network.layout[name].view(flat)  # (L, *shape)
-                part.copy_(part.where(frozen.view(-1, *(1 for _ in shape)), value))
+            fresh, still = init.of(drawn), frozen.view(-1, *(1 for _ in shape))
+            anew = ((online.flat, fresh), (target_params, fresh), *((each, 0.0) for each in moments))
+            for flat, value in anew:
+                part = network.layout[parameter.name].view(flat)  # (L, *shape)
+                part.copy_(part.where(still, value))
 
     def facts(self) -> Facts:
         return Facts(order=1, dash="solid")

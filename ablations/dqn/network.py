@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,18 +37,13 @@ class Place(NamedTuple):
     shape: tuple[int, ...]
 
     @property
-    def size(self) -> int:
-        """How many numbers."""
-        return math.prod(self.shape)
-
-    @property
     def turned(self) -> bool:
         """A narrow weight: stored with its axes swapped."""
         return len(self.shape) == 2 and self.shape[1] < NARROW
 
     def view(self, flat: Tensor) -> Tensor:
         """The parameter of every lane, (L, *shape): a view into (L, P)."""
-        numbers = flat[:, self.start : self.start + self.size]
+        numbers = flat[:, self.start : self.start + math.prod(self.shape)]
         if self.turned:
             return numbers.view(len(flat), *self.shape[::-1]).transpose(1, 2)
         return numbers.view(len(flat), *self.shape)
@@ -142,8 +137,15 @@ class Trainable:
         self.params = {name: view.detach().requires_grad_() for name, view in network.views(flat).items()}
         self.grads = network.views(self.grad)
 
-    def differentiate(self, losses: Tensor, shares: Tensor) -> None:
-        """The gradient of the sum of shares * losses by all parameters, into ``grad`` (L, P)."""
-        fresh = torch.autograd.grad(losses, list(self.params.values()), shares)
-        for stored, part in zip(self.grads.values(), fresh, strict=True):
-            stored.copy_(part)
+    def differentiate(
+        self, losses: Tensor, shares: Tensor, names: Collection[str], *others: Tensor
+    ) -> Sequence[Tensor]:
+        """The gradient of the sum of shares * losses: by the parameters of these names into ``grad`` (L, P).
+
+        Gives those by ``others``.
+        """
+        leaves = [*(self.params[name] for name in names), *others]
+        fresh = torch.autograd.grad(losses, leaves, shares)
+        for name, part in zip(names, fresh, strict=False):  # those by others come behind
+            self.grads[name].copy_(part)
+        return fresh[len(names) :]

@@ -55,13 +55,10 @@ class NStep:
         reward, discount, ended = (
             part.view(lanes, self.n, samples) for part in (rows.reward, rows.discount, rows.ended)
         )
-        first = torch.ones_like(reward[:, :1])
-        open_ = torch.cat((first, 1 - ended[:, :-1]), dim=1).cumprod(1) * (
-            newer[:, None] >= later
-        )  # 1 inside, else 0
-        products = torch.cat((first, discount), dim=1).cumprod(
-            1
-        )  # (L, n + 1, B): of the discounts before each row
+        one = torch.ones_like(reward[:, :1])
+        not_ended = torch.cat((one, 1 - ended[:, :-1]), dim=1).cumprod(1)
+        open_ = not_ended * (newer[:, None] >= later)  # (L, n, B): 1 inside the window, else 0
+        products = torch.cat((one, discount), dim=1).cumprod(1)  # (L, n + 1, B): of the discounts before
         total = (open_ * products[:, :-1] * reward).sum(1)  # (L, B)
         last = open_.sum(1).long()[:, None]  # (L, 1, B): rows of the window
         at = (last - 1)[..., None].expand(-1, -1, -1, rows.next_obs.shape[-1])  # (L, 1, B, D)

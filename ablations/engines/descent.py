@@ -54,7 +54,7 @@ class ReferenceOptimizer:
 
     def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
         """One update down the gradient of the sum of shares * losses, both (L, B), which is ``loss`` (L,) by lane."""
-        self.online.differentiate(losses, shares)
+        self.online.differentiate(losses, shares, self.online.params)
         self.apply(loss)
 
     def apply(self, loss: Tensor) -> None:

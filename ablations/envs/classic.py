@@ -52,9 +52,8 @@ def classic_environment(env_id: str, args: Mapping[str, Any]) -> ClassicEnvironm
     """
     if env_id not in CLASSIC_CONTROL:
         return None
-    own = {name: value for name, value in args.items() if name != "max_episode_steps"}
     kind = CLASSIC_CONTROL[env_id][0]
-    if any(type(value) not in kind.arguments.get(name, ()) for name, value in own.items()):
+    if any(type(value) not in kind.arguments.get(name, ()) for name, value in _of_physics(args).items()):
         return None
     found = as_registered(env_id, args, NUMPY)
     return found if found is not None and _agrees(env_id, found.dynamics) else None
@@ -66,9 +65,13 @@ def as_registered(env_id: str, args: Mapping[str, Any], xp: Namespace) -> Classi
     env = make(env_id, args)
     if env.spec is None or env.spec.entry_point != entry_point or not _plain(env):
         return None
-    own = {name: value for name, value in args.items() if name != "max_episode_steps"}
     limit = env.spec.max_episode_steps if isinstance(env, TimeLimit) else None
-    return ClassicEnvironment(kind(**own, xp=xp), NEVER if limit is None else limit)
+    return ClassicEnvironment(kind(**_of_physics(args), xp=xp), NEVER if limit is None else limit)
+
+
+def _of_physics(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an environment but for its time limit."""
+    return {name: value for name, value in args.items() if name != "max_episode_steps"}
 
 
 def _plain(env: Env) -> bool:

@@ -18,9 +18,13 @@ def lanes_of(
     seeds: Sequence[int],
     fast: bool,
     role: Role = Role.ENVIRONMENT,
+    kind: type[ArrayLanes] = ArrayLanes,
 ) -> Lanes:
-    """An environment per seed, seeded by its stream of ``role``. Without ``fast`` always Gymnasium's own."""
+    """An environment per seed, seeded by its stream of ``role``. Without ``fast`` always Gymnasium's own.
+
+    ``kind`` steps those that can be stepped all at once.
+    """
     found = classic_environment(env_id, args) if fast else None
     if found is None:
         return GymLanes(env_id, args, entropy, seeds, role)
-    return ArrayLanes(found, entropy, seeds, role)
+    return kind(found, entropy, seeds, role)

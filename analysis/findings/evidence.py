@@ -78,6 +78,11 @@ class Evidence:
         """The rows of the study, of one environment or another."""
         return list({summary.row.label: summary.row for summary in self.summaries}.values())
 
+    @property
+    def soft_compared(self) -> list[RowComparison]:
+        """Soft targets against hard ones of the same lag, as comparisons of rows."""
+        return [one.compared for one in self.soft_minus_hard]
+
 
 def collect(results: Results) -> Evidence:
     """Every comparison, aggregate and effect that the stored runs allow."""

@@ -49,7 +49,6 @@ def render(found: Evidence, inputs: str) -> bytes:
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals["reasons"] = claims.reasons
     script = environment.get_template("report.js.j2").render()
-    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     lag = "the hard target of the same lag"
     page = environment.get_template("report.html.j2").render(
         inputs=inputs,
@@ -61,9 +60,12 @@ def render(found: Evidence, inputs: str) -> bytes:
         runs_text=results.runs_text(),
         components=component_table(study),
         answers=sentences.answers(found.comparisons, names),
-        section_answers={"hard-against-soft": sentences.answers(soft_minus_hard, names, lag)},
+        section_answers={"hard-against-soft": sentences.answers(found.soft_compared, names, lag)},
         effect_sentences=sentences.effect_sentences(found.effects),
-        missing=[*missing_evidence(found), *comparisons.too_few_seeds(found.comparisons or soft_minus_hard)],
+        missing=[
+            *missing_evidence(found),
+            *comparisons.too_few_seeds(found.comparisons or found.soft_compared),
+        ],
         tested=[pair for pair in found.judged if any(one.outcome != NOT_TESTED for one in pair[1])],
         untested=[pair for pair in found.judged if all(one.outcome == NOT_TESTED for one in pair[1])],
         environments=environments,

@@ -17,7 +17,7 @@ from analysis.tables.table import Page, Table, recorded
 def page(found: Evidence) -> Page:
     """A table per environment and headline; on paper the differences on the metrics that fit there."""
     ones = found.soft_minus_hard
-    compared = [one.compared for one in ones]
+    compared = found.soft_compared
     numbers = {(one.compared.env_id, one.compared.label, one.compared.against): _numbers(one) for one in ones}
 
     def pair(one: RowComparison) -> str:

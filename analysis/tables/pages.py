@@ -47,8 +47,7 @@ def files(found: Evidence) -> dict[str, bytes]:
 
 def _verdicts(found: Evidence) -> str:
     """Every row against the baseline in a word, for a terminal."""
-    soft_minus_hard = [one.compared for one in found.soft_minus_hard]
     nothing = f"{found.name}: nothing to compare, as no row has a baseline beside it."
-    notes = [*([] if found.comparisons or soft_minus_hard else [nothing]), *missing_evidence(found)]
+    notes = [*([] if found.comparisons or found.soft_minus_hard else [nothing]), *missing_evidence(found)]
     notes += [] if found.aggregates else aggregates.left_out_environments(found.scores)
-    return comparisons.verdicts(found.name, found.comparisons, soft_minus_hard, notes)
+    return comparisons.verdicts(found.name, found.comparisons, found.soft_compared, notes)

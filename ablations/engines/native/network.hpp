@@ -244,7 +244,7 @@ template <class T> class Network {
             const Vec<T> size = Vec<T>::all(a.size[b]);
             for (long o = 0; o < a.out_stride; o += W) {
                 const Vec<T> g = Vec<T>::load(grad + o) - mean - Vec<T>::load(unit + o) * slant;
-                (g * size * Vec<T>::load(a.real + o)).store(grad + o);
+                (g * size).store(grad + o);  // what stands behind the last unit is read by nobody
             }
         }
     }

@@ -23,8 +23,9 @@ from ablations.engines import reference
 from ablations.engines.native import library
 from ablations.engines.native.network import compiled_part, empty, function_of
 from ablations.engines.native.optimizer import NativeOptimizer
-from ablations.engines.native.stepping import lanes_of
+from ablations.engines.native.stepping import CompiledLanes
 from ablations.envs.gym import Lanes
+from ablations.envs.make import lanes_of
 
 device, synchronize, draws, tensor = (
     reference.device,
@@ -37,7 +38,7 @@ counter, advance = reference.counter, reference.advance
 
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
     """All at once where that is known to give Gymnasium's bits."""
-    return lanes_of(env_id, args, entropy, seeds)
+    return lanes_of(env_id, args, entropy, seeds, fast=True, kind=CompiledLanes)
 
 
 compile = reference.compile

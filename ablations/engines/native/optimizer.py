@@ -80,8 +80,7 @@ class NativeOptimizer(ReferenceOptimizer):
         delta = empty((lanes, samples), dtype)
         loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
         a = self._arguments
-        a.batch = samples
-        a.obs, (a.obs_lane, a.obs_row, _) = obs.data_ptr(), obs.stride()
+        self._point_at(obs)
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
         a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
         done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
@@ -114,18 +113,18 @@ class NativeOptimizer(ReferenceOptimizer):
 
     def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
         """One update: torch's part of the gradient first, then all that is compiled."""
-        leaves = [self.online.params[name] for name in self.by_torch]
+        others = () if self.part is None else (self._leaf,)
+        gradients = self.online.differentiate(losses, shares, self.by_torch, *others)
         if self.part is not None:
-            leaves.append(self._leaf)
-        gradients = list(torch.autograd.grad(losses, leaves, shares))
-        a = self._arguments
-        if self.part is not None:
-            by_output = gradients.pop().contiguous()  # (L, B, ...)
-            a.batch, a.by_output = by_output.shape[1], by_output.data_ptr()
-            a.obs, (a.obs_lane, a.obs_row, _) = self._obs.data_ptr(), self._obs.stride()
-        for name, gradient in zip(self.by_torch, gradients, strict=True):
-            self.online.grads[name].copy_(gradient)
+            by_output = gradients[0].contiguous()  # (L, B, ...)
+            self._point_at(self._obs)
+            self._arguments.by_output = by_output.data_ptr()
         self._finish(loss)
+
+    def _point_at(self, obs: Tensor) -> None:
+        """The observations (L, B, D) of the batch."""
+        a = self._arguments
+        a.batch, a.obs, (a.obs_lane, a.obs_row, _) = obs.shape[1], obs.data_ptr(), obs.stride()
 
     def _finish(self, loss: Tensor) -> None:
         """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""

@@ -6,7 +6,7 @@ Every number and every state it leaves is ``ArrayLanes``', bit for bit, so that 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -16,27 +16,24 @@ from torch import Tensor
 
 from ablations.engines.native import library
 from ablations.envs.cartpole import CartPole
-from ablations.envs.classic import ClassicEnvironment, classic_environment
+from ablations.envs.classic import ClassicEnvironment
 from ablations.envs.dynamics import PhysicsStep
-from ablations.envs.gym import GymLanes, Lanes, Steps
+from ablations.envs.gym import Steps
 from ablations.envs.namespace import Array
 from ablations.envs.vectorized import BLOCK, ArrayLanes
+from ablations.rng.streams import Role
 
 TRIED = 200
 """States that the self-test of compiled physics compares."""
 
 
-def lanes_of(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
-    """An environment per seed, compiled where all can be stepped at once, else Gymnasium's own."""
-    found = classic_environment(env_id, args)
-    return GymLanes(env_id, args, entropy, seeds) if found is None else CompiledLanes(found, entropy, seeds)
-
-
 class CompiledLanes(ArrayLanes):
     """``ArrayLanes`` with a compiled ``step``. What it hands out is a copy: arrays of its own are written in place."""
 
-    def __init__(self, known: ClassicEnvironment, entropy: int, seeds: Sequence[int]) -> None:
-        super().__init__(known, entropy, seeds)
+    def __init__(
+        self, known: ClassicEnvironment, entropy: int, seeds: Sequence[int], role: Role = Role.ENVIRONMENT
+    ) -> None:
+        super().__init__(known, entropy, seeds, role)
         lanes = len(seeds)
         self.moved = np.empty_like(self.states)
         self.cos, self.sin, self.reward = np.empty((3, lanes))

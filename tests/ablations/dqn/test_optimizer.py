@@ -54,7 +54,9 @@ def step(optimizer: ReferenceOptimizer, loss: Tensor) -> None:
 
 def test_the_gradient_lies_where_its_parameter_lies_and_the_padding_gets_none() -> None:
     online, _ = made(2, "sgd")
-    online.differentiate(linear_loss(online, (3.0, 4.0), (5.0, 6.0)), torch.ones(2, dtype=torch.float64))
+    online.differentiate(
+        linear_loss(online, (3.0, 4.0), (5.0, 6.0)), torch.ones(2, dtype=torch.float64), online.params
+    )
     assert online.grad[:, :2].tolist() == [[3, 4], [5, 6]]
     assert online.grad[:, 2:].count_nonzero() == 0
 

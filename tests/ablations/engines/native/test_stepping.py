@@ -17,6 +17,7 @@ from ablations.dqn.replay.latest import Latest
 from ablations.dqn.types import StepRecord, Transition
 from ablations.dqn.variants import DQN, NAMED, Variant
 from ablations.engines.native import library, stepping
+from ablations.engines.native import ops as native
 from ablations.engines.native.stepping import CompiledLanes, cartpole_agrees, cartpole_step
 from ablations.envs.cartpole import CartPole
 from ablations.envs.gym import failure_of
@@ -45,9 +46,7 @@ def learner(
 ) -> Learner:
     """The native engine's, on compiled lanes or on those over arrays."""
     small: dict[str, Any] = {"learning_starts": 20, "buffer_size": 90, "hidden": (16,)}
-    envs = (
-        stepping.lanes_of(env_id, args, 0, SEEDS) if compiled else lanes_of(env_id, args, 0, SEEDS, fast=True)
-    )
+    envs = native.lanes(env_id, args, 0, SEEDS) if compiled else lanes_of(env_id, args, 0, SEEDS, fast=True)
     assert type(envs) is (CompiledLanes if compiled else ArrayLanes)
     whole = {"total_timesteps": 5 * BLOCK, **small, **numbers}
     return configured.learner(variant, envs, SEEDS, "native", dtype, **whole)
