@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ablations.dqn.network import Network
 from ablations.studies.study import Run, Study, by_row
 
 OBSERVATION, ACTIONS = 4, 2
@@ -36,6 +35,8 @@ def _cost(study: Study, row: Sequence[Run]) -> float:
 
 def multiplications(runs: Sequence[Run]) -> float:
     """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
+    from ablations.dqn.network import Network  # torch, only where something is trained
+
     s, variant = runs[0].settings, runs[0].variant
     weights = Network(OBSERVATION, ACTIONS, variant.trunk, variant.head, variant.loss).size
     bootstrap = variant.bootstrap.facts()

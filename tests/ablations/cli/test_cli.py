@@ -21,6 +21,7 @@ from ablations.cli.plan import smallest_holm_p
 from ablations.cli.verify import differences
 from ablations.studies import load
 from tests.ablations.documents import tiny
+from tests.setup.sources import REPO
 
 TINY = tiny("dqn", "no-target")
 
@@ -180,22 +181,33 @@ def cpu_of_children() -> float:
     return spent.children_user + spent.children_system
 
 
-def test_list_is_quick_and_imports_nothing_heavy(here):
+def assert_imports_none_of(heavy, *words):
+    """The command goes well in a process of its own, which has imported none of these."""
     program = (
-        "import sys; from ablations.cli import main; code = main(['list']); "
-        "heavy = {'torch', 'pydantic', 'gymnasium', 'numpy', 'pyarrow', 'pandas', 'rich'} & set(sys.modules); "
-        "sys.exit(f'imported {heavy}' if heavy else code)"
+        f"import sys; from ablations.cli import main; code = main({list(words)}); "
+        f"heavy = {heavy} & set(sys.modules); sys.exit(f'imported {{heavy}}' if heavy else code)"
     )
     env = {**os.environ, "PYTHONPATH": str(Path(store.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_list_is_quick_and_imports_nothing_heavy(here):
     took = []
     for _ in range(3):
         started = cpu_of_children()
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False
+        assert_imports_none_of(
+            {"torch", "pydantic", "gymnasium", "numpy", "pyarrow", "pandas", "rich"}, "list"
         )
         took.append(cpu_of_children() - started)
-        assert done.returncode == 0, done.stderr
     assert min(took) < 0.5
+
+
+def test_what_trains_nothing_imports_no_torch(here):
+    assert_imports_none_of({"torch"}, "where", "mine.toml")
+    assert_imports_none_of({"torch"}, "status", "reference", "--results", str(REPO / "results"))
 
 
 # ---- new ----
