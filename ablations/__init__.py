@@ -33,6 +33,7 @@ def run(
     timeout: float | None = None,
     memory: int | str | None = None,
     strict: bool = False,
+    replan: bool = False,
     tensorboard: bool = False,
 ) -> Path:
     """Run what is missing of a study, a shipped name or a file, and return its results folder.

@@ -17,12 +17,14 @@ from ablations.cli.options import WHERE, RunOptions, refuse_file
 from ablations.dqn.variants import NAMED
 from ablations.engines.hardware import on_device
 from ablations.errors import BadInput, Problem, hint
-from ablations.runner import grid
+from ablations.runner import grid, looks
 from ablations.runner.executors import ExecutorConfig
+from ablations.runner.looks import Judge
 from ablations.runner.progress import on_stderr
 from ablations.runner.progress_file import ProgressFile
 from ablations.studies import load
 from ablations.studies.study import Run, Study
+from analysis.findings import decide
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,13 @@ class Request:
     study: Study
     folder: Path
     executor_config: ExecutorConfig
-    chosen: tuple[Run, ...]
+    envs: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     strict: bool = False
+
+    def select(self, study: Study) -> list[Run]:
+        """Those of a study's runs that were asked for."""
+        return study.select(self.envs, self.variants)
 
 
 def run_study(request: Request) -> grid.Outcome:
@@ -43,9 +50,10 @@ def run_study(request: Request) -> grid.Outcome:
         request.study,
         request.folder,
         executor_config=request.executor_config,
-        chosen=request.chosen,
         progress=ProgressFile(on_stderr(), request.folder),
+        select=request.select,
         strict=request.strict,
+        judge=Judge(decide.decide, decide.newly_decided),
     )
 
 
@@ -74,6 +82,8 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     if stored is not None:
         _refuse_another_engine(study, _engine_of(stored), options)
         study = _with_changes_noted(as_begun(study, stored), stored)
+    _refuse_another_plan(study, folder, options)
+    study = looks.at_stored(study, folder)
     study = load.check_environments(study, options.envs)
     executor_config = ExecutorConfig(
         jobs=options.jobs or _default_jobs(study, options),
@@ -84,8 +94,9 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
         scheduler=options.scheduler,
         lanes=options.lanes,
     )
-    chosen = study.select(options.envs, options.variants)
-    return Request(study, folder, executor_config, tuple(chosen), options.strict)
+    return Request(
+        study, folder, executor_config, tuple(options.envs), tuple(options.variants), options.strict
+    )
 
 
 def locate(
@@ -104,6 +115,15 @@ def locate(
 def as_begun(study: Study, stored: Mapping[str, Any]) -> Study:
     """The study with the engine and the rows with which its first run began."""
     return load.with_rows_of(load.with_engine(study, _engine_of(stored)), stored)
+
+
+def _metric_problems(study: Study) -> list[Problem]:
+    """The primary metric must be one that can be judged; ``studies`` knows none."""
+    if study.decide.metric in decide.PRIMARY_METRICS:
+        return []
+    near = hint(study.decide.metric, decide.PRIMARY_METRICS)
+    message = f"'{study.decide.metric}' is no metric of single runs that has a direction{near}"
+    return [Problem(study.where, "decide.metric", message)]
 
 
 def _stored_study(folder: Path) -> dict[str, Any] | None:
@@ -139,6 +159,22 @@ def _refuse_another_engine(study: Study, stored: str | None, options: RunOptions
         f"the stored results come from the engine '{stored}'; choose another --results folder to run anew"
     )
     raise BadInput([Problem(where, key, message)])
+
+
+def _refuse_another_plan(study: Study, folder: Path, options: RunOptions) -> None:
+    """Raise ``BadInput`` where looks were judged by another plan, unless that is meant."""
+    if options.replan:
+        return
+    try:
+        looks.check_plan(study, folder)
+    except looks.PlanChanged as changed:
+        key = "seeds" if options.steps is None else "--steps"
+        message = (
+            f"looks were judged by another plan (it differs in {changed}), so what follows would not be what was "
+            "planned; choose another --results folder, or --replan: every table will say so"
+        )
+        where = study.where if options.steps is None else WHERE
+        raise BadInput([Problem(where, key, message)]) from None
 
 
 def usable_cores() -> int:
@@ -181,7 +217,9 @@ def _read_study(source: str | Path, problems: list[Problem]) -> tuple[Mapping[st
         return document, None
     try:
         document = load.read_document(source)
-        return document, load.from_document(document, os.fspath(source), not load.is_file_name(source))
+        study = load.from_document(document, os.fspath(source), not load.is_file_name(source))
+        problems += _metric_problems(study)
+        return document, study
     except BadInput as bad:
         problems += bad.problems
         return document, None

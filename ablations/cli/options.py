@@ -146,6 +146,7 @@ class RunOptions(BaseModel):
     timeout: Annotated[float, BeforeValidator(_read_seconds)] | None = None
     memory: Annotated[int, BeforeValidator(_read_bytes)] | None = None
     strict: bool = False
+    replan: bool = False
     tensorboard: Annotated[bool, AfterValidator(_tensorboard)] = False
 
 

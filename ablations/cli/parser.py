@@ -108,7 +108,10 @@ _GRID = {
     "--lanes": ("N", "how many seeds of a row train together, at most; changes no result"),
     "--envs": ("ENV ...", "only these environments now; the study stays whole"),
     "--variants": ("NAME ...", "only these rows or variants now; the study stays whole"),
-    "--seeds": ("N", "the seeds 0 to N-1 instead of the study's own; rewrites study.json"),
+    "--seeds": (
+        "N",
+        "the seeds 0 to N-1 instead of the study's own; until decided: no look beyond N seeds now",
+    ),
     "--steps": ("N", "total_timesteps instead of the study's own; rewrites study.json"),
     "--engine": ("NAME", "what computes: reference, native or cuda, instead of the study's own engine"),
     "--executor": ("NAME", "where cohorts run: local (default), on this machine; dask; slurm"),
@@ -119,6 +122,7 @@ _GRID = {
     "--timeout": ("SECONDS", "end a cohort that makes no progress for so long (default: never)"),
     "--memory": ("SIZE", "end a worker that holds more memory, such as 4G or 500M (default: no limit)"),
     "--tensorboard": ("", "also write event files for TensorBoard, below .grid/tb of the results"),
+    "--replan": ("", "change what a study decides by although looks were judged; every table says so"),
     "--strict": ("", "refuse to add to runs that other code made (commit, changes, algorithm version)"),
 }
 _COHORT = {"--index": ("I", "which of the file's tasks, from 0")}

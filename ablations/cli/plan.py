@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -11,13 +12,14 @@ from ablations.cli import compose, options
 from ablations.cli.compose import Request
 from ablations.cli.console import say, table
 from ablations.errors import BadInput, Problem, counted, few
+from ablations.runner import looks
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
 from ablations.studies.components import by_environment, caveats, component_matrix, shared_pieces
 from ablations.studies.study import Run, Study
+from analysis.findings import decide
 
-ALPHA = 0.05
 BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
 BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
@@ -40,45 +42,49 @@ def main(arguments: Namespace) -> int:
     variants = {row.label: row.slots for row in study.rows}
     say(f"PATHS  {_paths(study)}")
     say()
-    notes = [*study.notes, *_not_run(study), *_too_few_seeds(study), *engines.notes(study.engine, variants)]
+    notes = [
+        *study.notes,
+        *_not_run(study),
+        *_too_few_seeds(study),
+        *_without_scale(study),
+        *engines.notes(study.engine, variants),
+    ]
     for note in notes:
         say(f"note: {note}")
     if notes:
         say()
     statuses = read_statuses(study.plain(), request.folder).listed
     say(f"RUNS  ({request.folder})")
-    say(
-        table(
-            [_by_environment(study, env_id, list(runs), statuses) for env_id, runs in _groups(request)],
-            _COLUMNS,
-        )
-    )
-    to_do = [run for run in request.chosen if not statuses[run.path].is_valid]
+    runs, most = request.select(study), request.select(looks.at_stored(study, request.folder, longest=True))
+    lines = [_by_environment(list(here), most, statuses) for _, here in groupby(runs, lambda run: run.env_id)]
+    say(table(lines, _COLUMNS))
+    to_do = [run for run in runs if not statuses[run.path].is_valid]
     say()
+    for line in looks.state_lines(study, request.folder):
+        say(line)
     points, _ = resume_points(study, request.folder, to_do)
     resumed = f", {len(points.steps)} of them from checkpoints" if points.steps else ""
-    done = len(request.chosen) - len(to_do)
-    say(f"{counted(len(request.chosen), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
-    say(f"estimate: {_estimate(request, to_do, points) if to_do else '0 seconds, 0 kB on disk'}")
+    done = len(runs) - len(to_do)
+    say(f"{counted(len(runs), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
+    later = [*to_do, *(run for run in most if run.path not in statuses)]
+    say(f"estimate: {_estimate(request, to_do, later, points) if later else '0 seconds, 0 kB on disk'}")
     return 0
 
 
 _COLUMNS = ("environment", "rows", "seeds", "steps", "asked for", "done", "to do")
 
 
-def _groups(request: Request) -> groupby[str, Run]:
-    return groupby(request.chosen, key=lambda run: run.env_id)
-
-
-def _by_environment(
-    study: Study, env_id: str, runs: list[Run], statuses: Mapping[str, RunStatus]
-) -> dict[str, object]:
+def _by_environment(runs: list[Run], most: list[Run], statuses: Mapping[str, RunStatus]) -> dict[str, object]:
+    env_id = runs[0].env_id
+    least, longest = (
+        max(Counter(run.label for run in some if run.env_id == env_id).values()) for some in (runs, most)
+    )
     steps = sorted({run.settings.total_timesteps for run in runs})
     done = sum(statuses[run.path].is_valid for run in runs)
     return {
         "environment": env_id,
         "rows": len({run.label for run in runs}),
-        "seeds": len(study.seeds),
+        "seeds": str(least) if least == longest else f"{least} to {longest}",
         "steps": f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}",
         "asked for": len(runs),
         "done": done,
@@ -99,40 +105,61 @@ def _not_run(study: Study) -> list[str]:
     return [*aliases, *(f"{each.label} is left out: {each.reason}" for each in study.left_out)]
 
 
-def smallest_holm_p(comparisons: int, seeds: int) -> float:
-    """m 2 / 2^n: the least that Holm's correction of m exact sign-flip tests over n paired seeds can reach."""
-    return min(1.0, comparisons * 2.0 ** (1 - seeds))
-
-
 def _too_few_seeds(study: Study) -> list[str]:
-    comparisons, seeds = sum(row.against is not None for row in study.rows), len(study.seeds)
-    if comparisons < 1 or smallest_holm_p(comparisons, seeds) < ALPHA:
+    """Where so few seeds can't decide, however large an effect is."""
+    comparisons, alpha = sum(row.against is not None for row in study.rows), study.decide.alpha
+    if not comparisons:
         return []
-    enough = next(n for n in range(seeds, 64) if smallest_holm_p(comparisons, n) < ALPHA)
+    sizes = study.decide.looks or (len(study.seeds),)
+    before = (0, *sizes)
+    needed = [
+        decide.least_seeds(comparisons, (size - less) / sizes[-1], alpha)
+        for size, less in zip(sizes, before, strict=False)
+    ]
+    unable = [size for size, least in zip(sizes, needed, strict=True) if size < least]
+    if not unable:
+        return []
+    what = f"with {counted(comparisons, 'comparison')}"
+    if study.decide.looks is None:
+        return [f"{what} nothing can be called different below {needed[0]} seeds; this study has {sizes[0]}"]
+    at = [f"{size} (it takes {least})" for size, least in zip(sizes, needed, strict=True) if size in unable]
+    return [f"{what} to go no row can be called different at a look of so many seeds: {few(at)}"]
+
+
+def _without_scale(study: Study) -> list[str]:
+    """Where no effect is so small that it is none."""
+    metric = study.decide.metric
     return [
-        f"with {counted(seeds, 'seed')} and {counted(comparisons, 'comparison')} the smallest Holm-corrected p is "
-        f"{smallest_holm_p(comparisons, seeds):.2g}: nothing can be called different below {enough} seeds"
+        f'{each.env_id}: no row can be called the same, as {lack}; [env."{each.env_id}"] margin says in units of '
+        f"{metric} what counts as no effect"
+        for each in study.environments
+        if each.margin is None
+        and (lack := decide.without_scale(metric, each.reward_threshold, each.value_bounds))
     ]
 
 
-def _estimate(request: Request, to_do: list[Run], points: ResumePoints) -> str:
+def _estimate(request: Request, to_do: list[Run], later: list[Run], points: ResumePoints) -> str:
+    """The cost of what is asked for, and, where looks may ask for more, of all that they may."""
     from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
 
     study, jobs = request.study, request.executor_config.jobs or 1
     try:
-        cost = seconds_per_lane_step(to_do)
+        cost = seconds_per_lane_step(to_do or later)
     except Exception as problem:
         told = study.registry.blamed_for(problem)
         if told is None:
             raise
         raise BadInput([Problem(study.where, "pieces", told)]) from None
-    steps = sum(run.settings.total_timesteps for run in to_do)
-    seconds = sum(points.steps_left(run) * cost[run.env_id, run.label] for run in to_do) / jobs
-    disk = BYTES_PER_RUN * len(to_do) + BYTES_PER_STEP * steps
-    return (
-        f"{_duration(seconds)} with {counted(jobs, 'job')} "
-        f"(from a short measurement on this machine), {_size(disk)} on disk"
+    texts = []
+    for runs in [to_do] if len(later) == len(to_do) else [to_do, later]:
+        seconds = sum(points.steps_left(run) * cost[run.env_id, run.label] for run in runs) / jobs
+        disk = BYTES_PER_RUN * len(runs) + BYTES_PER_STEP * sum(run.settings.total_timesteps for run in runs)
+        texts.append((_duration(seconds), _size(disk)))
+    times, sizes = (
+        f"at least {some[0]}, at most {some[1]}" if len(some) > 1 else some[0]
+        for some in zip(*texts, strict=True)
     )
+    return f"{times} with {counted(jobs, 'job')} (from a short measurement on this machine), {sizes} on disk"
 
 
 def _duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from ablations.cli.compose import Request
 from ablations.cli.console import reason_of, say, unlisted_text, warn
 from ablations.cli.signals import TERMINATED, Terminated, ending_quickly
 from ablations.errors import BadInput, Problem
-from ablations.runner import executors, grid, lock, statuses
+from ablations.runner import executors, grid, lock, looks, statuses
 from ablations.store import Unwritten
 
 ALL_VALID, SOME_INVALID, HELD, INTERRUPTED = 0, 1, 3, 130
@@ -68,9 +68,12 @@ def report(request: Request, outcome: grid.Outcome) -> list[str]:
             lines.append(f"  {status.state}: {path}{reason_of(status)}")
     if outcome.valid < outcome.chosen:
         lines.append("what is not valid is tried again by the next run")
-    others = statuses.unlisted({run.path for run in request.study.runs()}, request.folder)
+    listed = {run.path for run in looks.at_stored(request.study, request.folder).runs()}
+    others = statuses.unlisted(listed, request.folder)
     if others:
         lines.append(unlisted_text(others))
+    lines += looks.waiting(request.study, outcome.statuses, request.folder)
+    lines += looks.state_lines(request.study, request.folder)
     lines.append(f"results: {request.folder}")
     lines.append(f"figures: python -m analysis figures {request.folder}")
     return lines

@@ -10,7 +10,7 @@ from typing import Any
 from ablations import store
 from ablations.cli import compose
 from ablations.cli.console import reason_of, say, stored_study, table, unlisted_text
-from ablations.runner import progress_file
+from ablations.runner import looks, progress_file
 from ablations.runner.progress import span
 from ablations.runner.statuses import code_changes, read_statuses
 from ablations.store import RunStatus, archives
@@ -42,7 +42,12 @@ def main(arguments: Namespace) -> int:
         say(differs)
     for change in code_changes(statuses):
         say(f"the code changed: {change}")
-    if {run.path for run in compose.as_begun(study, stored).runs()} != set(statuses.listed):
+    for line in looks.state_lines(compose.as_begun(study, stored), folder):
+        say(line)
+    begun = looks.at_stored(compose.as_begun(study, stored), folder)
+    asked = {run.path for run in begun.runs()}
+    # until decided, an interrupted `run` or one with --seeds may have listed less
+    if not asked >= set(statuses.listed) if study.decide.looks else asked != set(statuses.listed):
         say(
             "the study file asks for other runs than the last `run` stored in study.json; `run` brings it up to date"
         )

@@ -23,6 +23,7 @@ from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus, archives
 from ablations.studies.registry import SHIPPED, Registry
 from ablations.studies.study import Study
+from analysis.findings import decide
 
 WHOLE, NOT_WHOLE = 0, 1
 
@@ -43,6 +44,7 @@ def main(arguments: Namespace) -> int:
         failure = _failure(stored, run, folder / run["path"], statuses[run["path"]], study.registry)
         if failure is not None:
             failures.append({"run": run["path"], "failure": failure})
+    failures += [{"run": store.DECISIONS, "failure": problem} for problem in decide.recompute(folder)]
     if failures:
         say(table(failures, ("run", "failure")))
     missing = sum(status.state == "missing" for status in statuses.values())

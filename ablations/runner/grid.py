@@ -1,27 +1,29 @@
 """The grid: from a study to stored runs. It skips valid runs, trains missing ones, and loses nothing.
 
 The order of work: take the lock, remove what killed runners left, write study.json, quarantine what is damaged, train
-the missing runs in cohorts.
+the missing runs in cohorts; until decided, judge the look and go on with the runs of the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ablations import engines, store
 from ablations.engines.hardware import MOST_LANES, most_lanes, on_device
-from ablations.runner import checkpoints, order, provenance, retry
+from ablations.runner import checkpoints, looks, order, provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, Task, make
 from ablations.runner.lock import hold
+from ablations.runner.looks import Decisions, Judge
 from ablations.runner.progress import Progress
 from ablations.runner.quarantine import links, make_room, quarantine
 from ablations.runner.resume import ResumePoints, checked_resume_points
 from ablations.runner.statuses import code_changes, read_statuses
 from ablations.runner.tasks import cohort_task, random_policy_task, self_tests
 from ablations.store import RunStatus, archives
+from ablations.studies import deciding
 from ablations.studies.study import Run, Study, by_row
 
 Scores = dict[str, dict[str, Any] | None]
@@ -55,11 +57,14 @@ def run(
     folder: Path,
     *,
     executor_config: ExecutorConfig,
-    chosen: Sequence[Run],
     progress: Progress,
+    select: Callable[[Study], Sequence[Run]] = Study.runs,
     strict: bool = False,
+    judge: Judge | None = None,
 ) -> Outcome:
-    """Train those of the chosen runs that are not valid.
+    """Train those of the selected runs that are not valid, and, until decided, those that each look asks for.
+
+    ``judge`` is for studies that run until they are decided; without it they end before their first look.
 
     Raises ``lock.Held`` where another runner is at work, ``CodeChanged`` where ``strict`` and stored runs come from
     other code, OSError where results can't be stored, ``ExecutorLost`` where the executor is gone.
@@ -70,48 +75,128 @@ def run(
             changes = code_changes(read_statuses(study.plain(), folder), git)
             if changes:
                 raise CodeChanged("; ".join(changes))
-        scores = _prepare(study, folder, chosen, progress)
+        decisions: Decisions | None = (
+            looks.begin(study, folder, progress.note) if study.decide.looks else None
+        )
+        study = deciding.at_looks(study, decisions["looks"] if decisions else ())
+        call = _Call(folder, executor_config, progress, git)
+        try:
+            outcome = call.train(study, select(study), decisions)
+            while decisions and judge and (after := looks.carry_on(decisions, folder, judge, progress.note)):
+                decisions, study = after, deciding.at_looks(study, after["looks"])
+                now = call.train(study, select(study), decisions)
+                outcome = Outcome(outcome.new + now.new, now.statuses)
+            return outcome
+        finally:
+            call.end()
+
+
+@dataclass
+class _Call:
+    """What one call of ``run`` knows and keeps from look to look. Under the lock."""
+
+    folder: Path
+    executor_config: ExecutorConfig
+    progress: Progress
+    git: Mapping[str, Any]
+    executor: Executor | None = None
+    scores: Scores = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)  # environment id -> why it allows no checkpoints
+    tested: set[str] = field(default_factory=set)  # environments of which that is known
+
+    def train(self, study: Study, chosen: Sequence[Run], decisions: Decisions | None) -> Outcome:
+        """Train those of the chosen runs that are not valid."""
+        folder, note, weights = self.folder, self.progress.note, study.record.weights
+        self._prepare(study, chosen)
         statuses = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
-        missing = [run for run in chosen if not _complete(statuses[run.path], study.record.weights)]
+        missing = [run for run in chosen if not _complete(statuses[run.path], weights)]
         for run in missing:
             if statuses[run.path].state == "damaged":
-                progress.note(f"{run.path}: {statuses[run.path].reason}; {make_room(folder, run.path)}")
-        unscored = {run.env_id for run in chosen} - set(scores)
-        unscored |= {run.env_id for run in missing if scores.get(run.env_id) is None}
+                note(f"{run.path}: {statuses[run.path].reason}; {make_room(folder, run.path)}")
+        unscored = {run.env_id for run in chosen} - set(self.scores)
+        unscored |= {run.env_id for run in missing if self.scores.get(run.env_id) is None}
         _remove_checkpoints(study, folder, chosen, statuses)
         if not missing and not unscored:
             return Outcome(0, statuses)
-        points = checked_resume_points(study, folder, missing, progress.note)
-        executor = make(executor_config, folder, progress.note)
-        try:
-            _probe_environments(study, folder, scores, unscored, missing, points, executor, progress)
-            tasks = _cohort_tasks(study, folder, missing, statuses, git, points, executor, executor_config)
-            progress.start(sum(points.steps_left(run) for run in missing), study.name)
-            for note in engines.notes(study.engine, {row.label: row.slots for row in study.rows}):
-                progress.note(note)
-            retry.carry_out(executor, tasks, folder, progress.advance, progress.note)
-        finally:
-            executor.stop()
-            progress.finish()
+        points = checked_resume_points(study, folder, missing, note)
+        executor = self.executor = self.executor or make(self.executor_config, folder, note)
+        self._probe_environments(study, unscored, missing, points, executor)
+        tasks = self._cohort_tasks(study, missing, statuses, points, executor)
+        self.progress.start(sum(points.steps_left(run) for run in missing), looks.name_of(study, decisions))
+        for text in engines.notes(study.engine, {row.label: row.slots for row in study.rows}):
+            note(text)
+        retry.carry_out(executor, tasks, folder, self.progress.advance, note)
+        self.progress.finish()
         statuses |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
         _remove_checkpoints(study, folder, chosen, statuses)
-        _remove_leftovers(folder)  # of workers that were killed meanwhile
         return Outcome(len(missing), statuses)
 
+    def end(self) -> None:
+        """Stop what was started."""
+        if self.executor is not None:
+            self.executor.stop()
+            self.progress.finish()
+        _remove_leftovers(self.folder)  # of workers that were killed meanwhile
 
-def _prepare(study: Study, folder: Path, chosen: Sequence[Run], progress: Progress) -> Scores:
-    """Remove leftovers, quarantine links and broken packs, write study.json; gives the stored random policies' scores.
+    def _prepare(self, study: Study, chosen: Sequence[Run]) -> None:
+        """Remove leftovers, quarantine links and broken packs, write study.json."""
+        folder, note = self.folder, self.progress.note
+        _remove_leftovers(folder)
+        for link in links(folder, chosen):
+            note(f"{link} is a link; moved to {quarantine(folder, link)}")
+        self.scores = _stored_scores(study, folder, self.progress) | self.scores
+        store.write_study(folder, study.plain(_numbers(self.scores)))
+        for name, reason in archives.unreadable(folder).items():
+            note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
 
-    Under the lock.
-    """
-    _remove_leftovers(folder)
-    for link in links(folder, chosen):
-        progress.note(f"{link} is a link; moved to {quarantine(folder, link)}")
-    scores = _stored_scores(study, folder, progress)
-    store.write_study(folder, study.plain(_numbers(scores)))
-    for name, reason in archives.unreadable(folder).items():
-        progress.note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
-    return scores
+    def _cohort_tasks(
+        self,
+        study: Study,
+        missing: Sequence[Run],
+        statuses: Mapping[str, RunStatus],
+        points: ResumePoints,
+        executor: Executor,
+    ) -> list[Task]:
+        """The tasks that train these runs, in the order in which they start."""
+        jobs = 1 if on_device(study.engine) else executor.jobs
+        lanes = self.executor_config.lanes or most_lanes(study.engine)
+        groups = cohorts(order.baseline_then_longest(study, missing), jobs, lanes, points.paths)
+        tasks = [cohort_task(study, self.folder, group, statuses, self.git) for group in groups]
+        for task in tasks:
+            task["job"] |= {
+                "events": self.executor_config.tensorboard,
+                **points.job_fields(task["job"]["lanes"]),
+            }
+        return tasks
+
+    def _probe_environments(
+        self,
+        study: Study,
+        unscored: Collection[str],
+        missing: Sequence[Run],
+        points: ResumePoints,
+        executor: Executor,
+    ) -> None:
+        """Score the random policies of environments that lack a score, and store them; try which allow checkpoints."""
+        points.refused.update(self.refused)
+        to_score = [
+            {"env_id": env.env_id, "args": dict(env.args)}
+            for env in study.environments
+            if env.env_id in unscored
+        ]
+        tests = self_tests(study, (run for run in missing if run.env_id not in self.tested))
+        tasks = [random_policy_task(study, env) for env in to_score] + tests
+        for task_result in executor.run(tasks, lambda steps: None):
+            env_id = task_result.task["env_id"]
+            if task_result.task["kind"] == "self_test":
+                self.tested.add(env_id)
+                points.record_self_test(task_result, self.progress.note)
+                continue
+            self.scores[env_id] = task_result.result
+            if not task_result.done:
+                self.progress.note(f"{env_id}: its random policy has no score: {task_result.reason}")
+        self.refused = points.refused
+        store.write_study(self.folder, study.plain(_numbers(self.scores)))
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -134,30 +219,31 @@ def _remove_checkpoints(
     checkpoints.remove_complete(folder, complete)
 
 
+# ---- environments ----
+
+
+def _stored_scores(study: Study, folder: Path, progress: Progress) -> Scores:
+    """The scores that an earlier call stored. A damaged study.json is quarantined."""
+    try:
+        stored = store.read_study(folder)
+    except FileNotFoundError:
+        return {}
+    except store.Damaged as damage:
+        progress.note(f"{store.STUDY}: {damage}; moved to {quarantine(folder, store.STUDY)}")
+        return {}
+    before = {env["env_id"]: env for env in stored.get("environments", [])}
+    return {
+        env.env_id: before[env.env_id].get("random_policy")
+        for env in study.environments
+        if env.env_id in before and before[env.env_id].get("args") == dict(env.args)
+    }
+
+
+def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
+    return {env_id: score for env_id, score in scores.items() if score is not None}
+
+
 # ---- cohorts ----
-
-
-def _cohort_tasks(
-    study: Study,
-    folder: Path,
-    missing: Sequence[Run],
-    statuses: Mapping[str, RunStatus],
-    git: Mapping[str, Any],
-    points: ResumePoints,
-    executor: Executor,
-    executor_config: ExecutorConfig,
-) -> list[Task]:
-    """The tasks that train these runs, in the order in which they start."""
-    jobs = 1 if on_device(study.engine) else executor.jobs
-    lanes = executor_config.lanes or most_lanes(study.engine)
-    groups = cohorts(order.baseline_then_longest(study, missing), jobs, lanes, points.paths)
-    tasks = [cohort_task(study, folder, group, statuses, git) for group in groups]
-    for task in tasks:
-        task["job"] |= {
-            "events": executor_config.tensorboard,
-            **points.job_fields(task["job"]["lanes"]),
-        }
-    return tasks
 
 
 def cohorts(
@@ -192,53 +278,3 @@ def _cut(group: list[Run], parts: int, most: int) -> Iterator[list[Run]]:
         end = start + size + (number < longer)
         yield group[start:end]
         start = end
-
-
-# ---- environments ----
-
-
-def _stored_scores(study: Study, folder: Path, progress: Progress) -> Scores:
-    """The scores that an earlier call stored. A damaged study.json is quarantined."""
-    try:
-        stored = store.read_study(folder)
-    except FileNotFoundError:
-        return {}
-    except store.Damaged as damage:
-        progress.note(f"{store.STUDY}: {damage}; moved to {quarantine(folder, store.STUDY)}")
-        return {}
-    before = {env["env_id"]: env for env in stored.get("environments", [])}
-    return {
-        env.env_id: before[env.env_id].get("random_policy")
-        for env in study.environments
-        if env.env_id in before and before[env.env_id].get("args") == dict(env.args)
-    }
-
-
-def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
-    return {env_id: score for env_id, score in scores.items() if score is not None}
-
-
-def _probe_environments(
-    study: Study,
-    folder: Path,
-    scores: Scores,
-    unscored: Collection[str],
-    missing: Sequence[Run],
-    points: ResumePoints,
-    executor: Executor,
-    progress: Progress,
-) -> None:
-    """Score the random policies of environments that lack a score, and store them; try which allow checkpoints."""
-    to_score = [
-        {"env_id": env.env_id, "args": dict(env.args)} for env in study.environments if env.env_id in unscored
-    ]
-    tasks = [random_policy_task(study, env) for env in to_score] + self_tests(study, missing)
-    for task_result in executor.run(tasks, lambda steps: None):
-        if task_result.task["kind"] == "self_test":
-            points.record_self_test(task_result, progress.note)
-            continue
-        env_id = task_result.task["env_id"]
-        scores[env_id] = task_result.result
-        if not task_result.done:
-            progress.note(f"{env_id}: its random policy has no score: {task_result.reason}")
-    store.write_study(folder, study.plain(_numbers(scores)))

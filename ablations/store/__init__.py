@@ -32,6 +32,7 @@ from ablations.store.runs import (
 from ablations.store.schema import (
     ALGORITHM_VERSION,
     ATTEMPTS,
+    DECISIONS,
     EPISODES,
     EVALUATIONS,
     EXACT,
@@ -47,4 +48,11 @@ from ablations.store.schema import (
     Array,
     tabulate,
 )
-from ablations.store.study_file import STUDY_DIGEST, read_study, write_study
+from ablations.store.study_file import (
+    DECISIONS_DIGEST,
+    STUDY_DIGEST,
+    read_decisions,
+    read_study,
+    write_decisions,
+    write_study,
+)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ablations.store.schema import READ_BY, RELEASE, STUDY, Array
+from ablations.store.schema import DECISIONS, READ_BY, RELEASE, STUDY, Array
 
 
 class Damaged(Exception):
@@ -90,6 +90,7 @@ def leftovers(folder: Path) -> list[Path]:
     """Temporary files that killed runners left in a study's folder. Only who holds the study may remove them."""
     places = (
         folder.glob(f".{STUDY}.*.part"),
+        folder.glob(f".{DECISIONS}.*.part"),
         folder.glob("runs/**/.*.part"),
         folder.glob("packs/.*.part"),
         folder.glob(".grid/.*.part"),

@@ -20,7 +20,8 @@ from ablations.dqn.variants import DQN, changed
 from ablations.envs import checks
 from ablations.errors import BadInput, Findings, Problem, hint
 from ablations.studies import catalog, pieces, registry, rows, schema
-from ablations.studies.study import Environment, Record, Study
+from ablations.studies.deciding import at_looks
+from ablations.studies.study import LOOKS, Decide, Environment, Record, Study
 
 TOO_DEEP = "nested too deeply"
 
@@ -57,6 +58,7 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
     engine = engines.available()[0] if sections.engine == "auto" else sections.engine
     if sections.engine != "auto":
         schema.check_engine(engine, environments, found)
+    decide = _decide(sections, found)
     study = Study(
         name=sections.name,
         question=sections.question,
@@ -64,11 +66,12 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
         entropy=sections.entropy,
         engine=engine,
         baseline=sections.baseline,
-        seeds=sections.seeds,
+        seeds=tuple(range(decide.looks[-1])) if decide.looks else sections.seeds or (),
         settings=Settings(**sections.settings),
         slots=base,
         environments=environments,
         record=Record(**sections.record),
+        decide=decide,
         registry=own,
         document=document,
     )
@@ -81,7 +84,7 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
         found.add("pieces", told)
     found.in_order_of(document)
     found.stop()
-    return study
+    return at_looks(study, ())
 
 
 def _registry(document: Mapping[str, Any], where: str, found: Findings) -> registry.Registry:
@@ -117,6 +120,15 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
             found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
 
 
+def _decide(sections: schema.Document, found: Findings) -> Decide:
+    """How the study decides; it looks only where its seeds are not fixed."""
+    fixed = sections.seeds is not None
+    if fixed and "looks" in sections.decide and not found.below("seeds"):
+        message = f'looks are for seeds = "{schema.UNTIL_DECIDED}"; the seeds of this study are fixed'
+        found.add("decide.looks", message)
+    return Decide(**{"looks": None if fixed else LOOKS, **sections.decide})
+
+
 def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) -> Environment:
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
@@ -128,6 +140,7 @@ def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) 
         slots=pieces.checked_changes(section.slots, DQN, found, key),
         reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
         value_bounds=section.value_bounds,
+        margin=section.margin,
     )
 
 
@@ -139,7 +152,9 @@ def is_file_name(source: str | os.PathLike[str]) -> bool:
 
 
 def with_seeds(study: Study, count: int) -> Study:
-    """The same study with the seeds 0 to ``count`` - 1."""
+    """The same study with the seeds 0 to ``count`` - 1; one that runs until it is decided goes no further now."""
+    if study.decide.looks:
+        return at_looks(replace(study, most_seeds=count), ())
     return _reread(study, {**study.document, "seeds": count})
 
 
@@ -223,7 +238,8 @@ def _parsed(path: Path, where: str) -> dict[str, Any]:
 
 def _reread(study: Study, document: Mapping[str, Any]) -> Study:
     """Validate a changed document; the engine stays."""
-    return replace(from_document(document, study.where, ships=True), engine=study.engine)
+    again = from_document(document, study.where, ships=True)
+    return at_looks(replace(again, engine=study.engine, most_seeds=study.most_seeds), ())
 
 
 def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:

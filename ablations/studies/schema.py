@@ -10,10 +10,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
+from itertools import pairwise
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Lt, Predicate
+from annotated_types import Ge, Gt, Le, Lt, Predicate
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,6 +24,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    WrapValidator,
 )
 
 from ablations import engines
@@ -35,7 +37,7 @@ from ablations.studies import pieces
 from ablations.studies.mistakes import mistake, mistakes, table, worded
 from ablations.studies.pieces import NAME, NAME_RULE
 from ablations.studies.registry import FILE
-from ablations.studies.study import Environment, Record
+from ablations.studies.study import LOOKS, Decide, Environment, Record
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -47,6 +49,7 @@ SHARED = (
     "set it under [settings] or vary it under [sweep]"
 )
 ALL = "all"
+UNTIL_DECIDED = "until-decided"
 
 # ---- values ----
 
@@ -190,6 +193,25 @@ class EnvTable(Section):
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
     value_bounds: Bounds = None
     reward_threshold: float | None = None
+    margin: Annotated[float, Gt(0)] | None = None
+
+
+DecideTable = fields.strict_model(
+    "DecideTable",
+    {
+        "metric": (str, Decide.metric),
+        "looks": (
+            Annotated[
+                tuple[Annotated[int, Ge(2), Le(MOST_SEEDS)], ...],
+                Predicate(lambda looks: looks and all(a < b for a, b in pairwise(looks))),
+                worded(f"expected rising numbers of seeds, 2 to {MOST_SEEDS:,}, such as {list(LOOKS)}"),
+            ],
+            LOOKS,
+        ),
+        "alpha": (fields.types(Decide)["alpha"], Decide.alpha),
+        "margin": (fields.types(Decide)["margin"], Decide.margin),
+    },
+)
 
 
 class Document(Section):
@@ -213,9 +235,11 @@ class Document(Section):
         ],
         Predicate(bool),
         AfterValidator(_distinct),
-        worded(f"expected 1 to {MOST_SEEDS:,} seeds or a list of integers", whole=True),
+        worded(f'expected 1 to {MOST_SEEDS:,} seeds, a list of integers or "{UNTIL_DECIDED}"', whole=True),
         BeforeValidator(_seeds),
+        WrapValidator(lambda value, check: None if value == UNTIL_DECIDED else check(value)),
     ] = tuple(range(10))
+    """None: until decided."""
     baseline: Annotated[str, worded("expected the name of a variant")] = "dqn"
     variants: Annotated[
         tuple[str, ...],
@@ -247,6 +271,7 @@ class Document(Section):
     factors: Annotated[
         Given, table(Factors), Predicate(bool), worded("expected lists of pieces by slot", whole=True)
     ] = Field(default_factory=dict)
+    decide: Annotated[Given, table(DecideTable)] = Field(default_factory=dict)
     record: Annotated[Given, table(fields.model(Record))] = Field(default_factory=dict)
 
 
@@ -259,6 +284,7 @@ _VALID: dict[str, Sequence[str]] = {
     "settings": settings.NAMES,
     "slots": SLOTS,
     "factors": SLOTS,
+    "decide": tuple(fields.types(Decide)),
     "record": tuple(fields.types(Record)),
 }
 

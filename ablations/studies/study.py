@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Lt
 
 from ablations import engines, store
 from ablations.dqn.fields import plain
@@ -50,6 +50,19 @@ EVALUATION_POINTS = 50
 """How often a run is evaluated whose study doesn't say."""
 
 
+LOOKS = (12, 16, 24, 32, 48, 64)
+
+
+@dataclass(frozen=True)
+class Decide:
+    """How the study decides (docs/metrics.md): the primary metric, the error that is allowed, what counts as none."""
+
+    metric: str = "auc"
+    looks: tuple[int, ...] | None = None  # numbers of seeds; none: the seeds are fixed
+    alpha: Annotated[float, Gt(0), Lt(1)] = 0.05
+    margin: Annotated[float, Gt(0)] = 0.05  # a share of the metric's scale
+
+
 @dataclass(frozen=True)
 class Environment:
     """An environment of a study: its id, arguments, overrides of settings and of the study's pieces, facts about it."""
@@ -60,6 +73,7 @@ class Environment:
     slots: Mapping[str, Change]  # overrides only
     reward_threshold: float | None
     value_bounds: tuple[float, float] | None
+    margin: float | None = None  # the primary metric's, in its units
 
 
 @dataclass(frozen=True)
@@ -148,17 +162,20 @@ class Study:
     entropy: int
     engine: str
     baseline: str  # the ``variant`` of the baseline's rows
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...]  # until decided: those of the last look
     settings: Settings
     slots: Variant  # the study's own pieces, which variants change
     environments: tuple[Environment, ...]
     record: Record
+    decide: Decide
     document: Mapping[str, Any] = field(repr=False, compare=False)
     registry: Registry = SHIPPED  # the pieces that it may use
     rows: tuple[Row, ...] = ()
     aliases: tuple[Alias, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()  # what is legal but worth knowing, for ``plan``
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)  # see ``seeds_of``
+    most_seeds: int | None = None  # until decided: go no further now
 
     @property
     def folder(self) -> Path:
@@ -182,13 +199,17 @@ class Study:
             settings=replace(row.settings, **environment.settings),
         )
 
+    def seeds_of(self, env_id: str, label: str) -> tuple[int, ...]:
+        """The seeds that a row asks for; until decided, those so far: ``counts`` by environment and row."""
+        return self.seeds[: self.counts.get((env_id, label))]
+
     def runs(self) -> list[Run]:
-        """Every run, by environment, row and seed."""
+        """Every run that is asked for, by environment, row and seed."""
         return [
             self._run(environment, here, seed)
             for environment in self.environments
             for here in (self.row_in(environment, row) for row in self.rows)
-            for seed in self.seeds
+            for seed in self.seeds_of(environment.env_id, here.label)
         ]
 
     def select(self, envs: Collection[str] = (), variants: Collection[str] = ()) -> list[Run]:
@@ -206,7 +227,8 @@ class Study:
 
     def plain(self, random_policy: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
         """The study as study.json has it; ``random_policy`` by environment id."""
-        scores = random_policy or {}
+        scores, runs = random_policy or {}, self.runs()
+        asked = {run.seed for run in runs}
         return {
             "schema_version": store.STUDY_VERSION,
             "name": self.name,
@@ -214,7 +236,8 @@ class Study:
             "entropy": self.entropy,
             "engine": self.engine,
             "baseline": self.baseline,
-            "seeds": list(self.seeds),
+            "seeds": [seed for seed in self.seeds if seed in asked],
+            "decide": plain(vars(self.decide)),
             "settings": self.settings.plain(),
             "slots": _described(self.slots),
             "neutral": _described(DQN),
@@ -226,7 +249,7 @@ class Study:
             "left_out": [each._asdict() for each in self.left_out],
             "runs": [
                 {"label": run.label, "env_id": run.env_id, "seed": run.seed, "key": run.key, "path": run.path}
-                for run in self.runs()
+                for run in runs
             ],
         }
 
@@ -250,6 +273,7 @@ class Study:
             "row_slots": {label: slots for label, slots in differing.items() if slots},
             "reward_threshold": environment.reward_threshold,
             "value_bounds": None if bounds is None else list(bounds),
+            "margin": environment.margin,
             "random_policy": dict(scores[env_id]) if env_id in scores else None,
         }
 

@@ -121,9 +121,7 @@ def test_a_worker_that_does_not_see_the_folder_sends_its_results_and_the_driver_
         )
     finally:
         executor.stop()
-    grid.run(
-        study, tmp_path / "here", executor_config=ExecutorConfig(1), chosen=study.runs(), progress=Notes()
-    )
+    grid.run(study, tmp_path / "here", executor_config=ExecutorConfig(1), progress=Notes())
     assert series(tmp_path / "away").keys() >= series(tmp_path / "here").keys() != set()
     for name, data in series(tmp_path / "here").items():
         assert series(tmp_path / "away")[name] == data

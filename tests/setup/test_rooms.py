@@ -85,6 +85,8 @@ BELOW: dict[str, set[str]] = {
     "analysis": {"analysis.loading"},
 }
 """Room -> the rooms that it may import, besides itself and what every room may."""
+DOOR = ("ablations.cli", "analysis.findings.decide")
+"""The one file of the right half that the left one knows: it judges looks."""
 FOR_ALL = {"ablations.errors", "ablations.state"}
 MOST_ENTRIES = 12
 NOT_COUNTED = {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
@@ -139,6 +141,7 @@ def test_every_file_imports_only_what_its_room_may():
         for name in FILES
         for other in edges(name)
         if room_of(other) not in {room_of(name), *FOR_ALL, *BELOW[room_of(name)]}
+        and (room_of(name), other) != DOOR
     ]
     assert not wrong
 

@@ -17,9 +17,9 @@ from ablations import store
 from ablations.cli import main
 from ablations.cli.new import study_name
 from ablations.cli.parser import COMMANDS
-from ablations.cli.plan import smallest_holm_p
 from ablations.cli.verify import differences
 from ablations.studies import load
+from ablations.studies.study import LOOKS
 from tests.ablations.documents import tiny
 from tests.setup.sources import REPO
 
@@ -241,11 +241,14 @@ def test_a_new_study_loads_and_so_does_everything_that_it_offers_in_comments(sai
     assert code == 0
     assert "plan fresh.toml" in out
     assert [row.label for row in load.load("fresh.toml").rows] == ["dqn", "no-target", "slow-soft"]
-    swept, factors = Path("fresh.toml").read_text().split("# Or a full factorial")
+    fresh = Path("fresh.toml").read_text()
+    swept, factors = fresh.split("# Or a full factorial")
     Path("my_trick.py").write_text(TRICK)
-    Path("swept.toml").write_text(uncommented(swept))
+    swept, looking = uncommented(swept), 'seeds = "until-decided"'
+    Path("swept.toml").write_text(re.sub(r"^seeds = .*$", looking, swept, flags=re.MULTILINE))
+    assert load.load("swept.toml").decide.looks == LOOKS
     assert {row.variant for row in load.load("swept.toml").rows} == {"dqn", "no-target", "slow-soft"}
-    crossed = uncommented(swept.partition("# Every combination")[0] + factors)
+    crossed = uncommented(fresh.partition("# How verdicts")[0] + factors)
     crossed = re.sub(r"^variants = .*$", "variants = []", crossed, flags=re.MULTILINE)
     Path("crossed.toml").write_text(crossed)
     assert len(load.load("crossed.toml").rows) == 5
@@ -289,7 +292,7 @@ def test_plan_shows_matrix_notes_runs_and_estimate_and_makes_nothing(said, here)
     assert "COMPONENTS on CartPole-v1" in out
     assert "4 runs asked for: 0 done, 4 to do" in out
     assert "with 2 jobs" in out
-    assert "smallest Holm-corrected p is 0.5" in out
+    assert "nothing can be called different below 6 seeds; this study has 2" in out
     assert os.listdir(here) == ["mine.toml"]
 
 
@@ -297,13 +300,6 @@ def test_plan_counts_only_what_is_chosen_and_knows_other_seeds_and_steps(said):
     _, out, _ = said("plan", "mine.toml", "--variants", "dqn", "--seeds", "7", "--steps", "60")
     assert "7 runs asked for" in out
     assert "60" in out
-
-
-@pytest.mark.parametrize(
-    ("comparisons", "seeds", "p"), [(10, 8, 0.078125), (10, 9, 0.0390625), (1, 5, 0.0625), (12, 1, 1.0)]
-)
-def test_the_smallest_holm_p_is_m_times_two_over_two_to_the_n(comparisons, seeds, p):
-    assert smallest_holm_p(comparisons, seeds) == p
 
 
 # ---- run, status, verify ----

@@ -102,9 +102,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def run(study: Study, folder: Path, jobs: int = 2) -> tuple[grid.Outcome, Notes]:
     notes = Notes()
-    return grid.run(
-        study, folder, executor_config=ExecutorConfig(jobs), chosen=study.runs(), progress=notes
-    ), notes
+    return grid.run(study, folder, executor_config=ExecutorConfig(jobs), progress=notes), notes
 
 
 def tables(folder: Path) -> dict[str, bytes]:
@@ -201,7 +199,9 @@ def test_an_environment_that_raises_fails_its_own_run_and_no_other(
 
     monkeypatch.setattr("ablations.runner.grid.make", None)  # nothing may start for valid runs
     unharmed = [each for each in study.runs() if each.path not in failed]
-    calm = grid.run(study, folder, executor_config=ExecutorConfig(), chosen=unharmed, progress=Notes())
+    calm = grid.run(
+        study, folder, executor_config=ExecutorConfig(), select=lambda _: unharmed, progress=Notes()
+    )
     assert calm.valid == len(unharmed)
 
 
@@ -224,7 +224,9 @@ def test_a_worker_that_dies_is_recorded_with_its_cause_and_costs_no_other_cohort
     study = world(tmp_path, monkeypatch, fault)
     calm = load.from_document(document())
     mixed = [*study.runs(), *calm.runs()]
-    outcome = grid.run(study, folder, executor_config=ExecutorConfig(2), chosen=mixed, progress=Notes())
+    outcome = grid.run(
+        study, folder, executor_config=ExecutorConfig(2), select=lambda _: mixed, progress=Notes()
+    )
     states = {run.path: outcome.statuses[run.path].state for run in mixed}
     assert all(states[run.path] == "ok" for run in calm.runs())
     died = [path for path, state in states.items() if state == "died"]
@@ -246,14 +248,14 @@ def test_what_a_worker_was_writing_when_it_was_killed_is_cleared_away_at_the_end
                 place.mkdir(parents=True, exist_ok=True)
                 (place / ".file.4711.part").write_bytes(b"half")
 
-    grid.run(study, tmp_path, executor_config=ExecutorConfig(), chosen=study.runs(), progress=Killed())
+    grid.run(study, tmp_path, executor_config=ExecutorConfig(), progress=Killed())
     assert list(tmp_path.rglob("*.part")) == []
 
 
 def test_a_second_runner_is_told_who_holds_the_study(tmp_path: Path) -> None:
     study = load.from_document(document())
     with lock.hold(tmp_path), pytest.raises(lock.Held, match=f"pid {os.getpid()}"):
-        grid.run(study, tmp_path, executor_config=ExecutorConfig(), chosen=study.runs(), progress=Notes())
+        grid.run(study, tmp_path, executor_config=ExecutorConfig(), progress=Notes())
 
 
 def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
@@ -270,7 +272,7 @@ def script(tmp_path: Path, **changes: Any) -> subprocess.Popen[str]:
             print("started", flush=True)
             study = load.from_document({values!r})
             small, two = Path({str(tmp_path / "small")!r}), ExecutorConfig(2)
-            grid.run(study, small, executor_config=two, chosen=study.runs(), progress=Notes())
+            grid.run(study, small, executor_config=two, progress=Notes())
             """
         )
     )

@@ -347,9 +347,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "mine.toml").write_text(TINY)
     study = load.load(place / "mine.toml")
     folder = place / "results" / "mine"
-    outcome = grid.run(
-        study, folder, executor_config=ExecutorConfig(2), chosen=study.runs(), progress=Progress()
-    )
+    outcome = grid.run(study, folder, executor_config=ExecutorConfig(2), progress=Progress())
     assert outcome.valid == 6
     return place
 

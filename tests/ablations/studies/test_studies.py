@@ -609,6 +609,7 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
             },
             "reward_threshold": 475.0,
             "value_bounds": [1.0, 100.0],
+            "margin": None,
             "random_policy": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0},
         }
     ]

@@ -8,6 +8,7 @@ from ablations.dqn.exploration import EpsilonGreedy
 from ablations.dqn.target import Hard, Soft
 from ablations.dqn.variants import NAMED, plain
 from ablations.studies import catalog, load
+from ablations.studies.study import LOOKS, Decide
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -47,9 +48,11 @@ def test_a_comparison_names_its_thirteen_rows(name):
     assert list(dict.fromkeys(row.variant for row in load.load(name).rows)) == THIRTEEN
 
 
-def test_core_is_ten_seeds_of_default_settings_on_cartpole():
+def test_core_runs_default_settings_on_cartpole_until_it_is_decided_on_fresh_seeds():
     study = load.load("core")
-    assert study.seeds == tuple(range(10))
+    assert study.decide == Decide(metric="auc", looks=LOOKS)
+    assert {len(study.seeds_of("CartPole-v1", row.label)) for row in study.rows} == {12}
+    assert study.entropy == 1
     assert study.settings == type(study.settings)()
     assert [environment.env_id for environment in study.environments] == ["CartPole-v1"]
 

@@ -288,7 +288,6 @@ def test_workers_find_the_pieces_of_a_study_and_run_no_other_code_than_was_asked
                 study,
                 tmp_path / name,
                 executor_config=executor_config,
-                chosen=study.runs(),
                 progress=Notes(),
             )
         )
@@ -308,14 +307,10 @@ def test_a_worker_that_dies_once_costs_nothing_and_one_that_always_dies_only_its
 ) -> None:
     once, always = world("exit", str(tmp_path / "mark"), name="once"), world("exit", seeds=3)
     notes = Notes()
-    outcome = grid.run(
-        once, tmp_path / "once", executor_config=executor_config, chosen=once.runs(), progress=notes
-    )
+    outcome = grid.run(once, tmp_path / "once", executor_config=executor_config, progress=notes)
     assert outcome.valid == outcome.chosen == 3
     assert notes.done == 600
     assert any("trying again" in note for note in notes.notes)
-    outcome = grid.run(
-        always, tmp_path / "small", executor_config=executor_config, chosen=always.runs(), progress=Notes()
-    )
+    outcome = grid.run(always, tmp_path / "small", executor_config=executor_config, progress=Notes())
     states = sorted(status.state for status in outcome.statuses.values())
     assert states == ["died", "ok", "ok"]
