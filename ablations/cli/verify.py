@@ -44,7 +44,7 @@ def main(arguments: Namespace) -> int:
         failure = _failure(stored, run, folder / run["path"], statuses[run["path"]], study.registry)
         if failure is not None:
             failures.append({"run": run["path"], "failure": failure})
-    failures += [{"run": store.DECISIONS, "failure": problem} for problem in decide.recompute(folder)]
+    failures += [{"run": store.DECISIONS, "failure": problem} for problem in _wrong_decisions(stored, folder)]
     if failures:
         say(table(failures, ("run", "failure")))
     missing = sum(status.state == "missing" for status in statuses.values())
@@ -64,6 +64,18 @@ def main(arguments: Namespace) -> int:
         except signals.Terminated:
             return signals.TERMINATED
     return NOT_WHOLE if failures or not same else WHOLE
+
+
+def _wrong_decisions(stored: Mapping[str, Any], folder: Path) -> list[str]:
+    """What is wrong with the decisions of a study that runs until it is decided."""
+    if not stored.get("decide", {}).get("looks"):
+        return []
+    try:
+        return decide.recompute(folder)
+    except FileNotFoundError:
+        return ["missing; the next run judges its looks again"]
+    except store.Damaged as damage:
+        return [f"damaged: {damage}; the next run judges its looks again"]
 
 
 def _rerun(

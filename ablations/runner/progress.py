@@ -61,7 +61,7 @@ class Lines(Progress):
         self.due = 0.0
 
     def start(self, total_steps: int, text: str) -> None:
-        self.pace, self.text = Pace(total_steps), text
+        self.pace, self.text, self.pause = Pace(total_steps), text, FIRST_LINE_SECONDS
         self.due = time.monotonic() + self.pause
         self.note(f"{text}: {total_steps:,} lane-steps to do")
 
@@ -106,6 +106,8 @@ class Bar(Progress):
 
     def start(self, total_steps: int, text: str) -> None:
         self.pace = Pace(total_steps)
+        for ended in self.bar.task_ids:  # of an earlier look
+            self.bar.remove_task(ended)
         self.bar.add_task(text, total=total_steps, pace="starting")
         self.bar.start()
 
