@@ -32,6 +32,8 @@ from ablations.store.runs import (
 from ablations.store.schema import (
     ALGORITHM_VERSION,
     ATTEMPTS,
+    DECISIONS,
+    DECISIONS_VERSION,
     EPISODES,
     EVALUATIONS,
     EXACT,
@@ -47,4 +49,10 @@ from ablations.store.schema import (
     Array,
     tabulate,
 )
-from ablations.store.study_file import STUDY_DIGEST, read_study, write_study
+from ablations.store.study_file import (
+    STUDY_DIGEST,
+    read_decisions,
+    read_study,
+    write_decisions,
+    write_study,
+)

@@ -12,6 +12,8 @@ SCHEMA_VERSION = 3
 """Of manifests."""
 STUDY_VERSION = 3
 """Of study.json."""
+DECISIONS_VERSION = 1
+"""Of decisions.json."""
 RELEASE = "0.2"
 """Of this package: what a user installs to read these versions."""
 READ_BY = {1: "0.1", 2: "0.1"}
@@ -23,7 +25,7 @@ VALID = ("ok", "diverged")
 ATTEMPTS = ("failed", "died", "timeout")
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.npz"
-STUDY = "study.json"
+STUDY, DECISIONS = "study.json", "decisions.json"
 
 Array = npt.NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""study.json: the resolved study, written whole and checked when it is read."""
+"""study.json and decisions.json: the resolved study, and what it decided; written whole, checked when read."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ablations.store.files import Damaged, check_document, read_json, with_digest, write_atomic
-from ablations.store.schema import STUDY, STUDY_VERSION
+from ablations.store.schema import DECISIONS, DECISIONS_VERSION, STUDY, STUDY_VERSION
 
-STUDY_DIGEST = "study_sha256"
+STUDY_DIGEST, DECISIONS_DIGEST = "study_sha256", "decisions_sha256"
 
 
 def write_study(folder: Path, study: Mapping[str, Any]) -> None:
     """Store the resolved study; an equal file is left untouched."""
-    data = with_digest(study, STUDY_DIGEST)
-    path = folder / STUDY
-    if not path.is_file() or path.read_bytes() != data:
-        write_atomic(path, data)
+    _write(folder / STUDY, with_digest(study, STUDY_DIGEST))
 
 
 def read_study(folder: Path) -> dict[str, Any]:
@@ -29,6 +26,23 @@ def read_study(folder: Path) -> dict[str, Any]:
     if problem is not None:
         raise Damaged(problem)
     return {name: value for name, value in study.items() if name != STUDY_DIGEST}
+
+
+def write_decisions(folder: Path, decisions: Mapping[str, Any]) -> None:
+    """Store what a study decided; an equal file is left untouched."""
+    _write(folder / DECISIONS, with_digest(decisions, DECISIONS_DIGEST))
+
+
+def read_decisions(folder: Path) -> dict[str, Any]:
+    """What a study decided. Raises FileNotFoundError or Damaged."""
+    decisions, data = read_json(folder / DECISIONS)
+    check_document(decisions, data, DECISIONS_VERSION, DECISIONS_DIGEST)
+    return {name: value for name, value in decisions.items() if name != DECISIONS_DIGEST}
+
+
+def _write(path: Path, data: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomic(path, data)
 
 
 _ENTRIES: dict[str, dict[str, type]] = {
