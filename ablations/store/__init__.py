@@ -33,6 +33,7 @@ from ablations.store.schema import (
     ALGORITHM_VERSION,
     ATTEMPTS,
     DECISIONS,
+    DECISIONS_VERSION,
     EPISODES,
     EVALUATIONS,
     EXACT,

@@ -31,7 +31,7 @@ def read_study(folder: Path) -> dict[str, Any]:
 
 def write_decisions(folder: Path, decisions: Mapping[str, Any]) -> None:
     """Store a study's plan and what its looks found so far; an equal file is left untouched."""
-    document = {**decisions, "schema_version": DECISIONS_VERSION}
+    document = {"schema_version": DECISIONS_VERSION, **decisions}
     _write(folder / DECISIONS, with_digest(document, DECISIONS_DIGEST))
 
 

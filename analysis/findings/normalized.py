@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.scores import EnvironmentScores, scale_of
+from analysis.findings.margins import normal_scale
+from analysis.findings.scores import EnvironmentScores
 from analysis.metrics import Floats
 from analysis.metrics.run_data import POINTS
 from analysis.statistics.aggregates import profile, sample_efficiency
@@ -42,7 +43,7 @@ def normalized_scores(
 ) -> NormalizedScores | None:
     """The scores and curves of the environments that can be normalised; None where none can."""
     scored = {one.env_id: one for one in found}
-    env_ids = [e["env_id"] for e in study["environments"] if scale_of(e)]
+    env_ids = [e["env_id"] for e in study["environments"] if normal_scale(e)]
     if not env_ids:
         return None
     labels = tuple(row["label"] for row in study["rows"])

@@ -11,18 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablations import store
+from analysis.findings.margins import normal_scale, scale_of
 from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.metrics import METRICS, Floats, Metric, RunData
 from analysis.statistics.aggregates import normalized
-
-
-def scale_of(environment: Mapping[str, Any]) -> tuple[float, float] | None:
-    """(random, threshold) of an environment whose scores can be normalised, otherwise None."""
-    random, threshold = environment.get("random_policy"), environment.get("reward_threshold")
-    if not random or threshold is None or not random["mean_return"] < threshold:
-        return None
-    return float(random["mean_return"]), float(threshold)
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class EnvironmentScores:
     @property
     def is_normalized(self) -> bool:
         """True if returns can be put between random and threshold."""
-        return scale_of(self.environment) is not None
+        return normal_scale(self.environment) is not None
 
     def of(self, name: str) -> Floats:
         """One metric of every run, (rows, seeds); NaN where a run doesn't stand or has no such score.
@@ -91,7 +84,7 @@ class EnvironmentScores:
 
     def normalized(self, values: Floats) -> Floats:
         """Returns between random (0) and threshold (1)."""
-        scale = scale_of(self.environment)
+        scale = normal_scale(self.environment)
         assert scale is not None
         return normalized(values, *scale)
 
@@ -122,17 +115,8 @@ class EnvironmentScores:
         return np.where(self.failed, least if low else largest, values)
 
     def scale(self, metric: Metric) -> float:
-        """The scale that 5 % is taken of: the normalised one in the metric's unit; NaN where there is none."""
-        if metric.scale == "return" and self.is_normalized:
-            assert self.threshold is not None
-            assert self.random is not None
-            return self.threshold - self.random
-        if metric.scale == "steps":
-            return float(max(line.row.budget for line in self.summaries))
-        bounds = self.environment.get("value_bounds")
-        if metric.scale == "value" and bounds:
-            return float(bounds[1] - bounds[0])
-        return 1.0 if metric.scale == "share" else np.nan
+        """The metric's own scale in its units; NaN where there is none."""
+        return scale_of(metric, self.environment, max(line.row.budget for line in self.summaries))
 
     def has(self, name: str) -> bool:
         """True if any run has such a score."""

@@ -46,7 +46,7 @@ def read(folder: str | Path) -> Results:
     """The study, the state of every run it lists, and the episodes of those that stand."""
     folder = Path(folder)
     study = read_study(folder)
-    runs = tuple(_read_run(folder, listed) for listed in study["runs"])
+    runs = tuple(read_run(folder, listed) for listed in study["runs"])
     return Results(folder, study, runs, unlisted(folder, study))
 
 
@@ -73,7 +73,8 @@ def unlisted(folder: Path, study: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(path for path in store.stored_runs(folder) if path not in listed)
 
 
-def _read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
+def read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
+    """A listed run and what stands of it."""
     run_dir = folder / listed["path"]
     found = store.inspect(run_dir, listed["key"])
     state, reason, tables = found.state, found.reason or None, {}

@@ -56,7 +56,20 @@ class Metric:
     across_runs: Callable[[Floats], Floats] | None = None
     """That number: (..., n, P) -> (...)."""
     scale: Scale | None = None
-    """What 5 % is taken of when an effect is called small; None: it never is."""
+    """What a margin is a share of; None: nothing, and no effect is called small."""
+
+    @property
+    def is_compared(self) -> bool:
+        """True if runs have a score of their own that can be paired; waiting times need a budget to be cut at."""
+        return self.score is not None and (self.summary != "wait" or self.scale == "steps")
+
+    def known(self, run: RunData) -> tuple[float, bool]:
+        """A run's score for comparisons, and True where it is one; a waiting time that did not end is the budget."""
+        assert self.score is not None
+        score = self.score(run)
+        if self.censored_at is None or np.isfinite(score):
+            return score, bool(np.isfinite(score))
+        return self.censored_at(run), False
 
 
 # ---- learning ------------------------------------------------------------------------------------------------------

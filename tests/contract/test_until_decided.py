@@ -26,13 +26,18 @@ from .outside import (
 TOP: dict[str, Any] = {"seeds": "until-decided", "variants": ["dqn", "wild", "double"]}
 WILD = '[variant.wild]\nbase = "dqn"\nexploration = { start_e = 1.0 }\n'
 """Acts at random where the others hardly ever do: on CartPole so early, that is worth twice the return."""
-EXPLORATION = {"exploration": {"kind": "epsilon-greedy", "schedule": "constant", "start_e": 0.02}}
+EXPLORATION = {"exploration": {"kind": "epsilon-greedy", "schedule": "constant", "start_e": 0.1}}
+LEARNING = {"learning_starts": 50, "learning_rate": 0.01}
 LOOKS = [8, 10, 12]
+SMALL_MARGIN = '[env."CartPole-v1"]\nmargin = 0.5\n'
+"""So small that nothing is found to lie within it."""
 
 
 def looking(folder: Path, decide: str = f"looks = {LOOKS}\n", settings: dict[str, Any] | None = None) -> Path:
     """tiny.toml, which has two rows to decide."""
-    return write_study(folder, TOP, settings, f"{WILD}[decide]\n{decide}", slots=EXPLORATION)
+    return write_study(
+        folder, TOP, LEARNING | (settings or {}), f"{WILD}{SMALL_MARGIN}[decide]\n{decide}", slots=EXPLORATION
+    )
 
 
 @pytest.fixture(scope="module")

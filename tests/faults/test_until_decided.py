@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,25 @@ from .session import assert_none_left, members, seconds_until, strike
 KILLS = 6
 """More by hand: the moments are drawn, and any of them must do."""
 TOP = {"seeds": "until-decided", "variants": ["dqn", "wild", "double"]}
-TABLES = '[variant.wild]\nbase = "dqn"\nexploration = { start_e = 1.0 }\n[decide]\nlooks = [8, 10, 12]\n'
-SLOTS = {"exploration": {"kind": "epsilon-greedy", "schedule": "constant", "start_e": 0.02}}
+TABLES = """
+[env."CartPole-v1"]
+margin = 0.5
+[variant.wild]
+exploration = { start_e = 1.0 }
+[decide]
+looks = [8, 10, 12]
+"""
+SETTINGS = {"total_timesteps": 1500, "learning_starts": 50, "learning_rate": 0.01}
+SLOTS = {"exploration": {"kind": "epsilon-greedy", "schedule": "constant", "start_e": 0.1}}
 
 
 def lay_out(folder: Path) -> None:
     folder.mkdir()
-    write_study(folder, TOP, {"total_timesteps": 1500}, TABLES, slots=SLOTS)
+    write_study(folder, TOP, SETTINGS, TABLES, slots=SLOTS)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
 
 
 @pytest.mark.faults
@@ -34,7 +48,7 @@ def test_kills_at_any_moment_leave_the_same_decisions_byte_for_byte(tmp_path: Pa
         process = start(tmp_path / "storm", tmp_path / f"{number}.out", ("run", "tiny.toml", "--jobs", "2"))
         try:
             delay = dice.uniform(1.0, 6.0)
-            seconds_until(lambda ended=process: ended.poll() is not None, delay)
+            seconds_until(partial(_has_ended, process), delay)
             if process.poll() is None:
                 strike(process.pid, process.pid)
             process.wait()

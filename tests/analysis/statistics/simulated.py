@@ -35,12 +35,14 @@ class Coarse(Design):
 
 def skewed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Log-normal, mean 0, variance 1: skewness 6.2."""
-    return (rng.lognormal(0.0, 1.0, shape) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+    scaled: Floats = (rng.lognormal(0.0, 1.0, shape) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+    return scaled
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Mean 0, variance 1."""
-    return rng.standard_normal(shape)
+    drawn: Floats = rng.standard_normal(shape)
+    return drawn
 
 
 def skewed_to_the_left(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:

@@ -1,0 +1,158 @@
+"""Sign flips of a mean difference: tests of "differs" and of "same", and the intervals that agree with them.
+
+D, (n,), holds a difference per seed. Were a pair exchangeable within each seed, every vector s of signs were as likely:
+what is as extreme as D itself is a hit, and p = hits / vectors, the identity counted. Exact over all 2^n vectors up to
+n = 16; beyond, over B drawn vectors in pairs s, -s and the identity's pair, B + 2 in all (Phipson and Smyth 2010).
+
+A flip is told by the subset I of seeds whose signs it turns: sum s_i (D_i - c) >= sum (D_i - c) exactly where
+mean_I D <= c. So the subset means say it all: the hits against "the mean is at most c" are the subsets with means up to
+c, the empty one counted as -inf, and the ends of the interval are order statistics of these means (Hartigan 1969).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.metrics import Floats, Ints
+
+EXACT_UP_TO = 16
+"""Differences up to which all 2^n vectors of signs are tried."""
+TIE = 1e-12
+"""Sums of signed differences within this share of sum |D| of the observed one count as hits."""
+CELLS = 1 << 20
+"""Numbers that a chunk of sums may hold."""
+
+
+@dataclass(frozen=True)
+class FlipTests:
+    """Tests of the means of several rows of differences, (R,) each."""
+
+    n: Ints
+    """Seeds of the row."""
+    mean: Floats
+    vectors: Ints
+    """Sign vectors, the identity among them: 2^n, or B + 2."""
+    hits: Ints
+    """One-sided, on the side of the mean."""
+    hits_same: Ints
+    """One-sided, of D + m and of D - m: the more of both."""
+    p: Floats
+    """Two-sided, of "the mean is 0": twice hits / vectors, at most 1; NaN where there is no difference."""
+    p_same: Floats
+    """Of "the mean is at least m away from 0": hits_same / vectors; NaN without a margin."""
+    low: Floats
+    """The two-sided interval of the level asked for; NaN where there is none."""
+    high: Floats
+
+
+def flip_tests(
+    differences: Floats, margins: Floats, level: float, flips: int, seed: int | tuple[int, ...]
+) -> FlipTests:
+    """The tests of each row of differences, (R, N), NaN where a seed lacks; all rows of N meet the same flips.
+
+    ``margins``: (R,), NaN where there is none. ``level``: the two-sided level of the intervals, .05 for 95 %.
+    ``flips``: B, an even number of drawn vectors where a row has more than 16 seeds.
+    """
+    known = np.isfinite(differences)
+    n = known.sum(axis=1)
+    rows = len(differences)
+    mean = np.array(
+        [math.fsum(d[k]) / k.sum() if k.any() else np.nan for d, k in zip(differences, known, strict=True)]
+    )
+    vectors, hits, same = (np.zeros(rows, dtype=np.int64) for _ in range(3))
+    low, high = np.full(rows, np.nan), np.full(rows, np.nan)
+    many = n > EXACT_UP_TO
+    groups = [(np.flatnonzero(n == count), True) for count in np.unique(n[~many]) if count]
+    for group, exact in [*groups, (np.flatnonzero(many), False)]:
+        if not len(group):
+            continue
+        there = known[group]
+        if exact:
+            count = int(n[group[0]])
+            here = differences[group][there].reshape(len(group), count)
+            there = np.ones_like(here, dtype=bool)
+            pairs, total = _all_flips(count), 2**count
+        else:
+            here = np.where(there, differences[group], 0.0)
+            pairs, total = _drawn_flips(here.shape[1], flips // 2, seed, CELLS // len(group)), flips + 2
+        counted = _count(here, there, margins[group], math.floor(level * total / 2), pairs)
+        vectors[group] = total
+        hits[group], same[group], low[group], high[group] = counted
+    none = n == 0
+    p = np.where(none, np.nan, np.minimum(2 * hits / np.maximum(vectors, 1), 1.0))
+    p_same = np.where(none | ~np.isfinite(margins), np.nan, same / np.maximum(vectors, 1))
+    return FlipTests(n, mean, vectors, hits, same, p, p_same, low, high)
+
+
+def _all_flips(count: int) -> Iterator[Floats]:
+    """One of each pair of flips, 1 where a sign is turned: (2^(n - 1), n), the identity first."""
+    yield ((np.arange(2 ** (count - 1))[:, None] >> np.arange(count)) & 1).astype(np.float64)
+
+
+def _drawn_flips(columns: int, pairs: int, seed: int | tuple[int, ...], most: int) -> Iterator[Floats]:
+    """One of each pair of drawn flips in chunks, (about ``most``, N), after the identity."""
+    yield np.zeros((1, columns))
+    words = -(-columns // 64)
+    source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(columns,)))
+    for start in range(0, pairs, most):
+        drawn = source.random_raw(min(most, pairs - start) * words).astype("<u8").view(np.uint8)
+        bits = np.unpackbits(drawn.reshape(-1, 8 * words), axis=1, count=columns, bitorder="little")
+        yield bits.astype(np.float64)
+
+
+def _count(
+    differences: Floats,
+    known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    margins: Floats,
+    tail: int,
+    pairs: Iterator[Floats],
+) -> tuple[Ints, Ints, Floats, Floats]:
+    """Hits, hits of "same", and the ends of the interval: the (tail + 1)-th subset mean from either side.
+
+    Differences become whole numbers of a unit so small that rounding them is far below ``TIE``, and so large that every
+    sum of them is exact in float64: neither chunks nor the order in which a library adds change a hit.
+    """
+    size = np.abs(differences).sum(axis=1)
+    unit = 2.0 ** (np.frexp(np.where(size > 0, size, 1.0))[1] - 52)
+    x = np.rint(differences / unit[:, None])
+    m, sums = margins / unit, x.sum(axis=1)
+    masks, which = np.unique(known, axis=0, return_inverse=True)
+    n = known.sum(axis=1)
+
+    def tie(shift: Floats) -> Floats:
+        return np.asarray(TIE * np.where(known, np.abs(x + shift[:, None]), 0.0).sum(axis=1))
+
+    zero = np.zeros(len(x))
+    ties, up_tie, down_tie = tie(zero)[:, None], tie(m)[:, None], tie(-m)[:, None]
+    counts = np.zeros((4, len(x)), dtype=np.int64)  # subset means <= 0, >= 0, <= -m, >= m
+    ends = [np.full((len(x), 0), np.nan), np.full((len(x), 0), np.nan)]
+    for flips in pairs:
+        one, turned = (
+            x @ flips.T,
+            (masks @ flips.T)[which.reshape(-1)],
+        )  # sums and sizes of subsets, (R, chunk)
+        for w, k in ((2 * one, turned), (2 * (sums[:, None] - one), n[:, None] - turned)):
+            counts[0] += (w <= ties).sum(axis=1)
+            counts[1] += (w >= -ties).sum(axis=1)
+            counts[2] += (w + 2 * k * m[:, None] <= up_tie).sum(axis=1)
+            counts[3] += (w - 2 * k * m[:, None] >= -down_tie).sum(axis=1)
+            for side, sign in enumerate((1.0, -1.0)):
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    means = np.where(k > 0, sign * w / (2 * k), -np.inf)
+                ends[side] = _least(np.hstack([ends[side], means]), tail + 1)
+    low, high = (sign * side.max(axis=1) * unit for side, sign in zip(ends, (1.0, -1.0), strict=True))
+    for end in (low, high):
+        for c in (zero, margins, -margins):  # an end that is a tie of what is tested there lies there
+            near = np.abs(end - c) <= tie(-c / unit) * unit / (2 * n)
+            end[near] = c[near]
+        end[np.isinf(end)] = np.nan
+    return np.minimum(counts[0], counts[1]), np.maximum(counts[2], counts[3]), low, high
+
+
+def _least(values: Floats, count: int) -> Floats:
+    """The ``count`` least of each line, in any order."""
+    return np.partition(values, count - 1, axis=1)[:, :count] if values.shape[1] > count else values
