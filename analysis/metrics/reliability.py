@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import ndimage
 
 from analysis.metrics.series import Floats
 
@@ -72,6 +71,8 @@ def largest_drawdown(curve: Floats) -> float:
 
 def low_pass(curve: Floats) -> Floats:
     """A centred moving mean over ``SMOOTHED`` points, the ends repeated: (P,) -> (P,)."""
+    from scipy import ndimage  # only where it is asked for: judging a look takes none of it
+
     smooth: Floats = ndimage.uniform_filter1d(curve, SMOOTHED, mode="nearest")
     return smooth
 
