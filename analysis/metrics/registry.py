@@ -29,7 +29,14 @@ from analysis.metrics.reliability import (
 )
 from analysis.metrics.run_data import RunData
 from analysis.metrics.series import WINDOW, Floats, Form, running_variance, time_average
-from analysis.metrics.values import finite_mean, largest, overestimation, overestimation_tail
+from analysis.metrics.values import (
+    finite_mean,
+    largest,
+    overestimation,
+    overestimation_tail,
+    share_outside,
+    value_excess,
+)
 
 Summary = Literal["mean", "share", "wait"]
 Scale = Literal["return", "share", "steps", "value"]
@@ -239,6 +246,16 @@ DIVERGENCE = (
         "steps_to_soft_divergence", "Steps to soft divergence", STEPS, True,
         lambda run: run.crossing, summary="wait",
         censored_at=lambda run: float(run.steps) if run.can_soft_diverge else np.nan,
+    ),
+    Metric(
+        "value_excess", "Value excess", "powers of ten of the bounds' width", False,
+        lambda run: value_excess(run.probes, run.bounds, run.diverged_at)
+        if run.bounds and run.can_soft_diverge else np.nan,
+    ),
+    Metric(
+        "share_outside", "Time outside the bounds", "share of the budget", False,
+        lambda run: share_outside(run.probes, run.bounds) if run.bounds and run.can_soft_diverge else np.nan,
+        scale="share",
     ),
     Metric(
         "unbounded_divergence", "Unbounded divergence", SHARE, False,

@@ -13,6 +13,9 @@ MARGIN = 0.05
 LARGEST = float(np.finfo(np.float32).max)
 """What a value beyond single precision counts as, lest its run, the worst of all, drop out of a mean."""
 
+MOST_EXCESS = 6.0
+"""Powers of ten of the bounds' width at which ``value_excess`` ends: what diverged does not drown the rest."""
+
 Bounds = tuple[float, float]
 
 
@@ -32,6 +35,32 @@ def first_crossing(probes: Mapping[str, Floats], bounds: Bounds, diverged_at: in
     if diverged_at is not None:
         steps.append(float(diverged_at))
     return min(steps, default=np.nan)
+
+
+def outside(probes: Mapping[str, Floats], bounds: Bounds) -> Floats:
+    """By how much Q lies outside of its signed bounds at each probe, in widths of the bounds: (R,), 0 inside.
+
+    max(0, Q_max - high, low - Q_min) / (high - low) over the probe states; NaN where Q isn't a number.
+    """
+    low, high = bounds
+    return np.maximum(0.0, np.maximum(probes["q_max"] - high, low - probes["q_min"])) / (high - low)
+
+
+def value_excess(probes: Mapping[str, Floats], bounds: Bounds, diverged_at: int | None = None) -> float:
+    """How far Q went beyond what any true value can be: log10(1 + the largest ``outside``), at most 6; 0: never.
+
+    Graded, where soft divergence says yes of every run. Infinity, and a run that diverged, count as the most there is.
+    """
+    if diverged_at is not None:
+        return MOST_EXCESS
+    beyond = outside(probes, bounds)
+    known = beyond[~np.isnan(beyond)]
+    return float(min(np.log10(1 + known.max()), MOST_EXCESS)) if len(known) else np.nan
+
+
+def share_outside(probes: Mapping[str, Floats], bounds: Bounds) -> float:
+    """The share of a run's probes, equally spaced over its budget, at which Q lies outside of its bounds."""
+    return finite_mean(np.where(np.isnan(outside(probes, bounds)), np.nan, outside(probes, bounds) > 0))
 
 
 def overestimation(predicted: Floats, discounted: Floats) -> float:

@@ -15,6 +15,8 @@ from analysis.metrics.values import (
     largest,
     overestimation,
     overestimation_tail,
+    share_outside,
+    value_excess,
 )
 
 
@@ -168,3 +170,32 @@ def test_an_infinite_extreme_counts_as_the_largest_number_so_that_its_run_stays_
     assert largest(np.array([np.nan, 3.0, np.inf])) == LARGEST
     assert largest(np.array([-np.inf])) == -LARGEST
     assert np.isnan(largest(np.array([np.nan])))
+
+
+def test_value_excess_counts_powers_of_ten_of_the_bounds_width():
+    # bounds [0, 100]: 1000 is 9 widths beyond, log10(1 + 9) = 1; -9900 is 99 widths below, log10(100) = 2
+    inside = probes(floats(40, 100), floats(0, 5))
+    assert value_excess(inside, (0.0, 100.0)) == 0.0
+    assert value_excess(probes(floats(40, 1000, 60)), (0.0, 100.0)) == pytest.approx(1.0)
+    assert value_excess(probes(floats(40, 1000), floats(0, -9900)), (0.0, 100.0)) == pytest.approx(2.0)
+
+
+def test_value_excess_ends_at_six_and_a_run_that_diverged_has_it():
+    assert value_excess(probes(floats(1e30)), (0.0, 1.0)) == 6.0
+    assert value_excess(probes(floats(np.inf)), (0.0, 1.0)) == 6.0
+    assert value_excess(probes(floats(0.5)), (0.0, 1.0), diverged_at=900) == 6.0
+    assert np.isnan(value_excess(probes(floats(np.nan)), (0.0, 1.0)))
+
+
+def test_time_outside_the_bounds_is_a_share_of_the_probes():
+    beside = probes(floats(50, 101, 100, np.nan, 300), floats(0, 0, 0, np.nan, 0))
+    assert share_outside(beside, (0.0, 100.0)) == pytest.approx(2 / 4)
+
+
+def test_value_excess_is_not_known_without_bounds_or_probes():
+    ends, returns = run((5, 1))
+    for known in ({}, {"bounds": (0.0, 1.0)}, {"probes": probes(floats(5))}):
+        found = score_run(RunData(ends, returns, 50, **known))
+        assert np.isnan([found["value_excess"], found["share_outside"]]).all()
+    both = score_run(RunData(ends, returns, 50, bounds=(0.0, 1.0), probes=probes(floats(10))))
+    assert (both["value_excess"], both["share_outside"]) == (pytest.approx(1.0), 1.0)
