@@ -16,14 +16,17 @@ from analysis.figures import (
     small_multiples,
     sweep,
     variance,
+    verdicts,
 )
 from analysis.figures.page import Page, drawing
+from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import QUANTITIES, Band, EnvironmentBands
 from analysis.findings.evidence import Evidence
 from analysis.findings.recorded import EXACT, INSIDE, Recorded, recorded
 from analysis.metrics import METRICS, Floats, Ints
 from analysis.tables.aggregates import curve_table
-from analysis.tables.table import Table, csv_text
+from analysis.tables.table import Table, csv_text, recorded
+from analysis.tables.verdicts import verdict_line
 from analysis.tables.world_sizes import numbers
 
 DIGITS = 6
@@ -36,15 +39,18 @@ def draw(found: Evidence) -> Iterator[Figure]:
     """Every figure, environment by environment; one in which no run stands has none."""
     with drawing():
         for data in found.bands:
-            yield from _of_environment(data)
+            yield from _of_environment(data, [one for one in found.comparisons if one.env_id == data.env_id])
         if found.world_sizes:
             page = sample_efficiency.draw(found.results, found.bands, found.world_sizes)
             yield _files("sample-efficiency", page, csv_text(numbers(found.world_sizes), DIGITS))
         yield from _over_environments(found)
 
 
-def _of_environment(data: EnvironmentBands) -> Iterator[Figure]:
+def _of_environment(data: EnvironmentBands, compared: Sequence[RowComparison]) -> Iterator[Figure]:
     stem = env_folder(data.env_id)
+    forest = verdicts.draw(data, compared)
+    if forest:
+        yield _files(f"{stem}-verdicts", forest, csv_text(recorded(list(map(verdict_line, compared)))))
     for kind, page, quantities in pages(data):
         yield _files(f"{stem}-{kind}", page, csv_text(band_table(data, quantities), DIGITS))
     lines = [drawn.summary for drawn in data.drawn]

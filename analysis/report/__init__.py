@@ -14,7 +14,7 @@ from markupsafe import Markup
 from analysis.findings.claims import NOT_TESTED
 from analysis.findings.evidence import Evidence
 from analysis.findings.summary import COLUMNS
-from analysis.report import claims, sentences
+from analysis.report import opening, sentences
 from analysis.report.page_figures import PageFigures
 from analysis.report.provenance import command, provenance
 from analysis.report.svg import letters
@@ -47,7 +47,6 @@ def render(found: Evidence, inputs: str) -> bytes:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.globals["reasons"] = claims.reasons
     script = environment.get_template("report.js.j2").render()
     lag = "the hard target of the same lag"
     page = environment.get_template("report.html.j2").render(
@@ -66,8 +65,13 @@ def render(found: Evidence, inputs: str) -> bytes:
             *missing_evidence(found),
             *comparisons.too_few_seeds(found.comparisons or found.soft_compared),
         ],
-        tested=[pair for pair in found.judged if any(one.outcome != NOT_TESTED for one in pair[1])],
-        untested=[pair for pair in found.judged if all(one.outcome == NOT_TESTED for one in pair[1])],
+        openings=opening.openings(found),
+        forests=figures.forests(),
+        replanned=found.is_replanned,
+        claim_lines=opening.claim_lines(found.judged),
+        untested=[
+            claim.text for claim, ones in found.judged if all(one.outcome == NOT_TESTED for one in ones)
+        ],
         environments=environments,
         columns=COLUMNS,
         notes=summary.notes(found.summaries, results),

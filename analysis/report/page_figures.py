@@ -72,6 +72,7 @@ KINDS = {
     "diagnostics": FigureKind("Values and networks from inside", INSIDE, "diagnostics"),
 }
 """The figures of an environment in the order of the page."""
+FOREST = FigureKind("Each row minus the baseline")
 OVERALL = {
     "table-against-network": {
         "sample-efficiency": FigureKind("Sample efficiency as the world grows: table against network"),
@@ -108,6 +109,14 @@ class PageFigures:
     def environments(self) -> list[dict[str, Any]]:
         """The page's entry of each environment."""
         return [self._environment(environment["env_id"]) for environment in self.found.results.environments]
+
+    def forests(self) -> dict[str, Figure | None]:
+        """The forest plot of each environment, where one was drawn."""
+        return {
+            env_id: self._figure(f"{env_folder(env_id)}-verdicts", FOREST, "", env_id, here)
+            for env_id in dict.fromkeys(line.row.env_id for line in self.found.summaries)
+            if (here := [line for line in self.found.summaries if line.row.env_id == env_id])
+        }
 
     def overall(self) -> dict[str, list[Figure]]:
         """The figures of all environments together, as far as they were drawn, by their section."""

@@ -1,0 +1,159 @@
+"""The first screen: on the metric by which a study decides, a sentence per slot as a person would say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from analysis.findings.against_baseline import RowComparison
+from analysis.findings.claims import NOT_TESTED, Claim, JudgedClaim
+from analysis.findings.evidence import Evidence
+from analysis.loading import Row
+from analysis.report.claims import reasons
+from analysis.statistics.power import MOST
+from analysis.tables.spelling import interval_text, lowered, number_text, row_name
+
+MOST_ROWS = 24
+"""Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
+SEVERAL = "several slots at once"
+FRACTIONS = ((0.5, "half"), (1 / 3, "a third"), (0.25, "a quarter"), (2 / 3, "two thirds"), (0.75, "three quarters"))
+CLOSE = 0.02
+"""How near a share must be to a fraction that people have a word for."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the study found in one environment."""
+
+    env_id: str
+    about: str
+    """'Mean of the curve, return per episode; DQN: 291.'"""
+    sentences: tuple[tuple[str, str], ...]
+    """(slot, what its rows do), in the study's order."""
+    undecided: str
+    """One line on everything that is open, with the seeds that it would take; '' where nothing is."""
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A finding of the literature in a line."""
+
+    text: str
+    source: str
+    env_id: str
+    outcome: str
+    why: str
+
+
+def openings(found: Evidence) -> list[Opening]:
+    """An opening for each environment in which something is compared."""
+    rows = {row.label: row for row in found.rows}
+    made = []
+    for env_id, group in groupby([one for one in found.comparisons if one.is_primary], lambda one: one.env_id):
+        here = list(group)
+        decided = [one for one in here if one.judged.is_decided]
+        made.append(
+            Opening(
+                env_id, _about(here, rows), tuple(_by_slot(decided[:MOST_ROWS], rows)), _undecided(here, rows)
+            )
+        )
+    return made
+
+
+def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[ClaimLine]:
+    """Every finding that these runs test, a line for each environment: supported and contradicted ones first."""
+    order = ("supported", "contradicted", "undecided")
+    lines = [
+        ClaimLine(claim.text, claim.source, one.env_id, one.outcome, " ".join(reasons(one)))
+        for claim, ones in judged
+        for one in ones
+        if one.outcome != NOT_TESTED
+    ]
+    return sorted(lines, key=lambda line: order.index(line.outcome))
+
+
+def _about(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
+    metric = here[0].metric
+    base = {one.against for one in here}
+    text = f"Judged by the {lowered(metric.title)} ({metric.unit})"
+    if len(base) == 1:
+        longest = max(here, key=lambda one: one.n)
+        name = row_name(rows[longest.against])
+        text += f", which is {number_text(metric.name, longest.means[1])} for {name} ({longest.n} seeds)"
+    counts = {word: sum(one.verdict == word for one in here) for word in ("same", "undecided")}
+    differ = len(here) - sum(counts.values())
+    parts = [f"{differ} of {len(here)} rows differ from the baseline"]
+    parts += [f"{counts['same']} within the margin"] * bool(counts["same"])
+    parts += [f"{counts['undecided']} undecided"] * bool(counts["undecided"])
+    return f"{text}. {'; '.join(parts)}."
+
+
+def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
+    slots: dict[str, list[RowComparison]] = {}
+    for one in decided:
+        slots.setdefault(_slot(rows[one.label], rows[one.against]), []).append(one)
+    for slot, ones in slots.items():
+        differ, same = ([one for one in ones if one.judged.differs is side] for side in (True, False))
+        parts = [_differs(one, rows) for one in differ]
+        if same:
+            parts.append(_same(same, rows))
+        yield slot, "; ".join(parts) + "."
+
+
+def _slot(row: Row, base: Row) -> str:
+    changed = [slot for slot, piece in row.slots.items() if piece != base.slots[slot]]
+    return changed[0] if len(changed) == 1 else SEVERAL
+
+
+def _differs(one: RowComparison, rows: Mapping[str, Row]) -> str:
+    """'No replay costs half of it: -145 [-152, -139], 12 seeds'."""
+    point, mean = one.difference.point, one.means[1]
+    size = _size(abs(point / mean)) if mean and np.isfinite(mean) else ""
+    verb = {
+        "better": "gains" if point > 0 else "saves",
+        "worse": "costs" if point < 0 else "adds",
+        "higher": "adds",
+        "lower": "takes away",
+    }[one.verdict]
+    word = f" ({one.verdict})" if verb in ("adds", "takes away", "saves") else ""
+    small = ", by less than the margin" if one.is_small else ""
+    what = f" {size}" if size else ""
+    sign = "+" if point > 0 else ""
+    return (
+        f"{row_name(rows[one.label])} {verb}{what}{word}: {sign}{interval_text(one.metric.name, one.difference)}, "
+        f"{one.n} seeds{small}"
+    )
+
+
+def _size(share: float) -> str:
+    for part, word in FRACTIONS:
+        if abs(share - part) <= CLOSE:
+            return f"{word} of it"
+    return f"{share:.0%} of it".replace("%", " %") if share >= 0.005 else "less than 1 % of it"
+
+
+def _same(ones: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
+    """'Double and Dueling change it by less than 22.6 (12 to 24 seeds)'."""
+    names = [row_name(rows[one.label]) for one in ones]
+    who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    seeds = sorted({one.n for one in ones})
+    n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    margin = number_text(ones[0].metric.name, ones[0].margin)
+    return f"{who} change{'s' if len(names) == 1 else ''} it by less than {margin} ({n} seeds)"
+
+
+def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
+    open_ = [one for one in here if one.verdict == "undecided"]
+    if not open_:
+        return ""
+    texts = []
+    for one in open_[:MOST_ROWS]:
+        need = one.seeds
+        about = "" if need is None else f"more than {MOST}" if need.about is None else f"about {need.about}"
+        have = f"{one.n} so far" + (f", {about} needed" if about else "")
+        texts.append(f"{row_name(rows[one.label])} ({have})")
+    more = len(open_) - MOST_ROWS
+    return f"Undecided, with seeds: {', '.join(texts)}{f' and {more} more' if more > 0 else ''}."
