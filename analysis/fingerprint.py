@@ -23,9 +23,11 @@ DECIDES = ("status", "key", "files", "steps", "diverged_at", "error", "versions"
 
 
 def of_inputs(folder: Path, study: Mapping[str, Any], unlisted: Iterable[str]) -> str:
-    """The digest of a study, of what its runs' manifests say, and of this package with its libraries."""
+    """The digest of a study and what it decided, of its runs' manifests, and of this package with its libraries."""
     digest = hashlib.sha256()
     digest.update((folder / store.STUDY).read_bytes())
+    if (folder / store.DECISIONS).is_file():
+        digest.update((folder / store.DECISIONS).read_bytes())
     for run in study["runs"]:
         digest.update(json.dumps(_facts(folder / run["path"]), sort_keys=True).encode("ascii"))
     digest.update(json.dumps(sorted(unlisted)).encode("ascii"))

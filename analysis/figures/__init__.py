@@ -25,8 +25,8 @@ from analysis.findings.evidence import Evidence
 from analysis.findings.recorded import EXACT, INSIDE, Recorded, recorded
 from analysis.metrics import METRICS, Floats, Ints
 from analysis.tables.aggregates import curve_table
-from analysis.tables.table import Table, csv_text, recorded
-from analysis.tables.verdicts import verdict_line
+from analysis.tables.table import Table, csv_text
+from analysis.tables.verdicts import verdict_records
 from analysis.tables.world_sizes import numbers
 
 DIGITS = 6
@@ -46,11 +46,11 @@ def draw(found: Evidence) -> Iterator[Figure]:
         yield from _over_environments(found)
 
 
-def _of_environment(data: EnvironmentBands, compared: Sequence[RowComparison]) -> Iterator[Figure]:
+def _of_environment(data: EnvironmentBands, comparisons: Sequence[RowComparison]) -> Iterator[Figure]:
     stem = env_folder(data.env_id)
-    forest = verdicts.draw(data, compared)
+    forest = verdicts.draw(data, comparisons)
     if forest:
-        yield _files(f"{stem}-verdicts", forest, csv_text(recorded(list(map(verdict_line, compared)))))
+        yield _files(f"{stem}-verdicts", forest, csv_text(verdict_records(comparisons)))
     for kind, page, quantities in pages(data):
         yield _files(f"{stem}-{kind}", page, csv_text(band_table(data, quantities), DIGITS))
     lines = [drawn.summary for drawn in data.drawn]

@@ -1,6 +1,6 @@
 """The forest plot: each row's difference to the baseline with its interval, the margin around 0, and the verdict.
 
-One line per row, grouped by the slot that it replaces. Beside the primary metric stand the other headlines, a cell each.
+One line per row, grouped by the slot that it replaces. Beside the primary metric stand the other headlines, as cells.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import parts, style
 from analysis.figures.layout import base_slots
-from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
+from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT, BLACK, GRAY, PALE
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import METRICS
-from analysis.tables.comparisons import headline_columns
+from analysis.tables.comparisons import telling_columns
 from analysis.tables.spelling import lowered, number_text, row_name
-from analysis.tables.verdicts import WORDS
 
 MOST_ROWS = 60
 """Lines that a reader can follow down a page."""
 LINE, GROUP = 0.185, 0.07
 """Inches per row, and between two groups."""
-NAME = 1.52
-FOREST = 2.2
-COUNT, WORD = 0.3, 0.98
+NAME = 1.62
+FOREST = 1.95
+COUNT, WORD = 0.28, 0.9
 """Inches of the columns at the right of the forest: n, and the verdict in a word."""
 GAP = 0.06
-HEADS = 0.34
+HEADS = 0.1
 FOOT = 0.36
+CELL_LETTER = 0.046
+"""Inches per letter of a cell's text."""
 BETTER, WORSE, SAME = "#9ecae1", "#fdae6b", "#e3e3e3"
 """Cells: light enough to read numbers on, told apart by the colour-blind; in grey the signs ▲ and ▼ tell them apart."""
 SIGNS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same": "=", "undecided": "?"}
@@ -54,9 +55,9 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
     some = next(iter(primary.values()))
     page = Page(
         HEADS + height + FOOT,
-        parts.title(data, f"each row minus {_baseline(primary)}"),
+        parts.title(data, f"{lowered(some.metric.title)}, each row minus {_baseline(primary)}"),
         parts.counts_text(data),
-        _caption(data, some, max(left_out, 0)),
+        _caption(here, some, max(left_out, 0)),
     )
     left = NAME
     axes = page.axes(left, HEADS, FOREST, height)
@@ -65,7 +66,11 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
         one, top = primary[drawn.row.label], tops[drawn.row.label]
         color = _color(data, drawn)
         page.text(
-            NAME - 0.06, HEADER + HEADS + top + 0.035, _short(row_name(drawn.row)), size=SMALL, align="right"
+            NAME - 0.06,
+            HEADER + HEADS + top + 0.035,
+            row_name(drawn.row),
+            size=_fitting(row_name(drawn.row)),
+            align="right",
         )
         _draw_line(axes, one, top, color)
     for slot, members in groups:
@@ -76,12 +81,11 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
         page.text(place, HEADER + HEADS - 0.07, title, size=SMALL, align=align)
         for drawn in lines:
             one, top = primary[drawn.row.label], HEADER + HEADS + tops[drawn.row.label] + 0.035
-            text = str(one.n) if title == "n" else f"{SIGNS[one.verdict]} {WORDS[one.verdict]}"
+            text = str(one.n) if title == "n" else f"{SIGNS[one.verdict]} {_word(one)}"
             weight = "bold" if title == "verdict" and one.verdict not in ("same", "undecided") else "normal"
             page.text(place, top, text, size=SMALL, align=align, weight=weight)
         left += width
-    others = [name for name in headline_columns(here) if name != some.metric.name]
-    _draw_cells(page, left + GAP, others, here, tops)
+    _draw_cells(page, left + GAP, telling_columns(here)[0], here, tops)
     return page
 
 
@@ -114,7 +118,7 @@ def _set_axes(axes: Axes, some: RowComparison, shown: Sequence[RowComparison], h
     margin = some.margin if np.isfinite(some.margin) else 0.0
     ends = [0.0, margin, -margin]
     for one in shown:
-        ends += [end for end in one.difference if np.isfinite(end)]
+        ends += [end for end in _ends(one) if np.isfinite(end)]
     room = 0.05 * (max(ends) - min(ends)) or 1.0
     axes.set_xlim(min(ends) - room, max(ends) + room)
     if margin:
@@ -128,7 +132,7 @@ def _set_axes(axes: Axes, some: RowComparison, shown: Sequence[RowComparison], h
 
 def _draw_line(axes: Axes, one: RowComparison, top: float, color: str) -> None:
     """A difference with its interval; hollow where nothing is decided."""
-    point, low, high = one.difference
+    point, low, high = _ends(one)
     if np.isnan(point):
         axes.text(0, top, "no run stands", color=ALERT, fontsize=SMALL, va="center")
         return
@@ -148,6 +152,16 @@ def _draw_line(axes: Axes, one: RowComparison, top: float, color: str) -> None:
     )
 
 
+def _ends(one: RowComparison) -> tuple[float, float, float]:
+    return one.difference.point, one.difference.low, one.difference.high
+
+
+def _word(one: RowComparison) -> str:
+    """The verdict as a reader of the picture wants it."""
+    words = {"same": "within margin", "undecided": "undecided"}
+    return words.get(one.verdict, one.verdict) + (", < margin" if one.is_small else "")
+
+
 def _draw_group(axes: Axes, slot: str, tops: Sequence[float]) -> None:
     """A bracket in the slot's color beside its rows."""
     color = style.COLORS.get(slot, GRAY)
@@ -164,8 +178,10 @@ def _draw_cells(
     cells = {(one.label, one.metric.name): one for one in found}
     for place, name in enumerate(metrics):
         at = left + place * width
-        for line, text in enumerate(reversed(_wrapped(METRICS[name].title, int(width / parts.LETTER)))):
-            page.text(at + width / 2, HEADER + HEADS - 0.07 - 0.1 * line, text, size=SMALL, align="center")
+        for line, text in enumerate(reversed(_wrapped(METRICS[name].title, int(width / CELL_LETTER)))):
+            page.text(
+                at + width / 2, HEADER + HEADS - 0.07 - 0.1 * line, text, size=SMALL - 1, align="center"
+            )
         for label, top in tops.items():
             one = cells.get((label, name))
             if one is None or np.isnan(one.difference.point):
@@ -206,9 +222,9 @@ def _color(data: EnvironmentBands, drawn: RowBands) -> str:
     return style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row)).color
 
 
-def _short(name: str) -> str:
-    letters = int((NAME - 0.1) / parts.LETTER)
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+def _fitting(name: str) -> float:
+    """The size of type at which a name fits."""
+    return SMALL * min(1.0, (NAME - 0.1) / parts.LETTER / len(name))
 
 
 def _baseline(primary: dict[str, RowComparison]) -> str:
@@ -218,19 +234,21 @@ def _baseline(primary: dict[str, RowComparison]) -> str:
     mean = next(iter(primary.values())).means[1]
     one = len({one.n for one in primary.values()}) == 1
     text = number_text(next(iter(primary.values())).metric.name, mean)
-    return f"{against[0]} ({text})" if one and np.isfinite(mean) else against[0]
+    return f"{against[0]}'s {text}" if one and np.isfinite(mean) else against[0]
 
 
-def _caption(data: EnvironmentBands, some: RowComparison, left_out: int) -> str:
+def _caption(here: Sequence[RowComparison], some: RowComparison, left_out: int) -> str:
     margin = (
         f"Band: what counts as no effect, {number_text(some.metric.name, some.margin)} on either side. "
         if np.isfinite(some.margin)
         else "Nothing says what counts as no effect here. "
     )
-    more = f" {left_out} further rows stand in tables/verdicts.csv." if left_out else ""
+    silent = [lowered(METRICS[name].title) for name in telling_columns(here)[1]]
+    more = f" Undecided for every row, and left out: {', '.join(silent)}." if silent else ""
+    more += f" {left_out} further rows stand in tables/verdicts.csv." if left_out else ""
     looks = " A row that is decided gets no more seeds." if some.looks.planned else ""
     return (
         f"Mean of the differences over n common seeds, with intervals that agree with sign-flip tests. {margin}"
-        "▲ better, ▼ worse, △ higher, ▽ lower (Holm's p < alpha over all rows), = within the margin, ? undecided "
-        f"(hollow).{looks} Cells: differences on secondary metrics, each a family of its own.{more}"
+        "▲ better, ▼ worse, △ higher, ▽ lower (Holm over all rows), = within the margin, ? undecided (hollow)."
+        f"{looks} Cells: differences on secondary metrics, each a family of its own.{more}"
     )

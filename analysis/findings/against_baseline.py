@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.findings.decide import judged_row
+from analysis.findings.looks import FIXED, Looks
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import reference
-from analysis.metrics import METRICS, Floats, Ints, Metric
+from analysis.metrics import METRICS, Floats, Metric
+from analysis.statistics.contrasts import cliffs_delta, effect_size, minus, variance_reduction
 from analysis.statistics.intervals import Interval
-from analysis.statistics.paired import Comparison, compare, holm
 from analysis.statistics.power import SeedsNeeded, seeds_needed_over
-from analysis.statistics.verdicts import Verdict, verdict
+from analysis.statistics.sequential import Judged, Verdict
 
 HEADLINES = (
     "final_return",
@@ -25,7 +27,7 @@ HEADLINES = (
     "exact_overestimation",
     "regret",
     "overestimation",
-    "soft_divergence",
+    "value_excess",
     "churn",
 )
 """What tables for people hold, in this order, as far as the runs have it; the CSV holds every metric."""
@@ -40,34 +42,61 @@ class RowComparison:
     label: str
     against: str
     means: tuple[float, float]
-    """Of the row and of the baseline, over all their runs."""
-    comparison: Comparison
-    p_holm: float
+    """Of the row and of the baseline, over the common seeds that count."""
+    judged: Judged
+    """Its tests, sequential where the study decides by looks."""
     family: int
-    """Comparisons that Holm's method corrects for: the rows of this environment and metric that were tested."""
-    scale: float
-    verdict: Verdict
+    """Hypotheses that Holm's method corrects for: the rows of this environment and metric that were tested."""
+    margin: float
+    """What counts as no effect, in the metric's units; NaN where nothing says."""
+    effect_size: float
+    cliffs_delta: float
+    variance_reduction: float
     seeds: SeedsNeeded | None
     failed: int
     """Runs of the row and of the baseline that failed."""
     at_worst: float
     """The difference if every failed run of the row had been the worst and every one of the baseline the best."""
     at_best: float
+    is_identical: bool = False
+    """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
+    looks: Looks = FIXED
+    """How many seeds there are, and by which metric that was decided."""
 
     @property
-    def direction(self) -> str:
-        """'better', 'worse', 'higher' or 'lower'; '' where nothing is said to differ."""
-        if self.verdict != "differs":
-            return ""
-        up = self.comparison.difference.point > 0
-        if self.metric.bigger_is_better is None:
-            return "higher" if up else "lower"
-        return "better" if up == self.metric.bigger_is_better else "worse"
+    def is_primary(self) -> bool:
+        """True if the study decides by this metric."""
+        return bool(self.metric.name == self.looks.decide["metric"])
 
     @property
-    def is_identical(self) -> bool:
-        """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
-        return self.metric.summary != "share" and self.comparison.difference == Interval(0, 0, 0)
+    def is_stopped(self) -> bool:
+        """True if a verdict stopped the row, so that its means are those of seeds at which it looked clear."""
+        return 0 < self.judged.look < len(self.looks.planned)
+
+    @property
+    def n(self) -> int:
+        """Common seeds."""
+        return self.judged.n
+
+    @property
+    def difference(self) -> Interval:
+        """The mean difference with its interval."""
+        return Interval(self.judged.difference, self.judged.low, self.judged.high)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict in a word."""
+        return self.judged.verdict(self.metric.bigger_is_better)
+
+    @property
+    def is_small(self) -> bool:
+        """True if the row differs, by less than the margin."""
+        return self.judged.differs and self.judged.same
+
+    @property
+    def is_marked(self) -> bool:
+        """True if the interval is the last look's alone, or of shares, wider than the test that found a difference."""
+        return self.judged.is_last_look_alone or (self.judged.differs and not self.judged.excludes_zero)
 
 
 def compare_all(scores: EnvironmentScores) -> list[RowComparison]:
@@ -78,74 +107,69 @@ def compare_all(scores: EnvironmentScores) -> list[RowComparison]:
         for place, row in enumerate(rows)
         if row.is_tried and (of := reference(rows, row))
     ]
-    return compare_pairs(scores, pairs)
+    return [_as_decided(scores, one) if one.is_primary else one for one in compare_pairs(scores, pairs)]
 
 
 def compare_pairs(scores: EnvironmentScores, pairs: Sequence[tuple[int, int]]) -> list[RowComparison]:
     """(row, row that it is compared with) by their places, on every metric that the runs have."""
-    if not pairs:
-        return []
-    places, against = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
     return [
         found
         for metric in METRICS.values()
-        if is_compared(metric) and scores.has(metric.name)
-        for found in compare_rows(scores, metric, places, against)
+        if pairs and metric.is_compared and scores.has(metric.name)
+        for found in compare_rows(scores, metric, pairs)
     ]
-
-
-def is_compared(metric: Metric) -> bool:
-    """True if runs have a score of their own that can be paired; waiting times need a budget to be cut at."""
-    return metric.score is not None and (metric.summary != "wait" or metric.scale == "steps")
 
 
 def compare_rows(
-    scores: EnvironmentScores, metric: Metric, places: Ints, against: Ints, seeds: slice = slice(None)
+    scores: EnvironmentScores, metric: Metric, pairs: Sequence[tuple[int, int]], skipped: int = 0
 ) -> list[RowComparison]:
-    """Rows of an environment against other rows of it, on these of its seeds, as one family.
-
-    Where no run of either row got to the end of a waiting time, nothing is compared: two budgets are equal anyway.
-    """
-    values, scale = scores.of(metric.name)[:, seeds], scores.scale(metric)
-    x, y = values[places], values[against]
-    if metric.summary == "wait":
-        arrived = np.array([summary.has(metric.name) for summary in scores.summaries])
-        x = np.where((arrived[places] | arrived[against])[:, None], x, np.nan)
-    found = compare(x, y, answers=metric.summary == "share")
-    adjusted = holm([one.p for one in found])
-    family = int(np.isfinite(adjusted).sum())
-    worst, best = (scores.imputed(metric.name, end)[:, seeds] for end in (True, False))
-    failed = scores.failed[:, seeds].sum(axis=1)
-    return [
-        RowComparison(
-            env_id=scores.env_id,
-            metric=metric,
-            label=scores.labels[row],
-            against=scores.labels[base],
-            means=(_mean(values[row]), _mean(values[base])),
-            comparison=one,
-            p_holm=p_holm,
-            family=family,
-            scale=scale,
-            verdict=verdict(one.difference, p_holm, scale),
-            seeds=_seeds(one, family),
-            failed=int(failed[row] + failed[base]),
-            at_worst=_mean(worst[row] - best[base]),
-            at_best=_mean(best[row] - worst[base]),
+    """Rows of an environment against other rows of it, but for its first ``skipped`` seeds, as one family."""
+    values, looks, margin = scores.of(metric.name), scores.looks, scores.margin(metric)
+    judged, differences = scores.judge(metric, [minus(*pair) for pair in pairs], skipped)
+    family = sum(one.n > 0 for one in judged)
+    worst, best = (scores.imputed(metric.name, end) for end in (True, False))
+    found = []
+    for (row, base), one, line in zip(pairs, judged, differences, strict=True):
+        seeds = slice(skipped, looks.planned[max(one.look, 1) - 1] if looks.planned else None)
+        both, effect = np.isfinite(line), effect_size(line)
+        x, y = values[row][both], values[base][both]
+        spread = one.difference / effect if effect else np.nan
+        found.append(
+            RowComparison(
+                env_id=scores.env_id,
+                metric=metric,
+                label=scores.labels[row],
+                against=scores.labels[base],
+                means=(_mean(x), _mean(y)),
+                judged=one,
+                family=family,
+                margin=margin,
+                effect_size=effect,
+                cliffs_delta=cliffs_delta(x, y),
+                variance_reduction=variance_reduction(x, y),
+                seeds=seeds_needed_over(one.difference, one.low, one.high, spread, max(1, family)),
+                failed=int(scores.failed[[row, base], seeds].sum()),
+                at_worst=_mean((worst[row] - best[base])[seeds]),
+                at_best=_mean((best[row] - worst[base])[seeds]),
+                is_identical=bool(metric.summary != "share" and one.n and not line[both].any()),
+                looks=looks,
+            )
         )
-        for row, base, one, p_holm in zip(places.tolist(), against.tolist(), found, adjusted, strict=True)
-    ]
+    return found
+
+
+def _as_decided(scores: EnvironmentScores, one: RowComparison) -> RowComparison:
+    """The comparison on the primary metric as decisions.json has it, if the study decides by looks."""
+    stored = scores.looks.decided.get(one.label)
+    if stored is None or stored["against"] != one.against:
+        return one
+    mean, other = (np.nan if stored[name] is None else stored[name] for name in ("mean", "baseline_mean"))
+    return replace(one, judged=judged_row(stored), means=(mean, other), family=scores.looks.hypotheses)
 
 
 def on_metric(found: Sequence[RowComparison], env_id: str, metric: str) -> list[RowComparison]:
     """The comparisons in one environment on one metric."""
     return [one for one in found if (one.env_id, one.metric.name) == (env_id, metric)]
-
-
-def _seeds(found: Comparison, family: int) -> SeedsNeeded | None:
-    ends, effect = found.difference, found.effect_size
-    spread = ends.point / effect if np.isfinite(effect) and effect else np.nan
-    return seeds_needed_over(ends.point, ends.low, ends.high, spread, max(1, family))
 
 
 def _mean(values: Floats) -> float:

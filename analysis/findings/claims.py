@@ -13,8 +13,8 @@ import numpy as np
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Pieces, Row
 from analysis.metrics import METRICS
-from analysis.statistics.paired import Comparison, compare, holm
-from analysis.statistics.verdicts import verdict
+from analysis.statistics.contrasts import Contrast
+from analysis.statistics.sequential import Judged, holm
 
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
 NOT_TESTED: Outcome = "not tested by these runs"
@@ -63,7 +63,7 @@ class JudgedStep:
 
     step: Step
     outcome: Outcome
-    comparison: Comparison | None
+    judged: Judged | None
     """None where nothing could be compared."""
     pairs: Sequence[tuple[str, str]]
     """The labels of the rows that fit; there may be some without a score."""
@@ -99,42 +99,47 @@ def judge(scores: EnvironmentScores, claim: Claim) -> JudgedClaim:
     """The claim on the runs of an environment; Holm's correction runs over its steps."""
     rows = [summary.row for summary in scores.summaries]
     fitting = [list(comparable_pairs(rows, step)) for step in claim.steps]
-    found = [_compare(scores, step, pairs) for step, pairs in zip(claim.steps, fitting, strict=True)]
-    adjusted = iter(holm([comparison.p for comparison, _ in found if comparison is not None]))
+    found = [
+        _judge(scores, step, pairs, len(claim.steps))
+        for step, pairs in zip(claim.steps, fitting, strict=True)
+    ]
+    adjusted = iter(
+        holm([judged.sequential_p for judged, _ in found if judged is not None], len(claim.steps))
+    )
     steps = []
-    for step, pairs, (comparison, compared) in zip(claim.steps, fitting, found, strict=True):
-        outcome = NOT_TESTED if comparison is None else _outcome(scores, step, comparison, next(adjusted))
-        shown = pairs if comparison is None else compared
+    for step, pairs, (judged, compared) in zip(claim.steps, fitting, found, strict=True):
+        outcome = NOT_TESTED if judged is None else _outcome(scores, step, judged, next(adjusted))
+        shown = pairs if judged is None else compared
         labels = [(scores.labels[a], scores.labels[b]) for a, b in shown]
-        steps.append(JudgedStep(step, outcome, comparison, labels))
+        steps.append(JudgedStep(step, outcome, judged, labels))
     return JudgedClaim(claim, scores.env_id, tuple(steps))
 
 
-def _outcome(scores: EnvironmentScores, step: Step, one: Comparison, p: float) -> Outcome:
-    """A difference that the comparisons would call one counts, whichever way; everything else is undecided."""
-    if verdict(one.difference, p, scores.scale(METRICS[step.metric])) != "differs":
+def _outcome(scores: EnvironmentScores, step: Step, judged: Judged, p: float) -> Outcome:
+    """A difference counts, whichever way; everything else is undecided."""
+    if not p <= scores.looks.decide["alpha"]:
         return "undecided"
-    return "supported" if (one.difference.point > 0) == (step.expected == "higher") else "contradicted"
+    return "supported" if (judged.difference > 0) == (step.expected == "higher") else "contradicted"
 
 
-def _compare(
-    scores: EnvironmentScores, step: Step, pairs: Sequence[tuple[int, int]]
-) -> tuple[Comparison | None, Sequence[tuple[int, int]]]:
-    """Means over the pairs of rows at each seed against each other, and the pairs; None where there is none.
+def _judge(
+    scores: EnvironmentScores, step: Step, pairs: Sequence[tuple[int, int]], family: int
+) -> tuple[Judged | None, Sequence[tuple[int, int]]]:
+    """The mean over the pairs of rows, at the seeds that all of them have, and the pairs; None where there is none.
 
-    A seed counts if all pairs have it, so that the same pairs are averaged at each; pairs that have no run in common
-    are left out before.
+    Pairs that have no run in common are left out before.
     """
     values = scores.of(step.metric)
     places = [(a, b) for a, b in pairs if np.isfinite(values[a] - values[b]).any()]
-    if not places:
-        return None, places
-    x, y = (values[list(side)] for side in zip(*places, strict=True))
-    whole = np.isfinite(x - y).all(axis=0)
-    if not whole.any():
-        return None, places
-    x, y = (np.where(whole, side.mean(axis=0), np.nan)[None] for side in (x, y))
-    return compare(x, y, answers=METRICS[step.metric].summary == "share")[0], places
+    mean: dict[int, float] = {}
+    for a, b in places:
+        mean[a] = mean.get(a, 0.0) + 1 / len(places)
+        mean[b] = mean.get(b, 0.0) - 1 / len(places)
+    contrast: Contrast = {row: weight for row, weight in mean.items() if abs(weight) > 1e-12}
+    (judged,), _ = (
+        scores.judge(METRICS[step.metric], [contrast], family=family) if places else ((None,), None)
+    )
+    return (judged if judged and judged.n else None), places
 
 
 def comparable_pairs(rows: Sequence[Row], step: Step) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,15 @@ from analysis.statistics.contrasts import differences, minus
 from analysis.statistics.flips import EXACT_UP_TO
 from analysis.statistics.sequential import Design, Judged, judge_look, least_seeds
 
-__all__ = ["PRIMARY_METRICS", "decide", "least_seeds", "newly_decided", "recompute", "without_scale"]
+__all__ = [
+    "PRIMARY_METRICS",
+    "decide",
+    "judged_row",
+    "least_seeds",
+    "newly_decided",
+    "recompute",
+    "without_scale",
+]
 
 Document = dict[str, Any]
 Look = dict[str, Any]
@@ -150,7 +158,7 @@ class Environment:
 
     def judged(self, look: Look | None) -> list[Judged]:
         """What a look, or none, says of every hypothesis."""
-        return [_judged(row) for row in look["rows"]] if look else [Judged()] * len(self.pairs)
+        return [judged_row(row) for row in look["rows"]] if look else [Judged()] * len(self.pairs)
 
     def look(self, k: int, before: Look | None, valid: Valid) -> Look:
         """Look k, from the one before and these runs."""
@@ -284,7 +292,7 @@ def _row(label: str, against: str, means: Mapping[str, Any], one: Judged, metric
     }
 
 
-def _judged(row: Mapping[str, Any]) -> Judged:
+def judged_row(row: Mapping[str, Any]) -> Judged:
     """The hypothesis that an entry of a look tells of."""
     numbers = {**{name: row[name] for name in NUMBERS}, **row["interval"]}
     known: dict[str, Any] = {name: np.nan if value is None else value for name, value in numbers.items()}

@@ -69,6 +69,11 @@ class Evidence:
         return efficiency(self.normalized) if self.normalized else None
 
     @property
+    def is_replanned(self) -> bool:
+        """True if the study's plan was changed after its first look."""
+        return bool((self.results.decisions or {}).get("earlier"))
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return str(self.results.study["name"])

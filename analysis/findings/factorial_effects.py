@@ -12,10 +12,10 @@ from analysis.findings.against_baseline import HEADLINES
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Facts
 from analysis.metrics import METRICS, Floats, Metric
-from analysis.statistics.factorial import Cell, Effect, Factor, effects, estimate, p_values
+from analysis.statistics.contrasts import Contrast
+from analysis.statistics.factorial import Cell, Effect, Factor, effects
 from analysis.statistics.intervals import Interval
-from analysis.statistics.paired import holm
-from analysis.statistics.verdicts import Verdict, verdict
+from analysis.statistics.sequential import Judged, Verdict
 
 TESTED = ("main", "interaction")
 """Kinds of effect that carry a test. Shapley values and their companions share out what these tell."""
@@ -30,15 +30,10 @@ class EstimatedEffect:
     """The point of a sweep, '' where there is none."""
     metric: str
     effect: Effect
-    n: int
-    """The fewest valid runs of the cells that it rests on."""
-    number: Interval
-    p: float
-    """Of the sign-flip test; NaN for kinds that carry none."""
-    p_holm: float
+    judged: Judged
+    """The effect at the seeds that all of its cells have, and its tests; kinds that carry none have their interval."""
     family: int
     """Effects that Holm's method corrects for: all of this kind on this metric in this environment."""
-    verdict: Verdict
     failed: int = 0
     """Failed runs of its cells."""
     at_worst: float = np.nan
@@ -46,9 +41,22 @@ class EstimatedEffect:
     at_best: float = np.nan
 
     @property
-    def differs(self) -> bool:
-        """True if the effect may be said to have its sign."""
-        return self.verdict == "differs"
+    def number(self) -> Interval:
+        """The effect with its interval; none where answers are the same at every seed, which says little."""
+        judged = self.judged
+        if METRICS[self.metric].summary == "share" and judged.low == judged.high:
+            return Interval(judged.difference, np.nan, np.nan)
+        return Interval(judged.difference, judged.low, judged.high)
+
+    @property
+    def is_tested(self) -> bool:
+        """True if it is a hypothesis of its own."""
+        return self.effect.kind in TESTED
+
+    @property
+    def verdict(self) -> Verdict:
+        """'higher' or 'lower' where its sign is known, 'same' within the margin; it is no row that could be better."""
+        return self.judged.verdict(None) if self.is_tested else "undecided"
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ def estimate_all(scores: EnvironmentScores, aliases: Sequence[Mapping[str, Any]]
             if any(scores.summaries[place].has(name) for place in places) and not _are_all_equal(
                 METRICS[name], values
             ):
-                found += _size(scores, design.at, METRICS[name], wanted, cells, values, places)
+                found += _size(scores, design.at, METRICS[name], wanted, design.places)
     return found
 
 
@@ -150,54 +158,34 @@ def _size(
     at: str,
     metric: Metric,
     wanted: Sequence[Effect],
-    cells: Sequence[Cell],
-    values: Floats,
-    lines: Sequence[int],
+    places: Mapping[Cell, int],
 ) -> Iterator[EstimatedEffect]:
-    """The effects on one metric: their sizes, and for main effects and interactions, a family each, Holm's p."""
-    known = dict(zip(cells, np.isfinite(values).sum(axis=1).tolist(), strict=True))
-    numbers = estimate(wanted, cells, values)
-    plain = [np.nan] * len(wanted)
-    adjusted, family = list(plain), [0] * len(wanted)
-    for kind in TESTED:
-        places = [place for place, effect in enumerate(wanted) if effect.kind == kind]
-        tested = p_values([wanted[place] for place in places], cells, values)
-        for place, p, p_holm in zip(places, tested, holm(tested), strict=True):
-            plain[place], adjusted[place] = p, p_holm
-            family[place] = int(np.isfinite(tested).sum())
-    failed = dict(zip(cells, scores.failed[lines].sum(axis=1).tolist(), strict=True))
-    worst, best = (
-        dict(zip(cells, _means(scores.imputed(metric.name, end)[lines]), strict=True))
-        for end in (True, False)
-    )
-    for place, (effect, number) in enumerate(zip(wanted, numbers, strict=True)):
-        if metric.summary == "share" and number.low == number.high:
-            number = Interval(
-                number.point, np.nan, np.nan
-            )  # equal answers resampled say nothing of their share
-        p_holm = adjusted[place]
-        yield EstimatedEffect(
-            env_id=scores.env_id,
-            at=at,
-            metric=metric.name,
-            effect=effect,
-            n=min((known[cell] for cell in effect.weights), default=0),
-            number=number,
-            p=plain[place],
-            p_holm=p_holm,
-            family=family[place],
-            verdict=verdict(number, p_holm, scores.scale(metric)),
-            failed=sum(failed[cell] for cell in effect.weights),
-            at_worst=_imputed(effect, worst, best),
-            at_best=_imputed(effect, best, worst),
-        )
+    """The effects on one metric, a family for each kind."""
+    failed = scores.failed.sum(axis=1)
+    worst, best = (_means(scores.imputed(metric.name, end)) for end in (True, False))
+    for kind in dict.fromkeys(effect.kind for effect in wanted):
+        here = [effect for effect in wanted if effect.kind == kind]
+        contrasts = [{places[cell]: weight for cell, weight in effect.weights.items()} for effect in here]
+        found, _ = scores.judge(metric, contrasts)
+        for effect, contrast, judged in zip(here, contrasts, found, strict=True):
+            yield EstimatedEffect(
+                env_id=scores.env_id,
+                at=at,
+                metric=metric.name,
+                effect=effect,
+                judged=judged,
+                family=sum(one.n > 0 for one in found) if kind in TESTED else 0,
+                failed=int(failed[list(contrast)].sum()),
+                at_worst=_imputed(contrast, worst, best),
+                at_best=_imputed(contrast, best, worst),
+            )
 
 
 def _means(values: Floats) -> list[float]:
-    """The mean of each cell's runs that have a score; NaN where none has."""
+    """The mean of each row's runs that have a score; NaN where none has."""
     return [float(line[known].mean()) if (known := np.isfinite(line)).any() else np.nan for line in values]
 
 
-def _imputed(effect: Effect, added: Mapping[Cell, float], taken: Mapping[Cell, float]) -> float:
-    """An effect of the means of cells, from one side where a cell adds to it and from another where it takes away."""
-    return sum(weight * (added if weight > 0 else taken)[cell] for cell, weight in effect.weights.items())
+def _imputed(contrast: Contrast, added: Sequence[float], taken: Sequence[float]) -> float:
+    """A contrast of the means of rows, from one side where a row adds to it and from another where it takes away."""
+    return sum(weight * (added if weight > 0 else taken)[row] for row, weight in contrast.items())

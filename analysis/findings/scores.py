@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablations import store
-from analysis.findings.margins import normal_scale, scale_of
+from analysis.findings.looks import Looks, looks_of
+from analysis.findings.margins import margin_of, normal_scale
 from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.metrics import METRICS, Floats, Metric, RunData
 from analysis.statistics.aggregates import normalized
+from analysis.statistics.contrasts import Contrast, differences, is_pair
+from analysis.statistics.sequential import Design, Judged, judge
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class EnvironmentScores:
     environment: Mapping[str, Any]
     seeds: tuple[int, ...]
     summaries: tuple[RowSummary, ...]
+    looks: Looks
 
     @property
     def env_id(self) -> str:
@@ -114,13 +118,55 @@ class EnvironmentScores:
         low = worst == (metric.bigger_is_better is not False)
         return np.where(self.failed, least if low else largest, values)
 
-    def scale(self, metric: Metric) -> float:
-        """The metric's own scale in its units; NaN where there is none."""
-        return scale_of(metric, self.environment, max(line.row.budget for line in self.summaries))
+    def margin(self, metric: Metric) -> float:
+        """What counts as no effect, in the metric's units; NaN where nothing says."""
+        budget = max(line.row.budget for line in self.summaries)
+        return margin_of(metric, self.environment, budget, self.looks.decide)
+
+    def judge(
+        self, metric: Metric, contrasts: Sequence[Contrast], skipped: int = 0, family: int | None = None
+    ) -> tuple[list[Judged], Floats]:
+        """Contrasts of rows, by their places, as one family, and their differences (V, S) at the seeds that count.
+
+        With looks each is tested up to the last look of all of its rows. The first ``skipped`` seeds don't count.
+        ``family``: for how many hypotheses to correct; otherwise those of which anything is known. Yes or no has an
+        exact interval where one row is taken from another; of other contrasts nothing is called the same.
+        """
+        found, looks = differences(self.of(metric.name), contrasts), self.looks
+        found[:, :skipped] = np.nan
+        if (
+            metric.summary == "wait"
+        ):  # where nobody got to the end two budgets are compared, which are equal anyway
+            arrived = np.array([summary.has(metric.name) for summary in self.summaries])
+            found[[bool(c) and not arrived[list(c)].any() for c in contrasts]] = np.nan
+        answers = metric.summary == "share"
+        design = Design(
+            looks=looks.planned or (len(self.seeds),),
+            hypotheses=family or max(1, int(np.isfinite(found).any(axis=1).sum())),
+            margin=np.nan if answers and not all(map(is_pair, contrasts)) else self.margin(metric),
+            alpha=looks.decide["alpha"],
+            seed=looks.seed,
+            answers=answers and all(map(is_pair, contrasts)),
+        )
+        last = [looks.of_row(*(self.labels[row] for row in contrast)) for contrast in contrasts]
+        judged = [Judged()] * len(contrasts)
+        for step in judge(found, design, last):
+            judged = step
+        ends = np.array([design.looks[max(one.look, 1) - 1] for one in judged], dtype=np.int64)
+        found = np.where(np.arange(found.shape[1]) < ends[:, None], found, np.nan)
+        return [_untested(one, line) for one, line in zip(judged, found, strict=True)], found
 
     def has(self, name: str) -> bool:
         """True if any run has such a score."""
         return any(line.has(name) for line in self.summaries)
+
+
+def _untested(one: Judged, differences: Floats) -> Judged:
+    """Before the first look there is a difference, and no test."""
+    known = differences[np.isfinite(differences)]
+    if one.look or not len(known):
+        return one
+    return replace(one, n=len(known), difference=float(known.mean()))
 
 
 def environment_scores(results: Results, lines: list[RowSummary]) -> list[EnvironmentScores]:
@@ -129,5 +175,6 @@ def environment_scores(results: Results, lines: list[RowSummary]) -> list[Enviro
     for environment in results.environments:
         here = tuple(line for line in lines if line.row.env_id == environment["env_id"])
         if any(line.n for line in here):
-            found.append(EnvironmentScores(environment, tuple(results.study["seeds"]), here))
+            looks = looks_of(results.study, results.decisions, environment["env_id"])
+            found.append(EnvironmentScores(environment, tuple(results.study["seeds"]), here, looks))
     return found

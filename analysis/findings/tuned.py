@@ -40,7 +40,9 @@ def compare_tuned(scores: EnvironmentScores, baseline: str) -> list[TunedCompari
     points: dict[str, list[int]] = {}
     for place, summary in enumerate(scores.summaries):
         points.setdefault(summary.row.variant, []).append(place)
-    cut = len(scores.seeds) // CHOOSING
+    cut = (scores.looks.planned or (len(scores.seeds),))[
+        0
+    ] // CHOOSING  # with looks every row has the first one's
     swept = any(len(places) > 1 for places in points.values())
     if not cut or baseline not in points or len(points) < 2 or not swept:
         return []
@@ -54,8 +56,8 @@ def compare_tuned(scores: EnvironmentScores, baseline: str) -> list[TunedCompari
         }
         others = [place for variant, place in chosen.items() if variant != baseline]
         if baseline in chosen and others:
-            against = np.full(len(others), chosen[baseline], dtype=np.int64)
-            rows = np.array(others, dtype=np.int64)
-            for one in compare_rows(scores, METRICS[name], rows, against, slice(cut, None)):
+            for one in compare_rows(
+                scores, METRICS[name], [(place, chosen[baseline]) for place in others], cut
+            ):
                 selected.append(TunedComparison(one, scores.seeds[:cut], scores.seeds[cut:]))
     return selected

@@ -47,7 +47,7 @@ def read(folder: str | Path) -> Results:
     folder = Path(folder)
     study = read_study(folder)
     runs = tuple(read_run(folder, listed) for listed in study["runs"])
-    return Results(folder, study, runs, unlisted(folder, study))
+    return Results(folder, study, runs, unlisted(folder, study), _decisions(folder))
 
 
 def load(folder: str | Path) -> pd.DataFrame:
@@ -99,6 +99,15 @@ def read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
 
 class _Unreadable(Exception):
     """A stored table can't be used; the text says why."""
+
+
+def _decisions(folder: Path) -> dict[str, Any] | None:
+    try:
+        return store.read_decisions(folder)
+    except FileNotFoundError:
+        return None
+    except (store.Damaged, OSError) as problem:
+        raise BadFolder(f"{folder}: {store.DECISIONS} can't be read: {problem}") from None
 
 
 def _stored(manifest: Mapping[str, Any]) -> set[str]:

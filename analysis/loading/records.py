@@ -142,6 +142,8 @@ class Results:
     runs: tuple[Run, ...]
     unlisted: tuple[str, ...]
     """Folders of runs that study.json doesn't list: counted and named, never drawn."""
+    decisions: Mapping[str, Any] | None = None
+    """decisions.json of a study that decides by looks."""
 
     @property
     def environments(self) -> list[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.findings.claims import JudgedClaim, JudgedStep, Kinds
 from analysis.metrics import METRICS
+from analysis.statistics.intervals import Interval
 from analysis.tables.spelling import interval_text, lowered, magnitude, signed_text
 
 MOST_PAIRS = 4
@@ -16,19 +17,20 @@ def reasons(judged: JudgedClaim) -> list[str]:
 
 
 def _reason(judged: JudgedStep) -> str:
-    step, one = judged.step, judged.comparison
+    step, one = judged.step, judged.judged
     metric = METRICS[step.metric]
     if one is None:
         return _untested(judged)
     of = ", ".join(f"{a} - {b}" for a, b in judged.pairs[:MOST_PAIRS])
     if len(judged.pairs) > MOST_PAIRS:
         of += f" and {len(judged.pairs) - MOST_PAIRS} more pairs"
+    ends = Interval(one.difference, one.low, one.high)
     n = f"({metric.unit}), n = {one.n}"
     if judged.outcome == "undecided":
-        difference = signed_text(metric.name, one.difference)
+        difference = signed_text(metric.name, ends)
         return f"{metric.title}: {step.expected} expected, {difference} {n}: undecided; {of}."
-    way = "higher" if one.difference.point > 0 else "lower"
-    return f"{metric.title}: {way} by {interval_text(metric.name, magnitude(one.difference))} {n}; {of}."
+    way = "higher" if ends.point > 0 else "lower"
+    return f"{metric.title}: {way} by {interval_text(metric.name, magnitude(ends))} {n}; {of}."
 
 
 def _untested(judged: JudgedStep) -> str:

@@ -19,7 +19,13 @@ from analysis.tables.spelling import interval_text, lowered, number_text, row_na
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
 SEVERAL = "several slots at once"
-FRACTIONS = ((0.5, "half"), (1 / 3, "a third"), (0.25, "a quarter"), (2 / 3, "two thirds"), (0.75, "three quarters"))
+FRACTIONS = (
+    (0.5, "half"),
+    (1 / 3, "a third"),
+    (0.25, "a quarter"),
+    (2 / 3, "two thirds"),
+    (0.75, "three quarters"),
+)
 CLOSE = 0.02
 """How near a share must be to a fraction that people have a word for."""
 
@@ -52,7 +58,9 @@ def openings(found: Evidence) -> list[Opening]:
     """An opening for each environment in which something is compared."""
     rows = {row.label: row for row in found.rows}
     made = []
-    for env_id, group in groupby([one for one in found.comparisons if one.is_primary], lambda one: one.env_id):
+    for env_id, group in groupby(
+        [one for one in found.comparisons if one.is_primary], lambda one: one.env_id
+    ):
         here = list(group)
         decided = [one for one in here if one.judged.is_decided]
         made.append(

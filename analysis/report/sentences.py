@@ -28,12 +28,11 @@ ANSWERED = (
     "q_error",
     "regret",
     "overestimation",
-    "soft_divergence",
+    "value_excess",
 )
 """The metrics that the answer speaks of, in this order; the tables hold the others."""
-EFFECTS = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
+EFFECTS = ("final_return", "auc", "running_variance", "overestimation", "value_excess")
 """Those of them for which the main effects of a factorial are said."""
-ORDER = ("differs", "no effect larger than 5 %", "undecided")
 
 
 @dataclass(frozen=True)
@@ -57,33 +56,31 @@ def answers(
     """The answer, environment by environment and metric by metric; ``names`` are the rows' names by label."""
     answer = []
     for env_id in dict.fromkeys(one.env_id for one in found):
-        for name in ANSWERED:
+        primary = [one.metric.name for one in found if one.is_primary]
+        for name in dict.fromkeys([*primary, *ANSWERED]):
             here = [one for one in found if (one.env_id, one.metric.name) == (env_id, name)]
-            here.sort(key=lambda one: ORDER.index(one.verdict))
+            here.sort(key=lambda one: (not one.judged.differs, not one.judged.same))
+            title = metric_heading(name) + (": the primary metric" if name in primary else "")
             if here and all(one.is_identical for one in here):
-                answer.append(
-                    Answer(env_id, metric_heading(name), f"every run scores as {than} does.", (), ())
-                )
-            elif any(np.isfinite(one.comparison.difference.point) for one in here):
-                said = [(one.verdict == "undecided", sentence(one, names)) for one in here]
+                answer.append(Answer(env_id, title, f"every run scores as {than} does.", (), ()))
+            elif any(np.isfinite(one.judged.difference) for one in here):
+                said = [(not one.judged.is_decided, sentence(one, names)) for one in here]
                 known, unknown = (
                     tuple(text for is_open, text in said if is_open == side) for side in (False, True)
                 )
-                answer.append(Answer(env_id, metric_heading(name), summary(here, than), known, unknown))
+                answer.append(Answer(env_id, title, summary(here, than), known, unknown))
     return answer
 
 
 def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:
     """Counts of rows that differ, do not and are undecided: '1 of 4 rows differs from the baseline; 3 undecided.'"""
-    counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ORDER}
-    differ = counts["differs"]
+    differ = sum(one.judged.differs for one in found)
+    same, unknown = (sum(one.verdict == word for one in found) for word in ("same", "undecided"))
     of = f"{differ or 'none'} of {len(found)} rows" if len(found) > 1 else "the row"
     does = "differs" if differ == 1 else "differ" if len(found) > 1 else "does not differ"
     parts = [f"{of} {does} from {than}"]
-    if counts[ORDER[1]]:
-        parts.append(f"{counts[ORDER[1]]} without an effect larger than 5 %")
-    if counts["undecided"]:
-        parts.append(f"{counts['undecided']} undecided")
+    parts += [f"{same} within the margin"] if same else []
+    parts += [f"{unknown} undecided"] if unknown else []
     return "; ".join(parts) + "."
 
 
@@ -94,31 +91,28 @@ def sentence(one: RowComparison, names: Mapping[str, str]) -> str:
 
 
 def _verdict(one: RowComparison, row: str, base: str) -> str:
-    metric, found = one.metric, one.comparison
-    what, ends = lowered(metric.title), found.difference
+    metric, found = one.metric, one.judged
+    what, ends, margin = lowered(metric.title), one.difference, number_text(metric.name, one.margin)
     difference = f"{signed_text(metric.name, ends)}, {metric.unit}"
+    n = f"n = {one.n}"
     if np.isnan(ends.point):
         return f"{row} against {base}: no {what} to compare."
-    if np.isnan(ends.low):
-        few = "one seed" if found.n == 1 else "one run on a side"
-        return f"{row} against {base}: {few} can't decide on {what} ({difference}, {_n(one)})."
-    if one.verdict == "differs":
+    if one.judged.differs:
         up, size = ends.point > 0, magnitude(ends)
-        judged = f": {one.direction}" if one.direction in ("better", "worse") else ""
+        judged = [str(one.verdict)] * (one.verdict in ("better", "worse"))
+        judged += [f"by less than the margin ({margin})"] * one.is_small
         return (
             f"{row} {'raises' if up else 'lowers'} {what} by {interval_text(metric.name, size)} ({metric.unit}) "
-            f"against {base}, {_n(one)}, Holm p = {one.p_holm:.2g}{judged}."
+            f"against {base}, {n}, Holm p = {found.p_adjusted:.2g}{': ' if judged else ''}{' '.join(judged)}."
         )
-    if one.verdict == "undecided":
-        return f"{row} against {base}: {what} is undecided at {_n(one)} ({difference}){_needed(one.seeds)}."
-    return (
-        f"{row} has no effect larger than 5 % on {what} against {base} ({difference}, "
-        f"5 % is {number_text(metric.name, 0.05 * one.scale)}), {_n(one)}."
-    )
-
-
-def _n(one: RowComparison) -> str:
-    return f"n = {one.comparison.n}" if one.comparison.n else "n = 0 common seeds"
+    if one.judged.same:
+        return f"{row} is within the margin of {base} on {what} ({difference}; the margin is {margin}), {n}."
+    if one.looks.planned and not found.look:
+        return f"{row} against {base}: no look at {what} is judged yet ({difference}, {n})."
+    if np.isnan([ends.low, ends.high]).all():
+        few = "one seed" if one.n == 1 else f"{one.n} seeds"
+        return f"{row} against {base}: {few} can't decide on {what} ({difference}, {n})."
+    return f"{row} against {base}: {what} is undecided at {n} ({difference}){_needed(one.seeds)}."
 
 
 def _needed(seeds: SeedsNeeded | None) -> str:
@@ -158,11 +152,10 @@ def _effect(one: EstimatedEffect) -> str:
     after, _, before = levels.partition(" - ")
     pairs = f"{one.effect.contrasts} pair{'s' if one.effect.contrasts > 1 else ''} of cells"
     change = f"{slot}, {after} instead of {before}" + (f", at {one.at}" if one.at else "")
-    what, where = lowered(metric.title), f"{metric.unit}, mean over {pairs}, n = {one.n}, {one.env_id}"
-    if one.differs:
+    what, where = lowered(metric.title), f"{metric.unit}, mean over {pairs}, n = {one.judged.n}, {one.env_id}"
+    if one.judged.differs:
         size = interval_text(metric.name, magnitude(ends))
         does = "raises" if ends.point > 0 else "lowers"
-        return f"{change}: {does} {what} by {size} ({where}, Holm p = {one.p_holm:.2g})."
-    if one.verdict == "undecided":
-        return f"{change}: the effect on {what} is undecided ({signed_text(metric.name, ends)}; {where})."
-    return f"{change}: no effect larger than 5 % on {what} ({signed_text(metric.name, ends)}; {where})."
+        return f"{change}: {does} {what} by {size} ({where}, Holm p = {one.judged.p_adjusted:.2g})."
+    found = "within the margin" if one.judged.same else "undecided"
+    return f"{change}: the effect on {what} is {found} ({signed_text(metric.name, ends)}; {where})."

@@ -20,6 +20,11 @@ def minus(row: int, baseline: int) -> Contrast:
     return {row: 1.0, baseline: -1.0}
 
 
+def is_pair(contrast: Contrast) -> bool:
+    """True if one row is taken from another."""
+    return sorted(contrast.values()) == [-1.0, 1.0]
+
+
 def differences(values: Floats, contrasts: Sequence[Contrast]) -> Floats:
     """Each contrast at each seed: (rows, S) -> (V, S); NaN where one of its rows doesn't stand."""
     found = np.full((len(contrasts), values.shape[1]), np.nan)

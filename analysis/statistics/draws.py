@@ -1,4 +1,4 @@
-"""Resamples of seeds, and random signs: drawn once from one seed, so that equal numbers of runs meet the same ones.
+"""Resamples of seeds: drawn once from one seed, so that equal numbers of runs meet the same ones.
 
 Variants share their seeds, so a seed that is easy is easy for all of them, and only what is resampled together stays
 comparable. Several environments are strata: their seeds are drawn independently of each other. A resample is how often
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
 
@@ -19,8 +18,6 @@ LEVEL = 0.95
 RESAMPLES = 9999
 CURVE_RESAMPLES = 1000
 SEED = 2015
-EXACT_UP_TO = 12
-"""Differences up to which all 2^n signs are tried; beyond, as many as ``RESAMPLES`` are drawn."""
 
 
 def generator() -> np.random.Generator:
@@ -36,15 +33,6 @@ def draws(sizes: tuple[int, ...], resamples: int) -> Floats:
         places = rng.integers(size, size=(resamples, size)) + size * np.arange(resamples)[:, None]
         often.append(np.bincount(places.ravel(), minlength=resamples * size).reshape(resamples, size).T)
     return np.ascontiguousarray(np.concatenate(often), dtype=np.float64)
-
-
-@lru_cache(maxsize=8)
-def signs(count: int) -> Floats:
-    """Signs of ``count`` differences: all 2^n of them, or ``RESAMPLES`` random ones, (count, signs)."""
-    if count <= EXACT_UP_TO:
-        return np.array(list(product((1.0, -1.0), repeat=count))).T
-    sides = np.tile(np.arange(2), (RESAMPLES, count, 1))
-    return np.ascontiguousarray(1.0 - 2.0 * generator().permuted(sides, axis=-1)[..., 0].T)
 
 
 def places(often: Floats) -> Ints:

@@ -3,7 +3,7 @@
 A cell is a tuple of levels, one per factor; only cells that were run are here. Without a target network the bootstrap
 has no effect, so those cells are aliases of others: contrasts never use an alias, and so Double's effect is estimated
 over cells that have a target network. In a Shapley game an alias has the value of the cell that was run, which is what
-it is worth, and the interval comes from resampling the seeds of the runs, so nothing counts as new evidence.
+it is worth. An effect is tested as what it is at each seed that all of its cells have (``contrasts``).
 """
 
 from __future__ import annotations
@@ -12,13 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import factorial
-
-import numpy as np
-
-from analysis.metrics import Floats
-from analysis.statistics.draws import RESAMPLES, known_mean, resampled
-from analysis.statistics.intervals import Interval
-from analysis.statistics.paired import sign_flip, without_rounding
 
 Cell = tuple[str, ...]
 
@@ -139,51 +132,6 @@ def shapley_games(
             yield Effect("add-one", name, game, _weights(alone), 1)
             last = [(cell(everyone), 1.0), (cell(everyone - {player}), -1.0)]
             yield Effect("leave-one-out", name, game, _weights(last), 1)
-
-
-# ---- their sizes ---------------------------------------------------------------------------------------------------
-
-
-def estimate(
-    found: Sequence[Effect], cells: Sequence[Cell], scores: Floats, resamples: int = RESAMPLES
-) -> list[Interval]:
-    """Each effect with its interval: scores (C, S), one line per cell, one column per seed, NaN where none stands.
-
-    Seeds are resampled as blocks, the same for all cells. NaN where a cell with a weight has no run; no interval where
-    one has fewer than two.
-    """
-    if not found:
-        return []
-    weights = np.array([[effect.weights.get(cell, 0.0) for cell in cells] for effect in found])  # (F, C)
-
-    def sizes(often: Floats) -> Floats:
-        means = known_mean(scores, often)  # (C, R)
-        lost = np.isnan(means)
-        means = np.where(lost, 0.0, means)
-        # (F, R); what cancels is 0 and not 1e-17
-        size = without_rounding(weights @ means, np.abs(weights) @ np.abs(means))
-        return np.where((weights != 0).astype(np.float64) @ lost > 0, np.nan, size)
-
-    points, low, high = resampled(sizes, (scores.shape[1],), resamples)
-    few = ((weights != 0) & (np.isfinite(scores).sum(axis=1) < 2)).any(axis=1)
-    low[few] = high[few] = np.nan
-    return [Interval(*map(float, ends)) for ends in zip(points, low, high, strict=True)]
-
-
-def p_values(found: Sequence[Effect], cells: Sequence[Cell], scores: Floats) -> list[float]:
-    """Each effect's two-sided p: the sign-flip test of what it is at each seed at which all of its cells stand.
-
-    Were the two levels the same, an effect were as likely to have either sign at any seed. NaN where no seed is whole.
-    """
-    values = []
-    for effect in found:
-        places = [place for place, cell in enumerate(cells) if cell in effect.weights]
-        weights = np.array([effect.weights[cells[place]] for place in places])
-        here = scores[places]  # (its cells, S)
-        sizes, largest = weights @ here, np.abs(weights) @ np.abs(here)
-        whole = np.isfinite(sizes)
-        values.append(sign_flip(without_rounding(sizes[whole], largest[whole]))[0])
-    return values
 
 
 def _with(cell: Cell, levels: Mapping[int, str]) -> Cell:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from analysis.statistics.verdicts import SIGNIFICANT
+from analysis.statistics.sequential import ALPHA
 
 POWER = 0.8
 MOST = 100
@@ -31,7 +31,7 @@ def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
     Power of the two-sided paired t-test (noncentral t, scipy.stats.nct) at .05 / comparisons, the strictest of Holm's
     levels; and never fewer than the exact sign-flip test can call different at that level, 2 / 2^n < .05 / m.
     """
-    level = SIGNIFICANT / comparisons
+    level = ALPHA / comparisons
     n = np.arange(2, MOST + 1)
     beyond = stats.t.isf(level / 2, n - 1)
     shift = min(abs(effect), LARGEST_EFFECT) * np.sqrt(n)

@@ -102,6 +102,11 @@ class Judged:
         known = bool(np.isfinite([self.low, self.high]).any())
         return known and (self.low, self.high) != (self.all_low, self.all_high)
 
+    @property
+    def excludes_zero(self) -> bool:
+        """True if the interval printed leaves out 0."""
+        return self.low > 0 or self.high < 0
+
     def verdict(self, bigger_is_better: bool | None) -> Verdict:
         """The verdict in a word; with ``differs`` and ``same`` both it is better or worse, by less than the margin."""
         if not self.differs:

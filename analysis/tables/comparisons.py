@@ -10,31 +10,26 @@ import numpy as np
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
 from analysis.findings.evidence import Evidence
 from analysis.metrics import METRICS
-from analysis.statistics.draws import EXACT_UP_TO, LEVEL
+from analysis.statistics.flips import EXACT_UP_TO
 from analysis.statistics.power import MOST, POWER, SeedsNeeded
-from analysis.statistics.verdicts import SIGNIFICANT, SMALL
+from analysis.statistics.sequential import least_seeds
 from analysis.tables.missing import missing_evidence
 from analysis.tables.spelling import (
-    interval_record,
     interval_text,
     lowered,
     metric_heading,
     number_text,
     percent,
     range_text,
+    signed_text,
 )
 from analysis.tables.summary import facts
 from analysis.tables.table import Page, Table, by_environment, plain_columns, recorded
 
-IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "soft_divergence")
+IN_TERMINAL = ("final_return", "auc", "running_variance", "overestimation", "value_excess")
 """The columns of the verdicts, which must fit beside each other."""
-WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "soft_divergence")
+WITH_EXACT = ("final_return", "auc", "q_error", "regret", "overestimation", "value_excess")
 """Those where exact values are known."""
-MARKS = (
-    "Differences are means over common seeds with 95 % percentile bootstrap intervals, of shares with exact ones. "
-    "*: the interval excludes 0 and Holm p < .05; =: inside 5 % of the scale."
-)
-"""What the marks of ``differences`` mean."""
 
 
 def page(found: Evidence) -> Page:
@@ -46,40 +41,69 @@ def page(found: Evidence) -> Page:
         heading="Each row against the baseline",
         records=recorded([comparison_record(one) for one in ones]),
         tables=tables(ones),
-        notes=[*notes(), *left_out_metrics(ones)],
+        notes=[*notes(ones), *left_out_metrics(ones)],
         missing=[*too_few_seeds(ones), *missing_evidence(found)],
         paper=differences("Variant", ones, lambda one: one.label),
-        caption=f"each row minus {_baseline_text(ones)}. {facts(found.summaries, found.results)} {MARKS}",
+        caption=f"each row minus {_baseline_text(ones)}. {facts(found.summaries, found.results)} {marks(ones)}",
     )
+
+
+def marks(found: Sequence[RowComparison]) -> str:
+    """What the marks of ``differences`` mean."""
+    return (
+        f"Differences are means over common seeds with {level_text(found)} intervals from sign flips, of shares with "
+        "exact ones. *: differs; =: within the margin; ^: stopped by its verdict; ~: interval of the last look alone, "
+        "or wider than the test."
+    )
+
+
+def level_text(found: Sequence[RowComparison]) -> str:
+    """The level of the intervals: '95 %'."""
+    return percent(1 - found[0].looks.decide["alpha"]) if found else ""
 
 
 def comparison_record(one: RowComparison) -> dict[str, Any]:
     """A comparison as a line of the CSV."""
-    found, failed = one.comparison, one.failed
+    failed = one.failed
     return {
         "env_id": one.env_id,
-        "metric": one.metric.name,
-        "unit": one.metric.unit,
-        "bigger_is_better": {True: "yes", False: "no", None: ""}[one.metric.bigger_is_better],
         "variant": one.label,
         "baseline": one.against,
-        "n": found.n,
-        "mean": one.means[0],
-        "baseline_mean": one.means[1],
-        **interval_record("difference", found.difference),
-        "five_percent": SMALL * one.scale,
-        "test": found.test,
-        "p": found.p,
-        "comparisons": one.family,
-        "p_holm": one.p_holm,
-        "effect_size": found.effect_size,
-        "variance_reduction": found.variance_reduction,
-        "verdict": one.verdict,
-        "direction": one.direction,
+        "unit": one.metric.unit,
+        "bigger_is_better": {True: "yes", False: "no", None: ""}[one.metric.bigger_is_better],
+        **verdict_record(one),
+        "by_less_than_margin": "yes" if one.is_small else "",
+        "hypotheses": one.family,
+        "sign_vectors": one.judged.vectors or None,
+        "effect_size": one.effect_size,
+        "cliffs_delta": one.cliffs_delta,
+        "variance_reduction": one.variance_reduction,
         "seeds_needed": seeds_needed_text(one.seeds) if one.seeds else "",
         "failed": failed,
         "difference_at_worst": one.at_worst if failed else None,
         "difference_at_best": one.at_best if failed else None,
+    }
+
+
+def verdict_record(one: RowComparison) -> dict[str, Any]:
+    """The columns that all tables of verdicts share, from metric to verdict."""
+    found = one.judged
+    return {
+        "metric": one.metric.name,
+        "primary": str(one.is_primary).lower(),
+        "n": one.n,
+        "look": found.look if one.looks.planned and found.look else None,
+        "mean": one.means[0],
+        "baseline_mean": one.means[1],
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p": found.sequential_p,
+        "p_adjusted": found.p_adjusted,
+        "p_same": found.sequential_p_same,
+        "p_same_adjusted": found.p_same_adjusted,
+        "margin": one.margin,
+        "verdict": one.verdict,
     }
 
 
@@ -138,7 +162,7 @@ def differences(
         for line in lines.values():
             some = next(iter(line.values()))
             ones = [line.get(metric) for metric in metrics]
-            body.append([named(some), str(some.comparison.n), *map(_difference, ones)])
+            body.append([named(some), str(some.n), *map(_difference, ones)])
         made.append(Table(env_id, [first, "n", *(METRICS[metric].title for metric in metrics)], body))
     return made
 
@@ -151,6 +175,20 @@ def headline_columns(found: Sequence[RowComparison]) -> list[str]:
     return [metric for metric in few if metric in (varied & set(few) or compared)]
 
 
+def telling_columns(found: Sequence[RowComparison]) -> tuple[list[str], list[str]]:
+    """The headlines besides the primary metric: those that tell some row apart, and those that tell none."""
+    names = [
+        name for name in headline_columns(found) if not any(one.is_primary for one in on_name(found, name))
+    ]
+    telling = [name for name in names if any(one.judged.is_decided for one in on_name(found, name))]
+    return telling, [name for name in names if name not in telling]
+
+
+def on_name(found: Sequence[RowComparison], metric: str) -> list[RowComparison]:
+    """The comparisons on one metric, wherever."""
+    return [one for one in found if one.metric.name == metric]
+
+
 def _baseline_text(found: Sequence[RowComparison]) -> str:
     against = sorted({one.against for one in found})
     return against[0] if len(against) == 1 else "the baseline at the same point"
@@ -159,7 +197,7 @@ def _baseline_text(found: Sequence[RowComparison]) -> str:
 def _difference(one: RowComparison | None) -> str:
     if one is None:
         return "n/a"
-    mark = {"differs": "*", "undecided": ""}.get(one.verdict, " =")
+    mark = {"same": " =", "undecided": ""}.get(one.verdict, "*=" if one.is_small else "*")
     return cells(one)["difference"] + mark
 
 
@@ -173,15 +211,17 @@ def _cells(one: RowComparison) -> dict[str, str]:
 
 def cells(one: RowComparison) -> dict[str, str]:
     """A comparison as people read it, by what it is: n, both means, the difference, its tests and the verdict."""
-    found, metric = one.comparison, one.metric.name
+    found, metric, stopped = one.judged, one.metric.name, "^" if one.is_stopped else ""
     texts = {
-        "n": str(found.n),
-        "mean": number_text(metric, one.means[0]),
-        "against": number_text(metric, one.means[1]),
-        "difference": interval_text(metric, found.difference),
-        "effect": "n/a" if np.isnan(found.effect_size) else f"{found.effect_size:.2f}",
-        "p": _p(found.p),
-        "Holm p": _p(one.p_holm),
+        "n": str(one.n),
+        **({"look": str(found.look or "none")} if one.looks.planned else {}),
+        "mean": number_text(metric, one.means[0]) + stopped,
+        "against": number_text(metric, one.means[1]) + stopped,
+        "difference": interval_text(metric, one.difference) + ("~" if one.is_marked else ""),
+        "effect": _two_digits(one.effect_size),
+        "delta": _two_digits(one.cliffs_delta),
+        "Holm p": p_text(found.p_adjusted),
+        "Holm p same": p_text(found.p_same_adjusted),
         "verdict": verdict_text(one),
     }
     if one.failed:
@@ -191,34 +231,66 @@ def cells(one: RowComparison) -> dict[str, str]:
 
 
 def verdict_text(one: RowComparison) -> str:
-    """The verdict in words: 'differs (worse)', 'undecided: about 24 seeds (9 to > 100)'."""
-    if one.verdict == "differs":
-        return f"differs ({one.direction})"
+    """The verdict in words: 'worse', 'better by less than the margin', 'undecided: about 24 seeds (9 to > 100)'."""
+    if one.verdict == "same":
+        return "within the margin"
     if one.verdict == "undecided" and one.seeds is not None:
         return f"undecided: {seeds_needed_text(one.seeds)}"
-    return one.verdict
+    return one.verdict + (" by less than the margin" if one.is_small else "")
 
 
-def _p(value: float) -> str:
+def _two_digits(value: float) -> str:
+    return "n/a" if np.isnan(value) else f"{value:.2f}"
+
+
+def p_text(value: float) -> str:
+    """A p value with two digits where it is small."""
     return "n/a" if np.isnan(value) else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def notes() -> list[str]:
+def notes(found: Sequence[RowComparison]) -> list[str]:
     """Notes that a reader needs to read the verdicts."""
-    return [
-        "difference: mean over common seeds of the row minus the baseline; n: those seeds. Intervals: "
-        f"{percent(LEVEL)} percentile bootstrap, the same resampled seeds for all rows. effect: mean difference over "
-        "its standard deviation.",
-        f"p: sign-flip permutation test, exact up to {EXACT_UP_TO} seeds (so at least 2 / 2^n), otherwise Monte Carlo; "
-        "Mann-Whitney where there are no common seeds (n = 0). Holm over the rows of an environment and metric.",
-        "differs: the interval excludes 0 and Holm p < .05. no effect larger than 5 %: the interval lies inside 5 % of "
-        "the scale (threshold minus random for returns, the budget for steps, the bounds' width for values, 1 for "
-        "shares; a metric without a scale never gets this verdict). undecided: everything else.",
-        f"undecided: about N seeds: if the true difference equals the observed one, {percent(POWER)} power needs "
-        "about N (in brackets: over the interval), at the strictest level of Holm. Adding seeds until significance "
-        "inflates error: say how often you looked, or confirm on fresh seeds.",
+    if not found:
+        return []
+    looks = found[0].looks
+    alpha = looks.decide["alpha"]
+    texts = [
+        "difference: mean over common seeds of the row minus the baseline; n: those seeds, and both means "
+        f"are over them. Intervals: {level_text(found)}, the shifts that the sign-flip test doesn't "
+        "reject, so none of very few seeds; of shares exact. effect: mean difference over its standard "
+        "deviation. delta: Cliff's, the share of pairs of runs in which the row is above minus that in "
+        "which it is below.",
+        f"Holm p: two-sided sign-flip test of no difference, exact up to {EXACT_UP_TO} seeds (so at least "
+        "2 / 2^n), beyond over drawn signs. Holm p same: the larger of two one-sided tests that the "
+        "difference is the margin or more either way; yes or no has an exact interval instead. Holm over "
+        "the rows of an environment and metric, for each question by itself: one wrong answer or more "
+        f"with probability {alpha:g} at most, to either {2 * alpha:g}.",
+        f"better, worse (higher, lower): Holm p <= {alpha:g}. within the margin: Holm p same <= {alpha:g}; "
+        "the margin is in the CSV, and a metric without a scale has none. Both: by less than the margin. "
+        "undecided: neither.",
+        f"undecided: about N seeds: if the true difference equals the observed one, {percent(POWER)} power "
+        "needs about N (in brackets: over the interval), at the strictest level of Holm. Adding seeds "
+        "until significance inflates error unless it is planned by looks.",
         "failed: the differences if failed runs had scored the worst, or the best, of any run here.",
     ]
+    return [*texts, *how_decided(found)]
+
+
+def how_decided(found: Sequence[RowComparison]) -> list[str]:
+    """Notes on sequential p values, and on marks."""
+    texts = []
+    if found and found[0].looks.planned:
+        texts.append(
+            "Decided by looks: p values are sequential (the least p_j / a_j over the looks so far), as of "
+            f"the row's last look. What stopped a row is {found[0].looks.decide['metric']} alone; all "
+            "other metrics are secondary. ^: stopped by its verdict, when it looked clear, so that its "
+            "means exaggerate."
+        )
+    if any(one.is_marked for one in found):
+        texts.append(
+            "~: interval of the last look alone, or of shares, wider than the test that found a difference."
+        )
+    return texts
 
 
 # ---- for a terminal ----
@@ -240,45 +312,61 @@ def verdicts(
         text += _verdict_table(f"{name}, {env_id}: soft target minus the hard one of the same lag", here)
     if found or soft_minus_hard:
         text += [
-            "better, worse (higher, lower): the 95 % interval excludes 0 and Holm p < .05;",
-            "same: no effect larger than 5 %; ?: undecided. Intervals, p values, seeds needed: comparisons.md.",
+            "better, worse (higher, lower): differs, Holm p <= alpha; same: within the margin; =: both;",
+            "?: undecided. Intervals, p values, margins, seeds needed: verdicts.md and comparisons.md.",
         ]
     text += too_few_seeds(found or soft_minus_hard)
     return "\n".join([*text, *missing, ""])
 
 
 def _verdict_table(title: str, found: Sequence[RowComparison]) -> list[str]:
-    """A line per row, a column per metric of ``in_short``."""
+    """A line per row: the primary metric with its interval, then a column per headline that tells rows apart."""
     here = {(one.label, one.metric.name): one for one in found}
-    shown = headline_columns(found)
+    primary = next((one.metric.name for one in found if one.is_primary), None)
+    shown, silent = telling_columns(found)
     body = []
     for label in dict.fromkeys(label for label, _ in here):
         ones = [here[label, metric] for metric in shown]
-        body.append([label, range_text([one.comparison.n for one in ones], "-"), *map(_brief, ones)])
-    head = ["variant", "n", *(METRICS[metric].title for metric in shown)]
+        n = range_text([one.n for one in ones] or [0], "-")
+        main = here.get((label, primary or ""))
+        first = (
+            [n]
+            if main is None
+            else [str(main.n), signed_text(main.metric.name, main.difference), _word(main)]
+        )
+        body.append([label, *first, *map(_brief, ones)])
+    head = ["variant", "n", *([METRICS[primary].title, "verdict"] if primary else [])]
+    head += [METRICS[metric].title for metric in shown]
     family = max(one.family for one in here.values())
     table = plain_columns(Table(title, head, body))
-    return [f"{title}, paired over n seeds, Holm over {family}", "", *table, ""]
+    apart = (
+        [f"undecided for every row: {', '.join(METRICS[name].title.lower() for name in silent)}"]
+        if silent
+        else []
+    )
+    return [f"{title}, paired over n seeds, Holm over {family}", "", *table, *apart, ""]
 
 
 def too_few_seeds(found: Sequence[RowComparison]) -> list[str]:
     """A warning where there are so few seeds that no difference, however large, could be told."""
-    most = max((one.comparison.n for one in found), default=0)
+    most = max((one.n for one in found), default=0)
     family = max((one.family for one in found), default=0)
-    least = next(n for n in range(1, MOST) if family * 2.0 ** (1 - n) < SIGNIFICANT)
-    if not found or most >= least:
+    if not family or found[0].looks.planned:
         return []
-    return [
-        f"n = {most}: with {family} comparisons nothing can be called different below n = {least}, and the intervals "
-        "of so few seeds are too narrow."
-    ]
+    least = least_seeds(family, 1.0, found[0].looks.decide["alpha"])
+    if most >= least:
+        return []
+    return [f"n = {most}: with {family} comparisons nothing can be called different below n = {least}."]
 
 
 def _brief(one: RowComparison) -> str:
     """'-209.4 worse', '+12.0 ?', 'n/a'."""
-    point = one.comparison.difference.point
+    point = one.judged.difference
     if np.isnan(point):
         return "n/a"
     sign = "+" if point > 0 else ""
-    word = {"differs": one.direction, "undecided": "?"}.get(one.verdict, "same")
-    return f"{sign}{number_text(one.metric.name, point)} {word:<6}"
+    return f"{sign}{number_text(one.metric.name, point)} {_word(one):<6}"
+
+
+def _word(one: RowComparison) -> str:
+    return "?" if one.verdict == "undecided" else one.verdict + "=" * one.is_small

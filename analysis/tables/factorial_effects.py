@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from analysis.findings.evidence import Evidence
-from analysis.findings.factorial_effects import TESTED, EstimatedEffect
+from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.metrics import METRICS
-from analysis.statistics.verdicts import SIGNIFICANT
 from analysis.tables.missing import missing_evidence
 from analysis.tables.spelling import interval_text, number_text, range_text
 from analysis.tables.summary import facts
 from analysis.tables.table import Page, Table, recorded
 
-ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "soft_divergence")
+ON_PAPER = ("final_return", "auc", "running_variance", "q_error", "overestimation", "value_excess")
+TESTS = ("sequential_p", "sequential_p_same", "p_adjusted", "p_same_adjusted")
 KINDS = {"main": "main effects", "interaction": "two-way interactions", "shapley": "Shapley values"}
 
 
@@ -44,16 +44,15 @@ def _record(one: EstimatedEffect) -> dict[str, Any]:
         "kind": one.effect.kind,
         "effect": one.effect.name,
         "game": one.effect.game,
-        "n": one.n,
+        "n": one.judged.n,
         "cells": len(one.effect.weights),
         "contrasts": one.effect.contrasts,
         "estimate": one.number.point,
         "low": one.number.low,
         "high": one.number.high,
-        "p": one.p,
+        **({name: getattr(one.judged, name) if one.is_tested else None for name in TESTS}),
         "effects": one.family,
-        "p_holm": one.p_holm,
-        "verdict": one.verdict if one.effect.kind in TESTED else "",
+        "verdict": one.verdict if one.is_tested else "",
         "failed": one.failed,
         "estimate_at_worst": one.at_worst if one.failed else None,
         "estimate_at_best": one.at_best if one.failed else None,
@@ -85,7 +84,7 @@ def _effect_table(title: str, found: Sequence[EstimatedEffect]) -> Table:
     body = [
         [
             name,
-            range_text([cells[name, metric].n for metric in metrics], "-"),
+            range_text([cells[name, metric].judged.n for metric in metrics], "-"),
             str(cells[name, metrics[0]].effect.contrasts),
             *(_cell(cells[name, metric]) for metric in metrics),
         ]
@@ -99,7 +98,7 @@ def _game(title: str, found: Sequence[EstimatedEffect], game: str) -> Table:
     cells = {(one.effect.name, one.metric, one.effect.kind): one for one in found if one.effect.game == game}
     kinds = ("add-one", "shapley", "leave-one-out")
     body = [
-        [name, METRICS[metric].title, str(cells[name, metric, "shapley"].n)]
+        [name, METRICS[metric].title, str(cells[name, metric, "shapley"].judged.n)]
         + [_cell(cells[name, metric, kind]) for kind in kinds]
         for metric in dict.fromkeys(metric for _, metric, _ in cells)
         for name in dict.fromkeys(name for name, _, _ in cells)
@@ -110,7 +109,7 @@ def _game(title: str, found: Sequence[EstimatedEffect], game: str) -> Table:
 def _cell(one: EstimatedEffect) -> str:
     if np.isnan(one.number.point):
         return "n/a"
-    text = interval_text(one.metric, one.number) + (" *" if one.differs else "")
+    text = interval_text(one.metric, one.number) + {"undecided": "", "same": " ="}.get(one.verdict, " *")
     if not one.failed or np.isnan(one.at_worst):
         return text
     ends = (number_text(one.metric, end) for end in (one.at_worst, one.at_best))
@@ -120,18 +119,20 @@ def _cell(one: EstimatedEffect) -> str:
 def notes() -> list[str]:
     """Notes on how to read the table."""
     return [
-        "Brackets: 95 % percentile bootstrap intervals; seeds are resampled as blocks, the same for all cells. A share "
-        "of runs that does not vary over seeds has none.",
-        f"*: the interval excludes 0 and Holm p < {SIGNIFICANT:g}: sign-flip test of the effect at each seed, "
-        "corrected over all main effects (all interactions) on that metric in that environment; p values are in the "
-        "CSV. Shapley values, alone and last carry no test: they share out among tricks what the effects tell.",
+        "Effects are means over the n seeds that all their cells have. Brackets: intervals from sign "
+        "flips, as in the comparisons; a share of runs that does not vary over seeds has none.",
+        "*: differs from 0; =: within the margin: sign-flip tests of the effect at each seed, Holm over "
+        "all main effects (all interactions) on that metric in that environment, at the study's level; p "
+        "values are in the CSV. Shapley values, alone and last carry no test: they share out among tricks "
+        "what the effects tell.",
         "Round brackets: if failed runs had scored the worst to the best of any run here.",
-        "main: mean of the difference between two levels over all settings of the other slots at which both were run; "
-        "contrasts says over how many. Without a target network the bootstrap has no effect: Double's effect is "
-        "estimated over cells with a target network, the target's against none at the plain bootstrap.",
-        "interaction: the difference of differences, [y(b, d) - y(a, d)] - [y(b, c) - y(a, c)]; positive: each change "
-        "is worth more with the other.",
-        "Shapley: each trick's mean contribution over all orders of adding them; a game's values sum to all tricks "
-        "minus none. alone: added to none; last: added to all the others. Double without a target network is the run "
-        "without Double, so alone it adds exactly 0.",
+        "main: mean of the difference between two levels over all settings of the other slots at which "
+        "both were run; contrasts says over how many. Without a target network the bootstrap has no "
+        "effect: Double's effect is estimated over cells with a target network, the target's against none "
+        "at the plain bootstrap.",
+        "interaction: the difference of differences, [y(b, d) - y(a, d)] - [y(b, c) - y(a, c)]; positive: "
+        "each change is worth more with the other.",
+        "Shapley: each trick's mean contribution over all orders of adding them; a game's values sum to "
+        "all tricks minus none. alone: added to none; last: added to all the others. Double without a "
+        "target network is the run without Double, so alone it adds exactly 0.",
     ]

@@ -8,10 +8,19 @@ from typing import Any
 from analysis.findings.against_baseline import HEADLINES, RowComparison, on_metric
 from analysis.findings.evidence import Evidence
 from analysis.findings.hard_vs_soft import CLOSE, SoftMinusHard
-from analysis.tables.comparisons import MARKS, cells, comparison_record, differences, left_out_metrics
+from analysis.tables.comparisons import (
+    cells,
+    comparison_record,
+    differences,
+    how_decided,
+    left_out_metrics,
+    marks,
+)
 from analysis.tables.spelling import lowered, metric_heading, percent
 from analysis.tables.summary import facts
 from analysis.tables.table import Page, Table, recorded
+
+TESTS = ("effect", "delta", "Holm p", "Holm p same")
 
 
 def page(found: Evidence) -> Page:
@@ -30,10 +39,10 @@ def page(found: Evidence) -> Page:
         heading="Hard against soft target at the same lag",
         records=recorded([_record(one) for one in ones]),
         tables=tables(ones),
-        notes=[*notes(), *left_out_metrics(compared)],
+        notes=[*notes(compared), *left_out_metrics(compared)],
         paper=differences("Pair", compared, pair),
         caption="soft minus hard target of the same mean lag, tau = 2 / (C + 1). "
-        f"{facts(found.summaries, found.results)} {MARKS}",
+        f"{facts(found.summaries, found.results)} {marks(compared)}",
     )
 
 
@@ -48,7 +57,7 @@ def tables(found: Sequence[SoftMinusHard]) -> list[Table]:
     """A table per environment and headline: a line per pair."""
     made, words, compared = [], ["hard", "soft"], [one.compared for one in found]
     columns = [*words, "period", "tau", "n", "mean, hard", "mean, soft", "soft - hard"]
-    columns += ["effect", "p", "Holm p", "verdict"]
+    columns += [*TESTS, "verdict"]
     for env_id in dict.fromkeys(one.env_id for one in compared):
         for metric in HEADLINES:
             here = on_metric(compared, env_id, metric)
@@ -68,7 +77,7 @@ def _cells(one: SoftMinusHard) -> list[str]:
         texts["n"],
         texts["against"],
     ]
-    return pair + [texts[key] for key in ("mean", "difference", "effect", "p", "Holm p", "verdict")]
+    return pair + [texts[key] for key in ("mean", "difference", *TESTS, "verdict")]
 
 
 def _short(label: str) -> str:
@@ -81,11 +90,13 @@ def _numbers(one: SoftMinusHard) -> tuple[str, str]:
     return f"{one.period:g}", f"{one.tau:g}"
 
 
-def notes() -> list[str]:
+def notes(found: Sequence[RowComparison]) -> list[str]:
     """Notes on how to read the table."""
     return [
-        "A pair shares everything but how the target network follows: a copy every C updates, or a blend of "
-        f"tau = 2 / (C + 1) (to {percent(CLOSE)}), whose parameters are on average as old, (C - 1) / 2 updates.",
-        "Differences are soft minus hard over common seeds. Intervals, p values, verdicts and seeds needed as in the "
-        "comparisons with the baseline; Holm over the pairs of an environment and metric.",
+        "A pair shares everything but how the target network follows: a copy every C updates, or a blend "
+        f"of tau = 2 / (C + 1) (to {percent(CLOSE)}), whose parameters are on average as old, (C - 1) / 2 "
+        "updates.",
+        "Differences are soft minus hard over common seeds. Intervals, p values, verdicts and seeds "
+        "needed as in the comparisons with the baseline; Holm over the pairs of an environment and metric.",
+        *how_decided(found),
     ]

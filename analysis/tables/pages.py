@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from analysis.findings.evidence import Evidence
 from analysis.tables import (
     aggregates,
@@ -12,6 +14,7 @@ from analysis.tables import (
     stability,
     summary,
     tuned,
+    verdicts,
     world_sizes,
 )
 from analysis.tables.missing import missing_evidence
@@ -23,6 +26,7 @@ PAGES = (
     aggregates.page,
     aggregates.profiles_page,
     aggregates.efficiency_page,
+    verdicts.page,
     comparisons.page,
     select_evaluate.page,
     hard_vs_soft.page,
@@ -32,11 +36,18 @@ PAGES = (
 )
 """In the order of the report."""
 VERDICTS = "verdicts.txt"
+REPLANNED = (
+    "This study was replanned after its first look: rows, looks, level, margin or metric were chosen in "
+    "sight of results, and its guarantee of error is void."
+)
 
 
 def pages(found: Evidence) -> list[Page]:
-    """Every finding that the stored runs carry."""
-    return [made for page in PAGES if (made := page(found)).records.rows]
+    """Every finding that the stored runs carry; all say so where the study was replanned."""
+    made = [one for page in PAGES if (one := page(found)).records.rows]
+    if not found.is_replanned:
+        return made
+    return [replace(one, notes=[REPLANNED, *one.notes], caption=f"{REPLANNED} {one.caption}") for one in made]
 
 
 def files(found: Evidence) -> dict[str, bytes]:
@@ -49,5 +60,7 @@ def _verdicts(found: Evidence) -> str:
     """Every row against the baseline in a word, for a terminal."""
     nothing = f"{found.name}: nothing to compare, as no row has a baseline beside it."
     notes = [*([] if found.comparisons or found.soft_minus_hard else [nothing]), *missing_evidence(found)]
+    notes = [*verdicts.looks_text(found.scores), *notes]
+    notes = [REPLANNED, *notes] if found.is_replanned else notes
     notes += [] if found.aggregates else aggregates.left_out_environments(found.scores)
     return comparisons.verdicts(found.name, found.comparisons, found.soft_compared, notes)

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.findings.against_baseline import on_metric
 from analysis.findings.evidence import Evidence
 from analysis.findings.tuned import TunedComparison
-from analysis.tables.comparisons import comparison_record, metric_table
+from analysis.tables.comparisons import comparison_record, how_decided, level_text, metric_table
 from analysis.tables.spelling import key_text, lowered, metric_heading
 from analysis.tables.summary import facts
 from analysis.tables.table import Page, Table, recorded
@@ -48,15 +48,17 @@ def tables(found: Sequence[TunedComparison]) -> list[Table]:
 
 def notes(found: Sequence[TunedComparison]) -> list[str]:
     """Notes on which seeds chose and which judged, and how to read the table."""
+    compared = [one.compared for one in found]
     sides = dict.fromkeys((one.choosing, one.judging) for one in found)
     return [
         *(
-            f"Each variant's point was chosen by its mean over {seeds_text(choosing)}, for each metric by that "
-            f"metric; all numbers are of {seeds_text(judging)} alone."
+            f"Each variant's point was chosen by its mean over {seeds_text(choosing)}, for each metric by "
+            f"that metric; all numbers are of {seeds_text(judging)} alone."
             for choosing, judging in sides
         ),
-        "Differences with 95 % intervals, p values and verdicts as in the comparisons with the baseline; Holm over the "
-        "variants.",
+        f"Differences with {level_text(compared)} intervals, p values and verdicts as in the comparisons with the "
+        "baseline; Holm over the variants.",
+        *how_decided(compared),
     ]
 
 

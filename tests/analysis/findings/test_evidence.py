@@ -62,14 +62,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_difference_that_was_put_there_differs_and_none_is_none(made: dict[str, str]):
     found = records(made["comparisons.csv"])
     double = find(found, metric="final_return", variant="double")
-    assert (double["verdict"], double["direction"], double["n"]) == ("differs", "better", "10")
+    assert (double["verdict"], double["n"]) == ("better", "10")
     assert float(double["difference"]) == pytest.approx(100, abs=3)
     assert float(double["p"]) == 2 / 2**10
-    assert float(double["p_holm"]) == pytest.approx(3 * 2 / 2**10)
-    assert float(double["five_percent"]) == pytest.approx(0.05 * (475 - 20))
+    assert float(double["p_adjusted"]) == pytest.approx(3 * 2 / 2**10)
+    assert float(double["margin"]) == pytest.approx(0.05 * (475 - 20))
     assert float(double["variance_reduction"]) > 0.9
     dueling = find(found, metric="final_return", variant="dueling")
-    assert dueling["verdict"] == "no effect larger than 5 %"
+    assert dueling["verdict"] == "same"
 
 
 def test_the_baseline_is_not_compared_with_itself(made: dict[str, str]):
@@ -186,7 +186,7 @@ def test_in_a_sweep_a_row_is_compared_with_the_baseline_at_its_own_point(tmp_pat
 def test_one_seed_has_differences_and_no_intervals(tmp_path: Path):
     made = tables(make_study(tmp_path / "s", [row("dqn"), row("double")], seeds=1, look=see, facts=FACTS))
     found = find(records(made["comparisons.csv"]), metric="auc", variant="double")
-    assert (found["n"], found["difference_low"], found["verdict"]) == ("1", "", "undecided")
+    assert (found["n"], found["low"], found["verdict"]) == ("1", "", "undecided")
     assert found["p"] == "1"
 
 
@@ -354,7 +354,7 @@ def test_every_table_of_people_has_a_latex_twin_whose_caption_says_n_window_inte
     swept = tables(make_study(tmp_path / "s", rows, seeds=6, facts=FACTS))
     texts = {name: text for some in (made, swept) for name, text in some.items() if name.endswith(".tex")}
     assert {name.removesuffix(".tex") for name in texts} == {
-        "summary", "stability", "comparisons", "aggregates", "who-selects", "selection",
+        "summary", "stability", "verdicts", "comparisons", "aggregates", "who-selects", "selection",
     }  # fmt: skip
     for name, text in texts.items():
         caption = text[text.index("\\caption{") : text.index("\\begin{tabular}")]
@@ -400,7 +400,7 @@ def test_a_waiting_time_that_nobody_saw_the_end_of_is_not_compared(tmp_path: Pat
     )
     assert float(double["difference"]) < 0
     assert (dueling["difference"], dueling["p"], dueling["verdict"]) == ("", "", "undecided")
-    assert double["comparisons"] == "1"
+    assert double["hypotheses"] == "1"
 
 
 def test_effects_and_corners_show_failed_runs_at_worst_and_at_best(tmp_path: Path):

@@ -102,9 +102,9 @@ def test_pairs_are_compared_by_seed_with_a_verdict(made: dict[str, str]):
     found = {one["period"]: one for one in records if one["metric"] == "final_return"}
     assert (found["10"]["tau"], found["10"]["lag"]) == ("0.1818", "4.5")
     assert float(found["10"]["difference"]) == pytest.approx(100, abs=3)
-    assert (found["10"]["verdict"], found["10"]["direction"]) == ("differs", "better")
-    assert float(found["10"]["p_holm"]) == pytest.approx(2 * 2 / 2**10)
-    assert found["50"]["verdict"] == "no effect larger than 5 %"
+    assert found["10"]["verdict"] == "better"
+    assert float(found["10"]["p_adjusted"]) == pytest.approx(2 * 2 / 2**10)
+    assert found["50"]["verdict"] == "same"
     assert (found["10"]["hard"], found["10"]["soft"]) == (
         "dqn@target.period=10",
         "soft-target@target.tau=0.1818",

@@ -138,7 +138,7 @@ def test_what_is_compared_comes_first_then_the_answer_the_literature_and_what_th
     places += [text.index(f'<h2 id="{name}"') for name in ("settings", "reproduce")]
     assert places == sorted(places)
     words = Page(text).words
-    assert "final return is undecided at n = 2" in words
+    assert "2 seeds can't decide on final return" in words
     assert "nothing can be called different below n =" in words
     assert "Prioritised replay learns faster than uniform replay." in words
     assert "not tested by these runs" in words

@@ -9,28 +9,40 @@ import pytest
 
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.factorial_effects import EstimatedEffect
+from analysis.findings.looks import Looks
+from analysis.findings.margins import DECIDE
 from analysis.metrics import METRICS
 from analysis.report.sentences import answers, effect_sentences, sentence, summary
 from analysis.statistics.factorial import Effect
 from analysis.statistics.intervals import NOTHING, Interval
-from analysis.statistics.paired import Comparison
 from analysis.statistics.power import SeedsNeeded
+from analysis.statistics.sequential import Judged
 
 NAMES = {"double": "Double", "dqn": "DQN"}
 
 
-def compared(metric: str = "final_return", n: int = 10, ends: Interval = NOTHING, **others) -> RowComparison:
+def judged(n: int = 10, ends: Interval = NOTHING, verdict: str = "undecided") -> Judged:
+    return Judged(
+        look=1, n=n, difference=ends.point, low=ends.low, high=ends.high, p_adjusted=0.0123, p_same_adjusted=0.04,
+        differs=verdict in ("differs", "small"), same=verdict in ("same", "small"),
+    )  # fmt: skip
+
+
+def compared(
+    metric: str = "final_return", n: int = 10, ends: Interval = NOTHING, verdict: str = "undecided", **others
+) -> RowComparison:
     one = RowComparison(
         env_id="CartPole-v1",
         metric=METRICS[metric],
         label="double",
         against="dqn",
         means=(0.0, 0.0),
-        comparison=Comparison(n, ends, 0.01, "sign-flip, exact", 1.0, 0.5),
-        p_holm=0.0123,
+        judged=judged(n, ends, verdict),
         family=1,
-        scale=455.0,
-        verdict="undecided",
+        margin=22.75,
+        effect_size=1.0,
+        cliffs_delta=0.5,
+        variance_reduction=0.5,
         seeds=None,
         failed=0,
         at_worst=np.nan,
@@ -72,11 +84,24 @@ def test_more_seeds_than_any_table_holds_and_differences_that_do_not_vary():
     assert sentence(even, NAMES).endswith("is undecided at n = 10 (0.0 [0.0, 0.0], loss).")
 
 
-def test_no_effect_larger_than_five_per_cent_says_what_five_per_cent_is():
-    one = compared(ends=Interval(-1.5, -6.0, 3.0), verdict="no effect larger than 5 %")
+def test_within_the_margin_says_what_the_margin_is():
+    one = compared(ends=Interval(-1.5, -6.0, 3.0), verdict="same")
     assert sentence(one, NAMES) == (
-        "Double has no effect larger than 5 % on final return against DQN (-1.50 [-6.00, 3.00], "
-        "return per episode, 5 % is 22.8), n = 10."
+        "Double is within the margin of DQN on final return (-1.50 [-6.00, 3.00], return per episode; "
+        "the margin is 22.8), n = 10."
+    )
+    small = compared(ends=Interval(3.0, 1.0, 5.0), verdict="small")
+    assert sentence(small, NAMES).endswith("Holm p = 0.012: better by less than the margin (22.8).")
+    neither = compared("overestimation", ends=Interval(3.0, 1.0, 5.0), verdict="small")
+    assert sentence(neither, NAMES).endswith("Holm p = 0.012: by less than the margin (22.8).")
+
+
+def test_before_the_first_look_nothing_is_said():
+    looks = Looks(DECIDE, planned=(8, 16))
+    one = compared(n=3, ends=Interval(13.4, np.nan, np.nan), looks=looks)
+    one = replace(one, judged=replace(one.judged, look=0))
+    assert sentence(one, NAMES) == (
+        "Double against DQN: no look at final return is judged yet (+13.4, return per episode, n = 3)."
     )
 
 
@@ -85,17 +110,14 @@ def test_one_seed_decides_nothing():
     assert sentence(one, NAMES) == (
         "Double against DQN: one seed can't decide on final return (+13.4, return per episode, n = 1)."
     )
+    few = compared(n=4, ends=Interval(13.4, np.nan, np.nan))
+    assert "4 seeds can't decide on final return" in sentence(few, NAMES)
 
 
 def test_what_is_missing_is_said_to_be_missing():
     assert sentence(compared(n=0), NAMES) == "Double against DQN: no final return to compare."
     assert answers([compared(n=0)], NAMES) == []
     assert answers([], NAMES) == []
-
-
-def test_without_common_seeds_the_sentence_says_so():
-    one = compared(n=0, ends=Interval(50.0, 20.0, 80.0), verdict="differs")
-    assert "n = 0 common seeds" in sentence(one, NAMES)
 
 
 def test_failed_runs_are_shown_at_worst_and_at_best():
@@ -113,11 +135,12 @@ def test_a_row_without_a_name_keeps_its_label():
 def test_what_differs_comes_first_and_is_counted():
     ends = Interval(50.0, 20.0, 80.0)
     found = [compared(ends=ends), compared(ends=ends, verdict="differs"), compared("auc", ends=ends)]
-    first, second = answers(found, NAMES)
+    second, first = answers(found, NAMES)
     assert first.title == "Final return (return per episode; bigger is better)"
     assert first.summary == "1 of 2 rows differs from the baseline; 1 undecided."
     assert ["raises" in text for text in first.sentences] == [True]
     assert ["undecided" in text for text in first.undecided] == [True]
+    assert second.title == "Mean of the curve (return per episode; bigger is better): the primary metric"
     assert second.summary == "the row does not differ from the baseline; 1 undecided."
 
 
@@ -127,8 +150,8 @@ def test_what_differs_comes_first_and_is_counted():
         (["differs"], "the row differs from the baseline."),
         (["differs", "differs"], "2 of 2 rows differ from the baseline."),
         (
-            ["undecided", "no effect larger than 5 %"],
-            "none of 2 rows differ from the baseline; 1 without an effect larger than 5 %; 1 undecided.",
+            ["undecided", "same"],
+            "none of 2 rows differ from the baseline; 1 within the margin; 1 undecided.",
         ),
     ],
 )
@@ -138,16 +161,17 @@ def test_a_summary_counts_the_verdicts(verdicts: list[str], text: str):
 
 def test_a_main_effect_says_what_replaces_what_and_whether_its_sign_is_known():
     effect = Effect("main", "target: hard - none", "", {}, 6)
-    known = EstimatedEffect(
-        "CartPole-v1", "", "final_return", effect, 10, Interval(40.0, 10.0, 70.0), 0.002, 0.016, 8, "differs"
-    )
+    number = judged(ends=Interval(40.0, 10.0, 70.0), verdict="differs")
+    known = EstimatedEffect("CartPole-v1", "", "final_return", effect, number, 8)
     (text,) = effect_sentences([known])
     assert text == (
         "target, hard instead of none: raises final return by 40.0 [10.0, 70.0] (return per episode, mean over "
-        "6 pairs of cells, n = 10, CartPole-v1, Holm p = 0.016)."
+        "6 pairs of cells, n = 10, CartPole-v1, Holm p = 0.012)."
     )
-    (text,) = effect_sentences([replace(known, number=Interval(40.0, -10.0, 90.0), verdict="undecided")])
+    (text,) = effect_sentences([replace(known, judged=judged(ends=Interval(40.0, -10.0, 90.0)))])
     assert "the effect on final return is undecided (+40.0 [-10.0, 90.0]; return per episode" in text
-    small = replace(known, number=Interval(4.0, -1.0, 9.0), verdict="no effect larger than 5 %")
-    assert "no effect larger than 5 % on final return (+4.00 [-1.00, 9.00]" in effect_sentences([small])[0]
-    assert effect_sentences([replace(known, number=NOTHING)]) == []
+    small = replace(known, judged=judged(ends=Interval(4.0, -1.0, 9.0), verdict="same"))
+    assert (
+        "the effect on final return is within the margin (+4.00 [-1.00, 9.00]" in effect_sentences([small])[0]
+    )
+    assert effect_sentences([replace(known, judged=judged())]) == []

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from itertools import product
 
-import numpy as np
 import pytest
 
-from analysis.metrics.series import Floats
 from analysis.statistics.factorial import (
     Cell,
     Effect,
     Factor,
     effects,
-    estimate,
     interactions,
     main_effects,
-    p_values,
     shapley_games,
 )
-from analysis.statistics.paired import sign_flip
 
 FACTORS = (
     Factor("replay", ("consecutive", "uniform", "prioritized"), "consecutive"),
@@ -39,17 +34,12 @@ def value(cell: Cell) -> float:
     return found - (WORTH["double"] if cell[1:3] == ("none", "double") else 0.0)
 
 
-def scored(cells: list[Cell], seeds: int = 4) -> Floats:
-    luck = np.arange(seeds) * 10.0  # what a seed does to all cells
-    return np.array([[value(cell) + one for one in luck] for cell in cells])
+def size(effect: Effect) -> float:
+    return sum(weight * value(cell) for cell, weight in effect.weights.items())
 
 
 def sizes(found: list[Effect]) -> dict[tuple[str, str, str], float]:
-    numbers = estimate(found, CELLS, scored(CELLS), 200)
-    return {
-        (effect.kind, effect.name, effect.game): number.point
-        for effect, number in zip(found, numbers, strict=True)
-    }
+    return {(effect.kind, effect.name, effect.game): size(effect) for effect in found}
 
 
 def test_of_36_cells_30_are_run_and_6_are_aliases():
@@ -85,11 +75,8 @@ def test_additive_worths_do_not_interact():
 
 def test_an_interaction_is_the_difference_of_differences():
     factors = (Factor("replay", ("a", "b"), "a"), Factor("target", ("c", "d"), "c"))
-    cells: list[Cell] = [("a", "c"), ("b", "c"), ("a", "d"), ("b", "d")]
-    scores = np.array([[1.0, 1.0], [3.0, 3.0], [6.0, 6.0], [15.0, 15.0]])
-    (effect,) = interactions(factors, set(cells))
-    (number,) = estimate([effect], cells, scores, 100)
-    assert number.point == (15 - 6) - (3 - 1)
+    (effect,) = interactions(factors, {("a", "c"), ("b", "c"), ("a", "d"), ("b", "d")})
+    assert effect.weights == {("b", "d"): 1, ("a", "d"): -1, ("b", "c"): -1, ("a", "c"): 1}
 
 
 def test_there_is_no_interaction_of_double_with_the_absence_of_a_target():
@@ -121,24 +108,6 @@ def test_shapley_shares_the_worth_of_double_with_the_target_it_needs():
     assert found["leave-one-out", "target: hard", game] == pytest.approx(28)
 
 
-def test_seeds_are_blocks_so_that_their_luck_cancels():
-    found = list(main_effects(FACTORS, set(CELLS)))
-    for number in estimate(found, CELLS, scored(CELLS), 500):
-        assert number.low == pytest.approx(number.point)
-        assert number.high == pytest.approx(number.point)
-
-
-def test_a_cell_without_runs_takes_its_effects_with_it_and_one_run_their_intervals():
-    found = list(main_effects(FACTORS, set(CELLS)))
-    scores = scored(CELLS)
-    scores[CELLS.index(("uniform", "hard", "double", "linear"))] = np.nan
-    scores[CELLS.index(("consecutive", "none", "max", "linear")), 1:] = np.nan
-    numbers = dict(zip([e.name for e in found], estimate(found, CELLS, scores, 200), strict=True))
-    assert np.isnan(numbers["bootstrap: double - max"].point)
-    assert np.isfinite(numbers["target: hard - none"].point)
-    assert np.isnan(numbers["target: hard - none"].low)
-
-
 def test_a_factorial_of_one_factor_has_its_main_effect_alone():
     factors = (
         Factor("replay", ("consecutive", "uniform"), "consecutive"),
@@ -150,25 +119,3 @@ def test_a_factorial_of_one_factor_has_its_main_effect_alone():
     assert all(
         effect.weights == {("uniform", "linear"): 1, ("consecutive", "linear"): -1} for effect in found
     )
-
-
-def test_no_effects_have_no_sizes():
-    assert estimate([], CELLS, scored(CELLS)) == []
-
-
-def test_an_effects_p_is_the_sign_flip_test_of_what_it_is_at_each_seed():
-    cells = [("none", "linear"), ("hard", "linear"), ("none", "dueling"), ("hard", "dueling")]
-    scores = np.array([[1.0, 2, 3], [4, 4, 9], [0, 1, 5], [1, 5, np.nan]])
-    factors = (Factor("target", ("none", "hard"), "none"), Factor("head", ("linear", "dueling"), "linear"))
-    (target, head) = main_effects(factors, set(cells))
-    assert target.name == "target: hard - none"
-    # per seed: mean of hard - none over both heads, at the two seeds that all four cells have: (3 + 1) / 2, (2 + 4) / 2
-    expected = sign_flip(np.array([2.0, 3.0]))[0]
-    assert p_values([target, head], cells, scores)[0] == expected == 0.5
-
-
-def test_an_effect_that_is_nowhere_whole_has_no_p_and_one_that_cancels_has_a_p_of_one():
-    cells = [("none",), ("hard",)]
-    (target,) = main_effects((Factor("target", ("none", "hard"), "none"),), set(cells))
-    assert np.isnan(p_values([target], cells, np.array([[1.0, np.nan], [np.nan, 2.0]])))
-    assert p_values([target], cells, np.array([[0.3] * 5, [0.1 + 0.2] * 5])) == [1]

@@ -110,6 +110,25 @@ def test_a_difference_that_was_found_has_an_interval_without_zero_unless_it_is_m
             assert not one.differs or one.is_last_look_alone or one.low > 0 or one.high < 0
 
 
+# ---- does it say what it should where there is nothing to find? ----
+
+
+def test_twelve_names_of_one_variant_are_rarely_any_different_at_any_look():
+    rng, wrong = np.random.default_rng(7), 0
+    for _ in range(60):
+        luck = rng.normal(0, 30, 16)  # what a seed's luck does to all variants
+        scores = luck + rng.normal(400, 60, (13, 16))
+        found = differences(scores, [minus(row, 0) for row in range(1, 13)])
+        wrong += any(one.differs for one in last(found, Design((10, 12, 16), 12, margin=22.5)))
+    assert wrong <= 6  # 5 % of 60 are 3
+
+
+def test_a_difference_that_is_there_is_found():
+    rng = np.random.default_rng(1)
+    found = rng.normal(100, 40, (20, 10))
+    assert sum(one.differs for row in found for one in last(row[None], Design((10,), 1))) >= 18
+
+
 # ---- yes or no ----
 
 
