@@ -14,7 +14,7 @@ from analysis.findings.evidence import Evidence
 from analysis.loading import Row
 from analysis.report.claims import reasons
 from analysis.statistics.power import MOST
-from analysis.tables.spelling import interval_text, lowered, number_text, row_name
+from analysis.tables.spelling import interval_text, lowered, number_text, range_text, row_name
 
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
@@ -159,9 +159,8 @@ def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
         return ""
     texts = []
     for one in open_[:MOST_ROWS]:
-        need = one.seeds
-        about = "" if need is None else f"more than {MOST}" if need.about is None else f"about {need.about}"
-        have = f"{one.n} so far" + (f", {about} needed" if about else "")
-        texts.append(f"{row_name(rows[one.label])} ({have})")
-    more = len(open_) - MOST_ROWS
-    return f"Undecided, with seeds: {', '.join(texts)}{f' and {more} more' if more > 0 else ''}."
+        about = one.seeds and (f"> {MOST}" if one.seeds.about is None else str(one.seeds.about))
+        texts.append(f"{row_name(rows[one.label])} {about or '(not known)'}")
+    more = f" and {len(open_) - MOST_ROWS} more" if len(open_) > MOST_ROWS else ""
+    have = range_text([one.n for one in open_])
+    return f"Undecided at {have} seeds; about so many are needed: {', '.join(texts)}{more}."
