@@ -49,7 +49,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
 
 
 def test_every_figure_has_its_four_files(drawn: tuple[Path, dict[str, bytes]]):
-    names = {f"CartPole-v1-{kind}.{end}" for kind in KINDS for end in ("png", "pdf", "svg", "csv")}
+    names = {
+        f"CartPole-v1-{kind}.{end}" for kind in (*KINDS, "verdicts") for end in ("png", "pdf", "svg", "csv")
+    }
     assert set(drawn[1]) == names
 
 

@@ -153,7 +153,7 @@ def check(found: dict[str, Any], console: str, wide: int) -> None:
 def test_a_browser_shows_every_figure_asks_for_nothing_and_complains_of_nothing(page: Path, seen: Seen):
     wide, found, console = seen
     check(found, console, wide)
-    assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 6
+    assert len(found["sizes"]) == len(list(page.parent.glob("figures/*.svg"))) == 7
     sections = {
         "aggregates",
         "comparisons",
@@ -212,4 +212,4 @@ def test_a_browser_shows_worlds_that_grow_and_variants_at_their_best(tmp_path: P
 
 def test_the_page_parses_whether_or_not_there_is_a_browser(page: Path):
     parsed = Page(page.read_text(encoding="utf-8"))
-    assert [tag for tag, _ in parsed.elements].count("figure") == 6
+    assert [tag for tag, _ in parsed.elements].count("figure") == 7
