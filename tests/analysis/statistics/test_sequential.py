@@ -32,9 +32,10 @@ def test_a_first_look_at_core_can_decide_from_twelve_seeds_on():
 
 
 def test_the_least_p_of_drawn_flips_lies_a_factor_of_100_below_any_level():
-    flips = Design(CORE, 12).flips
-    assert flips % 2 == 0
+    flips = Design(CORE, 12).flips(6)
+    assert flips == 384_000
     assert 1 / (flips + 2) <= 4 / 64 * 0.05 / 12 / 100 <= 1 / (flips - 2)
+    assert Design(CORE, 12, is_secondary=True).flips(6) == 96_000
 
 
 def test_a_sequential_p_by_hand_and_that_it_never_rises():
