@@ -12,6 +12,7 @@ from analysis.metrics import Floats
 from analysis.statistics.aggregates import (
     AGGREGATES,
     aggregate,
+    common,
     improvement,
     pooled,
     probability,
@@ -70,5 +71,5 @@ def _probability(x: Floats, y: Floats) -> float:
 
 
 def _stacked(found: Sequence[EnvironmentScores], values: Sequence[Floats]) -> Floats:
-    """Normalised scores of all environments, (V, E, S)."""
-    return np.stack([one.normalized(here) for one, here in zip(found, values, strict=True)], axis=1)
+    """Normalised scores of all environments at the seeds that all rows have there, (V, E, S)."""
+    return np.stack([common(one.normalized(here)) for one, here in zip(found, values, strict=True)], axis=1)

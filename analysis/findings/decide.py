@@ -188,7 +188,7 @@ class Environment:
             "seeds": design.looks[k - 1],
             "share": design.shares[k - 1],
             "margin": _plain(design.margin),
-            "flips": "exact" if design.looks[k - 1] <= EXACT_UP_TO else design.flips,
+            "flips": "exact" if design.looks[k - 1] <= EXACT_UP_TO else design.flips(k),
             "runs": [
                 {
                     "label": label,

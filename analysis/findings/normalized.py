@@ -15,7 +15,7 @@ from analysis.findings.margins import normal_scale
 from analysis.findings.scores import EnvironmentScores
 from analysis.metrics import Floats
 from analysis.metrics.run_data import POINTS
-from analysis.statistics.aggregates import profile, sample_efficiency
+from analysis.statistics.aggregates import common, profile, sample_efficiency
 
 SHARES_AT = np.linspace(-0.1, 1.2, 53)
 """Normalised scores at which performance profiles are read; a score of CartPole may pass 1, the threshold."""
@@ -53,10 +53,11 @@ def normalized_scores(
         if env_id not in scored:
             continue
         here = scored[env_id]
-        scores[:, e] = here.normalized(here.of("final_return"))
+        scores[:, e] = common(here.normalized(here.of("final_return")))
         for v, seed, run_data, _ in here.runs:
             curve = here.normalized(run_data.training_curve)
             curves[v, e, seed, -len(curve) :] = curve
+        curves[:, e] = common(curves[:, e])
     return NormalizedScores(tuple(env_ids), labels, scores, curves)
 
 

@@ -147,6 +147,7 @@ class EnvironmentScores:
             alpha=looks.decide["alpha"],
             seed=looks.seed,
             answers=answers and all(map(is_pair, contrasts)),
+            is_secondary=metric.name != looks.decide["metric"],
         )
         last = [looks.of_row(*(self.labels[row] for row in contrast)) for contrast in contrasts]
         judged = [Judged()] * len(contrasts)

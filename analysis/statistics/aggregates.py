@@ -21,6 +21,19 @@ Aggregated = Callable[[Floats, Floats], Floats]
 """(n,) scores and how often each is drawn, (n, R), to a number of each resample, (R,); NaN scores are left out."""
 
 
+def common(scores: Floats) -> Floats:
+    """Scores at the seeds that all rows have, NaN elsewhere: (V, S, ...); rows without any don't count.
+
+    A row that got more seeds than another is compared with it on those that both have.
+    """
+    there = np.asarray(
+        np.isfinite(scores.reshape(len(scores), scores.shape[1], -1)).sum(axis=2) > 0
+    )  # (V, S)
+    found = scores.copy()
+    found[:, ~there[there.any(axis=1)].all(axis=0)] = np.nan
+    return found
+
+
 def normalized(scores: Floats, random: float, threshold: float) -> Floats:
     """(x - random) / (threshold - random)."""
     return (scores - random) / (threshold - random)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.metrics import Floats, Ints
 
@@ -23,7 +24,7 @@ EXACT_UP_TO = 16
 """Differences up to which all 2^n vectors of signs are tried."""
 TIE = 1e-12
 """Sums of signed differences within this share of sum |D| of the observed one count as hits."""
-CELLS = 1 << 20
+CELLS = 1 << 18
 """Numbers that a chunk of sums may hold."""
 
 
@@ -106,7 +107,7 @@ def _drawn_flips(columns: int, pairs: int, seed: int | tuple[int, ...], most: in
 
 def _count(
     differences: Floats,
-    known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    known: NDArray[np.bool_],
     margins: Floats,
     tail: int,
     pairs: Iterator[Floats],
@@ -119,40 +120,45 @@ def _count(
     size = np.abs(differences).sum(axis=1)
     unit = 2.0 ** (np.frexp(np.where(size > 0, size, 1.0))[1] - 52)
     x = np.rint(differences / unit[:, None])
-    m, sums = margins / unit, x.sum(axis=1)
+    m, sums, n = (margins / unit)[:, None], x.sum(axis=1)[:, None], known.sum(axis=1)
     masks, which = np.unique(known, axis=0, return_inverse=True)
-    n = known.sum(axis=1)
 
-    def tie(shift: Floats) -> Floats:
-        return np.asarray(TIE * np.where(known, np.abs(x + shift[:, None]), 0.0).sum(axis=1))
+    def tie(c: Floats) -> Floats:
+        """Of a test of the shift c, in units of differences: by how much sums of subsets may miss c."""
+        return np.asarray(TIE / 2 * np.where(known, np.abs(x - c), 0.0).sum(axis=1))[:, None]
 
-    zero = np.zeros(len(x))
-    ties, up_tie, down_tie = tie(zero)[:, None], tie(m)[:, None], tie(-m)[:, None]
+    ties, low_tie, high_tie = tie(np.zeros_like(m)), tie(-m), tie(m)
     counts = np.zeros((4, len(x)), dtype=np.int64)  # subset means <= 0, >= 0, <= -m, >= m
-    ends = [np.full((len(x), 0), np.nan), np.full((len(x), 0), np.nan)]
+    empty = np.zeros(len(x), dtype=np.int64)
+    least: list[Floats] = []
+    largest: list[Floats] = []
     for flips in pairs:
-        one, turned = (
-            x @ flips.T,
-            (masks @ flips.T)[which.reshape(-1)],
-        )  # sums and sizes of subsets, (R, chunk)
-        for w, k in ((2 * one, turned), (2 * (sums[:, None] - one), n[:, None] - turned)):
-            counts[0] += (w <= ties).sum(axis=1)
-            counts[1] += (w >= -ties).sum(axis=1)
-            counts[2] += (w + 2 * k * m[:, None] <= up_tie).sum(axis=1)
-            counts[3] += (w - 2 * k * m[:, None] >= -down_tie).sum(axis=1)
-            for side, sign in enumerate((1.0, -1.0)):
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    means = np.where(k > 0, sign * w / (2 * k), -np.inf)
-                ends[side] = _least(np.hstack([ends[side], means]), tail + 1)
-    low, high = (sign * side.max(axis=1) * unit for side, sign in zip(ends, (1.0, -1.0), strict=True))
+        one, turned = x @ flips.T, masks @ flips.T  # (R, chunk), and of each mask (M, chunk)
+        for subsets, sizes in ((one, turned), (sums - one, masks.sum(axis=1)[:, None] - turned)):
+            k = sizes[which.reshape(-1)]
+            counts[0] += np.count_nonzero(subsets <= ties, axis=1)
+            counts[1] += np.count_nonzero(subsets >= -ties, axis=1)
+            if np.isfinite(m).any():
+                shift = k * m
+                counts[2] += np.count_nonzero(subsets + shift <= low_tie, axis=1)
+                counts[3] += np.count_nonzero(subsets - shift >= -high_tie, axis=1)
+            empty += np.count_nonzero(k == 0, axis=1)
+            with np.errstate(invalid="ignore"):
+                means = (
+                    subsets / k
+                )  # NaN of the empty one, which comes last: +inf above, and -inf below by its count
+            for ends, kth in ((least, tail), (largest, means.shape[1] - 1 - tail)):
+                if 0 <= kth < means.shape[1]:
+                    means.partition(kth, axis=1)
+                ends.append(means[:, : kth + 1].copy() if ends is least else means[:, max(kth, 0) :].copy())
+    below, above = np.sort(np.hstack(least), axis=1), np.sort(np.hstack(largest), axis=1)
+    low = (
+        np.array([line[tail - e] if e <= tail else np.nan for line, e in zip(below, empty, strict=True)])
+        * unit
+    )
+    high = above[:, -1 - tail] * unit
     for end in (low, high):
-        for c in (zero, margins, -margins):  # an end that is a tie of what is tested there lies there
-            near = np.abs(end - c) <= tie(-c / unit) * unit / (2 * n)
-            end[near] = c[near]
-        end[np.isinf(end)] = np.nan
+        for c in (np.zeros_like(m), m, -m):  # an end that is a tie of what is tested there lies there
+            near = np.abs(end / unit - c[:, 0]) <= tie(c)[:, 0] / n
+            end[near] = (c[:, 0] * unit)[near]
     return np.minimum(counts[0], counts[1]), np.maximum(counts[2], counts[3]), low, high
-
-
-def _least(values: Floats, count: int) -> Floats:
-    """The ``count`` least of each line, in any order."""
-    return np.partition(values, count - 1, axis=1)[:, :count] if values.shape[1] > count else values

@@ -41,17 +41,20 @@ class Design:
     seed: int = SEED
     answers: bool = False
     """True where scores are yes (1) or no (0): a shift model doesn't hold, and "same" needs the exact interval."""
+    is_secondary: bool = False
 
     @property
     def shares(self) -> list[float]:
         """a_k of each look."""
         return [(n - before) / self.looks[-1] for before, n in pairwise((0, *self.looks))]
 
-    @property
-    def flips(self) -> int:
-        """B: drawn sign vectors, an even number, with 1 / (B + 2) at most min_k a_k alpha / V / 100."""
-        pairs = FINER * max(1, self.hypotheses) / (min(self.shares) * self.alpha) / 2
-        return 2 * int(np.ceil(pairs - 1e-9))
+    def flips(self, k: int) -> int:
+        """B of look k: drawn sign vectors, an even number, with 1 / (B + 2) at most a alpha / V / 100.
+
+        a is the least share of any look; of a secondary metric, of which a table has dozens, this look's.
+        """
+        share = self.shares[k - 1] if self.is_secondary else min(self.shares)
+        return 2 * int(np.ceil(FINER * max(1, self.hypotheses) / (share * self.alpha) / 2 - 1e-9))
 
 
 def least_seeds(hypotheses: int, share: float, alpha: float = ALPHA) -> int:
@@ -139,14 +142,13 @@ def judge_look(
     places = [place for place, is_tested in enumerate(tested) if is_tested]
     share, found = design.shares[k - 1], list(before)
     here = differences[places, : design.looks[k - 1]]
-    margins = np.full(len(here), design.margin)
+    margins = np.full(len(here), np.nan if design.answers else design.margin)
     level = share * design.alpha
-    tests = flip_tests(here, margins, level, design.flips, design.seed)
+    tests = flip_tests(here, margins, level, design.flips(k), design.seed)
     for row, place in enumerate(places):
-        own, within, p_same = (tests.low[row], tests.high[row]), False, float(tests.p_same[row])
+        own, within = (tests.low[row], tests.high[row]), False
         if design.answers:
             own, within = _shares(here[row], level, design)
-            p_same = np.nan
         one = before[place]
         low, high = float(np.fmax(one.all_low, own[0])), float(np.fmin(one.all_high, own[1]))
         mean = float(tests.mean[row])
@@ -159,9 +161,9 @@ def judge_look(
             hits=int(tests.hits[row]),
             hits_same=int(tests.hits_same[row]),
             p=float(tests.p[row]),
-            p_same=p_same,
+            p_same=float(tests.p_same[row]),
             sequential_p=_least(one.sequential_p, float(tests.p[row]) / share),
-            sequential_p_same=_least(one.sequential_p_same, p_same / share),
+            sequential_p_same=_least(one.sequential_p_same, float(tests.p_same[row]) / share),
             low=float(printed[0]),
             high=float(printed[1]),
             own_low=float(own[0]),

@@ -97,7 +97,7 @@ def notes(found: Sequence[Aggregate]) -> list[str]:
     return [
         f"Scores: (x - random) / (threshold - random) over {environments} environment"
         f"{'' if environments == 1 else 's'}; 0 is the random policy, 1 the threshold. Runs of all environments are "
-        "taken together.",
+        "taken together, at the seeds that all rows have there.",
         "IQM: the 25 % trimmed mean (of ten runs the middle six). Optimality gap: what is missing to the threshold; "
         "smaller is better. Brackets: 95 % stratified percentile bootstrap, the same resampled seeds for all rows.",
         *(

@@ -51,9 +51,9 @@ def page(found: Evidence) -> Page:
 def marks(found: Sequence[RowComparison]) -> str:
     """What the marks of ``differences`` mean."""
     return (
-        f"Differences are means over common seeds with {level_text(found)} intervals from sign flips, of shares with "
-        "exact ones. *: differs; =: within the margin; ^: stopped by its verdict; ~: interval of the last look alone, "
-        "or wider than the test."
+        f"Differences are means over common seeds with {level_text(found)} intervals from sign flips, of "
+        "shares with exact ones. *: differs; =: within the margin; ^: stopped by its verdict; ~: interval "
+        "of the last look alone, or wider than the test."
     )
 
 

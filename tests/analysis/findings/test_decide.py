@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -31,6 +32,12 @@ def ask_for(folder: Path, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return study_of_looks(tmp_path_factory.mktemp("looks") / "s")
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """The folder, to be changed."""
+    return shutil.copytree(folder, tmp_path / "copy")
 
 
 @pytest.fixture(scope="module")
@@ -72,43 +79,40 @@ def test_a_look_lists_the_runs_of_undecided_rows_and_the_baseline(decided: dict[
     assert set(run["files"]) == {"episodes.parquet"}
 
 
-def test_what_was_judged_stays_and_nothing_new_gives_the_same_bytes(tmp_path: Path):
-    folder = study_of_looks(tmp_path / "s")
-    found = decide(folder)
-    store.write_decisions(folder, found)
-    stored = (folder / store.DECISIONS).read_bytes()
-    store.write_decisions(folder, decide(folder))
-    assert (folder / store.DECISIONS).read_bytes() == stored
-    assert recompute(folder) == []
+def test_what_was_judged_stays_and_nothing_new_gives_the_same_bytes(copy: Path):
+    found = decide(copy)
+    store.write_decisions(copy, found)
+    stored = (copy / store.DECISIONS).read_bytes()
+    store.write_decisions(copy, decide(copy))
+    assert (copy / store.DECISIONS).read_bytes() == stored
+    assert recompute(copy) == []
 
 
-def test_looks_judged_one_by_one_are_those_judged_at_once(tmp_path: Path, decided: dict[str, Any]):
-    folder = study_of_looks(tmp_path / "s")
-    study = store.read_study(folder)
+def test_looks_judged_one_by_one_are_those_judged_at_once(copy: Path, decided: dict[str, Any]):
+    study = store.read_study(copy)
     for n in (8, 12, 16):
-        done = rows(store.read_decisions(folder), n // 4 - 2) if n > 8 else {}
+        done = rows(store.read_decisions(copy), n // 4 - 2) if n > 8 else {}
         over = {label for label, row in done.items() if row["verdict"] != "undecided"}
         runs = [run for run in study["runs"] if run["seed"] < (8 if run["label"] in over else n)]
-        store.write_study(folder, {**study, "seeds": list(range(n)), "runs": runs})
-        store.write_decisions(folder, decide(folder))
-    assert json.dumps(store.read_decisions(folder)) == json.dumps(decided)
+        store.write_study(copy, {**study, "seeds": list(range(n)), "runs": runs})
+        store.write_decisions(copy, decide(copy))
+    assert json.dumps(store.read_decisions(copy)) == json.dumps(decided)
 
 
-def test_a_look_waits_for_missing_damaged_and_unlisted_runs(tmp_path: Path):
-    folder = study_of_looks(
-        tmp_path / "missing", states={("dueling", 9): "missing", ("double", 9): "missing"}
-    )
-    assert len(decide(folder)["looks"]) == 1  # double is decided, and needs no tenth seed
-    folder = study_of_looks(tmp_path / "damaged")
-    path = next(folder.glob("runs/*/dqn/seed-0003-*/episodes.parquet"))
-    path.write_bytes(path.read_bytes()[:-1])
-    assert decide(folder)["looks"] == []
-    folder = study_of_looks(tmp_path / "unlisted")
-    ask_for(folder, lambda run: run["label"] != "dueling" or run["seed"] < 8)
-    assert len(decide(folder)["looks"]) == 1
-    study = store.read_study(folder)
-    store.write_study(folder, {**study, "seeds": study["seeds"][:7]})
-    assert decide(folder)["looks"] == []
+def test_a_look_waits_for_missing_damaged_and_unlisted_runs(copy: Path):
+    for label in ("double", "dueling"):  # double is decided by then, and needs no tenth seed
+        shutil.rmtree(next(copy.glob(f"runs/*/{label}/seed-0009-*")))
+    assert len(decide(copy)["looks"]) == 1
+    path = next(copy.glob("runs/*/dqn/seed-0003-*/episodes.parquet"))
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    assert decide(copy)["looks"] == []
+    path.write_bytes(data)
+    ask_for(copy, lambda run: run["label"] != "dueling" or run["seed"] < 8)
+    assert len(decide(copy)["looks"]) == 1
+    study = store.read_study(copy)
+    store.write_study(copy, {**study, "seeds": study["seeds"][:7]})
+    assert decide(copy)["looks"] == []
 
 
 def test_failed_runs_are_finished_and_left_out(tmp_path: Path):
@@ -129,16 +133,14 @@ def test_a_row_without_any_valid_run_is_tested_by_nothing_and_counts_in_holms_fa
     assert rows(found, 1)["no-replay"]["p_adjusted"] == 12 / 256
 
 
-def test_a_run_that_succeeds_later_enters_at_the_next_look_alone(tmp_path: Path):
+def test_a_run_that_succeeds_later_enters_at_the_next_look_alone(tmp_path: Path, copy: Path):
     folder = study_of_looks(tmp_path / "s", states={("dueling", 3): "failed", ("dueling", 9): "missing"})
     store.write_decisions(folder, decide(folder))
-    again = study_of_looks(tmp_path / "again")
-    decisions = store.read_decisions(folder)
-    store.write_decisions(again, decisions)
-    found = decide(again)
+    store.write_decisions(copy, store.read_decisions(folder))
+    found = decide(copy)
     assert [row["n"] for row in (rows(found, k)["dueling"] for k in (1, 2, 3))] == [7, 12, 16]
-    store.write_decisions(again, found)
-    assert recompute(again) == []
+    store.write_decisions(copy, found)
+    assert recompute(copy) == []
 
 
 def test_many_seeds_are_judged_by_drawn_flips(tmp_path: Path):
@@ -158,12 +160,11 @@ def test_environments_are_judged_by_themselves_in_their_order(tmp_path: Path):
     ]  # fmt: skip
 
 
-def test_a_margin_in_units_is_the_primary_metrics(tmp_path: Path):
-    folder = study_of_looks(tmp_path / "s")
-    decisions = store.read_decisions(folder)
+def test_a_margin_in_units_is_the_primary_metrics(copy: Path):
+    decisions = store.read_decisions(copy)
     decisions["plan"]["environments"][0]["margin"] = 1e-3
-    store.write_decisions(folder, decisions)
-    found = decide(folder)
+    store.write_decisions(copy, decisions)
+    found = decide(copy)
     assert found["looks"][0]["margin"] == 1e-3
     assert rows(found, 3)["double"]["verdict"] == "undecided"
 
@@ -188,13 +189,12 @@ def test_a_waiting_time_that_nobody_saw_the_end_of_is_not_tested(tmp_path: Path)
     assert rows(found, 3)["no-replay"]["n"] == 0
 
 
-def test_a_row_that_is_compared_with_nothing_has_no_hypothesis(tmp_path: Path):
-    folder = study_of_looks(tmp_path / "s")
-    decisions = store.read_decisions(folder)
+def test_a_row_that_is_compared_with_nothing_has_no_hypothesis(copy: Path):
+    decisions = store.read_decisions(copy)
     decisions["plan"]["rows"][3]["against"] = None
-    store.write_decisions(folder, decisions)
-    ask_for(folder, lambda run: run["label"] != "dueling")
-    found = decide(folder)
+    store.write_decisions(copy, decisions)
+    ask_for(copy, lambda run: run["label"] != "dueling")
+    found = decide(copy)
     assert len(found["looks"]) == 1  # then all are decided
     assert list(rows(found, 1)) == ["no-replay", "double"]
     assert rows(found, 1)["no-replay"]["p_adjusted"] == 8 / 256
@@ -258,11 +258,10 @@ def test_what_the_runs_do_not_give_is_found(folder: Path, decided: dict[str, Any
     assert any(problem.startswith(said) for problem in problems), problems
 
 
-def test_a_listed_run_that_is_gone_is_found(tmp_path: Path):
-    folder = study_of_looks(tmp_path / "s")
-    store.write_decisions(folder, decide(folder))
-    next(folder.glob("runs/*/double/seed-0002-*/manifest.json")).unlink()
-    problems = recompute(folder)
+def test_a_listed_run_that_is_gone_is_found(copy: Path):
+    store.write_decisions(copy, decide(copy))
+    next(copy.glob("runs/*/double/seed-0002-*/manifest.json")).unlink()
+    problems = recompute(copy)
     assert problems[0] == "CartPole-v1, look 1: double, seed 2, is damaged."
     assert problems[1] == "CartPole-v1: what rests on this look was not recomputed."
 

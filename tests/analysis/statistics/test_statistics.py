@@ -163,6 +163,16 @@ def test_a_performance_profile_is_the_share_of_runs_above_each_score():
     assert (point <= high).all()
 
 
+def test_rows_are_aggregated_over_the_seeds_that_all_of_them_have():
+    found = aggregates.common(np.array([[1.0, 2, 3, NAN], [4, NAN, 6, 7], [NAN] * 4]))
+    assert np.isfinite(found).tolist() == [[True, False, True, False]] * 2 + [[False] * 4]
+    curves = np.array([[[NAN, 1.0], [2, 2]], [[3, 3], [NAN, NAN]]])
+    assert np.isfinite(aggregates.common(curves)).tolist() == [
+        [[False, True], [False, False]],
+        [[True, True], [False, False]],
+    ]
+
+
 def test_sample_efficiency_is_the_iqm_at_each_point():
     curves = np.random.default_rng(0).normal(size=(2, 1, 8, 3))
     point, low, high = aggregates.sample_efficiency(curves, 300)

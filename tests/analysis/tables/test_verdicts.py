@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,12 +120,12 @@ def test_how_it_was_decided_is_said(made: Made):
     assert first.title.endswith(": the primary metric")
 
 
-def test_a_study_that_was_replanned_says_so_in_every_table(tmp_path: Path):
+def test_a_study_that_was_replanned_says_so_in_every_table(tmp_path: Path, made: Made):
     def replan(decisions: dict[str, Any]) -> None:
         decisions["earlier"] = [{"plan": decisions["plan"], "plan_sha256": "0" * 64, "looks": []}]
 
-    made = judged(study_of_looks(tmp_path / "s", look=see), replan)
-    for name, text in made.tables.items():
+    again = judged(shutil.copytree(made.found.results.folder, tmp_path / "s"), replan)
+    for name, text in again.tables.items():
         assert name.endswith(".csv") or REPLANNED in text, name
 
 
@@ -140,9 +141,12 @@ def test_before_the_first_look_everything_is_undecided(tmp_path: Path):
     assert make(folder).verdict("no-replay", "auc")["verdict"] == "undecided"
 
 
-def test_runs_beyond_the_last_judged_look_do_not_count(tmp_path: Path):
-    made = judged(study_of_looks(tmp_path / "s", states={("dueling", 14): "missing"}))
-    line = made.verdict("dueling", "final_return")
+def test_runs_beyond_the_last_judged_look_do_not_count(tmp_path: Path, made: Made):
+    folder = shutil.copytree(made.found.results.folder, tmp_path / "s")
+    shutil.rmtree(next(folder.glob("runs/*/dueling/seed-0014-*")))
+    decisions = store.read_decisions(folder)
+    store.write_decisions(folder, {**decisions, "looks": []})
+    line = judged(folder).verdict("dueling", "final_return")
     assert (line["n"], line["look"]) == (str(LOOKS[1]), "2")
 
 
