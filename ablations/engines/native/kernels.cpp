@@ -1,6 +1,7 @@
 // What ablations.native.library binds: plain C functions, one thread, no state but the networks' scratch.
 #include <new>
 
+#include "bootstrap.hpp"
 #include "descent.hpp"
 #include "exploration.hpp"
 #include "stepping.hpp"
@@ -13,17 +14,18 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
 
 #define FOR_TYPE(NAME, T)                                                                                             \
     EXPORT void* model_new_##NAME(const LayerSpec* specs, int64_t count, int64_t head, int64_t columns,               \
-                                  int64_t advantage, int64_t size) {                                                  \
+                                  int64_t advantage, int64_t size, const Bins* bins) {                                \
         return new (malloc(sizeof(Model<T>)))                                                                         \
-            Model<T>(specs, int(count), HeadKind(head), int(columns), int(advantage), size);                          \
+            Model<T>(specs, int(count), HeadKind(head), int(columns), int(advantage), size, *bins);                   \
     }                                                                                                                 \
     EXPORT void model_free_##NAME(void* model) {                                                                      \
         ((Model<T>*)model)->~Model<T>();                                                                              \
         free(model);                                                                                                  \
     }                                                                                                                 \
     EXPORT void model_outputs_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
-                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep) {           \
-        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep);                    \
+                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep,             \
+                                     int64_t values) {                                                                \
+        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep, values);            \
     }                                                                                                                 \
     EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
     EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \
@@ -39,6 +41,16 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
                                 T* discount, T* ended) {                                                              \
         return take<T>(rows, lanes, capacity, row, index, batch, features,                                            \
                        {obs, next_obs, action, reward, discount, ended});                                             \
+    }                                                                                                                 \
+    EXPORT int ring_windows_##NAME(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index, \
+                                   int64_t batch, int64_t features, int64_t n, int64_t newest, T* obs, T* next_obs,   \
+                                   int64_t* action, T* reward, T* discount) {                                         \
+        return windows<T>(rows, lanes, capacity, row, index, batch, features, n, newest,                              \
+                          {obs, next_obs, action, reward, discount, nullptr});                                        \
+    }                                                                                                                 \
+    EXPORT int munchausen_##NAME(const Munchausen* by, int64_t lanes, int64_t batch, int64_t actions, const T* values,\
+                                 const int64_t* action, const T* reward, const T* discount, T* y) {                   \
+        return munchausen(*by, lanes, batch, actions, values, action, reward, discount, y);                           \
     }                                                                                                                 \
     EXPORT void epsilon_greedy_##NAME(const T* values, int64_t lanes, int64_t actions, const double* u,               \
                                       double epsilon, int64_t* action) {                                              \

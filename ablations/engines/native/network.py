@@ -37,6 +37,8 @@ class Compiled:
     def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
         trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
         self.whole, self.dtype = whole, dtype
+        self.knows_values = whole and ops.op_of(network.loss) is not None
+        self.actions = network.actions
         self.names = [name for chain in (trunk, *streams) for name, _ in chain]
         specs = list(_specs(network, trunk, streams))
         self.columns = (
@@ -48,23 +50,26 @@ class Compiled:
             function_of("model_new", dtype)(
                 (library.LayerSpec * len(specs))(*specs), len(specs), ops.op_of(network.head) if whole else 0,
                 self.columns, len(trunk) + len(streams[0]) - 1 if streams else 0, network.size,
+                _bins(network) if self.knows_values else library.Bins(count=1),
             )
         )  # fmt: skip
         weakref.finalize(self, function_of("model_free", dtype), self.handle)
         self._outputs = function_of("model_outputs", dtype)
 
-    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False) -> Tensor:
+    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
         """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns), or (L, D) -> (L, columns).
 
-        With ``keep`` every lane's activations stay for a backward pass, until the next call.
+        With ``keep`` every lane's activations stay for a backward pass, until the next call. With ``values`` it is what
+        a known loss reads from them: (L, B, A), or (L, A).
         """
         lanes, stride = flat.shape
         obs = in_rows(obs, self.dtype)
         by_lane, by_row = (*obs.stride()[:-1], 0)[:2]
         batch = obs.shape[1] if obs.dim() == 3 else 1
-        out = empty((*obs.shape[:-1], self.columns), self.dtype)
+        out = empty((*obs.shape[:-1], self.actions if values else self.columns), self.dtype)
         self._outputs(
-            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep,
+            values,
         )  # fmt: skip
         return out
 
@@ -73,11 +78,21 @@ def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
     """What of this network is compiled; None if nothing is."""
     if ops.op_of(network.trunk) not in TRUNKS:
         return None
-    head, several = ops.op_of(network.head), network.loss.outputs_per_action > 1
-    whole = head in HEADS and not (several and head is ops.Head.DUELING)
+    whole = ops.op_of(network.head) in HEADS
     if not whole and not network.trunk.layers():
         return None  # a trunk without layers
     return Compiled(network, dtype, whole)
+
+
+def _bins(network: Network) -> library.Bins:
+    """What a known loss takes an action's outputs for."""
+    loss = network.loss
+    numbers = {to: getattr(loss, name, 0.0) for to, name in BINS.items()}
+    return library.Bins(count=loss.outputs_per_action, **numbers)
+
+
+BINS = {"low": "v_min", "high": "v_max", "sigma": "sigma"}
+"""Numbers of bins, and what a loss calls them."""
 
 
 def _specs(network: Network, trunk: Chain, streams: list[Chain]) -> Iterator[library.LayerSpec]:

@@ -65,18 +65,18 @@ class NativeOptimizer(ReferenceOptimizer):
     @property
     def fused(self) -> bool:
         """Whether an update is one call."""
-        return self.by_delta and self.knows_loss and self.knows_rule
+        return self.part is not None and self.part.whole and self.knows_loss and self.knows_rule
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
-        if not self.by_delta or self.part is None:
+        if self.part is None or not (self.fused or self.by_delta):
             return super().descend(batch, y)
         dtype, (lanes, samples) = self.online.flat.dtype, y.shape
         obs = in_rows(batch.obs, dtype)
         action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
         if not y.dtype == weight.dtype == dtype:
             raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
-        q = empty((lanes, samples, self.part.columns), dtype)
+        q = empty((lanes, samples, self.part.actions), dtype)
         delta = empty((lanes, samples), dtype)
         loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
         a = self._arguments
@@ -85,7 +85,7 @@ class NativeOptimizer(ReferenceOptimizer):
         a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
         done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
         if not done:
-            raise IndexError(f"an action is outside 0 ... {self.part.columns - 1}")
+            raise IndexError(f"an action is outside 0 ... {self.part.actions - 1}")
         if not self.fused:
             loss = self._penalized(delta, weight)
         return Update(batch, q, delta, delta, loss, largest)
