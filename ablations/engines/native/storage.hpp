@@ -70,15 +70,16 @@ bool windows(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const 
         const T* from = own + at * row;
         memcpy(to.obs + i * features, from, sizeof(T) * features);
         to.action[i] = int64_t(from[2 * features]);
-        T sum = 0, product = 1;
+        T sum = 0;
+        double product = 1;  // as torch accumulates products
         for (int64_t k = 1;; k++) {
-            sum += product * from[2 * features + 1];
+            sum += T(product) * from[2 * features + 1];
             product *= from[2 * features + 2];
             if (k == n || at == newest || from[2 * features + 3] != 0) break;
             at = at + 1 == capacity ? 0 : at + 1;
             from = own + at * row;
         }
-        to.reward[i] = sum, to.discount[i] = product;
+        to.reward[i] = sum, to.discount[i] = T(product);
         memcpy(to.next_obs + i * features, from + features, sizeof(T) * features);
     }
     return true;
