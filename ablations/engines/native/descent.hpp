@@ -128,6 +128,25 @@ template <class T> class Model {
         }
     }
 
+    // The way back through a network of one layer: from the gradient by its output (L, B, columns) to those by what it was
+    // given (L, B, inputs), by its weights, as they lie, and by its bias, if it has one.
+    void through(long lanes, long batch, const T* theta, long stride, const T* x, long x_lane, long x_row,
+                 const T* by_output, T* by_x, T* by_weight, T* by_bias) {
+        const Flush flush;
+        const LayerSpec& s = network.layers[0].spec;
+        const int B = int(batch);
+        network.reserve(batch, 1), network.use(0);
+        for (long lane = 0; lane < lanes; lane++) {
+            const T* parameters = theta + lane * stride;
+            network.pack(parameters);
+            head.spread(B, by_output + lane * batch * head.columns);
+            network.backward(parameters, {x + lane * x_lane, x_row, 1}, B, slope);
+            memcpy(by_weight + lane * s.inputs * s.outputs, slope + s.weight, sizeof(T) * s.inputs * s.outputs);
+            if (s.bias >= 0) memcpy(by_bias + lane * s.outputs, slope + s.bias, sizeof(T) * s.outputs);
+            network.by_observation(parameters, B, by_x + lane * batch * s.inputs);
+        }
+    }
+
   private:
     Network<T> network;
     Head<T> head;

@@ -30,6 +30,11 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
     EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
     EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \
     EXPORT void model_backward_##NAME(void* model, const Descent* d) { ((Model<T>*)model)->backward(*d); }            \
+    EXPORT void model_through_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
+                                     const T* x, int64_t x_lane, int64_t x_row, const T* by_output, T* by_x,          \
+                                     T* by_weight, T* by_bias) {                                                      \
+        ((Model<T>*)model)->through(lanes, batch, theta, stride, x, x_lane, x_row, by_output, by_x, by_weight, by_bias);\
+    }                                                                                                                 \
     EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \

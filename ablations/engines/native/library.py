@@ -85,6 +85,7 @@ _BY_TYPE: dict[str, _Signature] = {
     "model_descend": (c_int, [_P, POINTER(DescentArguments)]),
     "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
     "model_backward": (None, [_P, POINTER(DescentArguments)]),
+    "model_through": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _P, _P, _P]),
     "rule_step": (None, [POINTER(DescentArguments)]),
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P, _P]),
     "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P, _P]),

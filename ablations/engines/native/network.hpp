@@ -169,6 +169,14 @@ template <class T> class Network {
         }
     }
 
+    // The gradient by the observation (B, inputs), after ``backward``: of a network of one layer.
+    void by_observation(const T* theta, int B, T* to) {
+        Layer<T>& a = layers[0];
+        product<T, Finish::plain>(B, int(a.in_stride), int(a.spec.outputs), {a.grad, a.out_stride, 1}, turn(a, theta),
+                                  {observed, a.in_stride});
+        for (int b = 0; b < B; b++) memcpy(to + b * a.spec.inputs, observed + b * a.in_stride, sizeof(T) * a.spec.inputs);
+    }
+
   private:
     long rows_kept = 0, lanes_kept = 0;
     T* observed = nullptr;

@@ -20,6 +20,7 @@ from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
 from ablations.engines import reference
 from ablations.engines.native import bodies, library
+from ablations.engines.native.layers import Layers
 from ablations.engines.native.network import compiled_part, empty, function_of
 from ablations.engines.native.optimizer import NativeOptimizer
 from ablations.engines.native.stepping import CompiledLanes
@@ -113,7 +114,7 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
         return reference.evaluator(network, flat)
     outputs = partial(part.outputs, flat)
     if not part.whole:
-        params = network.views(flat)
+        params = Layers(network, flat, network.views(flat))
         return reference.without_gradient(
             lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
         )

@@ -20,6 +20,7 @@ from ablations.dqn.types import Batch, Update
 from ablations.dqn.variants import Variant
 from ablations.engines.descent import ReferenceOptimizer
 from ablations.engines.native import library
+from ablations.engines.native.layers import Layers
 from ablations.engines.native.network import compiled_part, empty, function_of, in_rows
 
 NO_RULE = -1
@@ -35,6 +36,7 @@ class NativeOptimizer(ReferenceOptimizer):
         rule, loss = ops.op_of(variant.optimizer), ops.op_of(variant.loss)
         self.knows_rule, self.knows_loss = rule is not None, loss is not None
         self.by_delta = self.part is not None and self.part.whole and is_penalty(variant.loss)
+        self.layers = Layers(online.network, online.flat, online.params)
         compiled = tuple(f"{name}." for name in self.part.names) if self.part else ()
         self.by_torch = [name for name in online.params if not name.startswith(compiled)]
         self._descend, self._forward, self._backward = (
@@ -109,7 +111,7 @@ class NativeOptimizer(ReferenceOptimizer):
         if self.part.whole:
             self._leaf = network.by_action(self._leaf)
             return self._leaf.requires_grad_()
-        return network.outputs(self.online.params, self._leaf.requires_grad_())
+        return network.outputs(self.layers, self._leaf.requires_grad_())
 
     def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
         """One update: torch's part of the gradient first, then all that is compiled."""
