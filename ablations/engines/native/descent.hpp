@@ -47,6 +47,34 @@ template <class T> void descend_gradient(const Descent& d) {
     for (long lane = 0; lane < d.lanes; lane++) settle(d, rule, lane, (T*)d.grad + lane * d.stride, d.stride);
 }
 
+inline bool in_range(const Descent& d, int actions) {
+    for (int64_t i = 0; i < d.lanes * d.batch; i++)
+        if (d.action[i] < 0 || d.action[i] >= actions) return false;
+    return true;
+}
+
+// Of values ``q`` (L, B, actions) that somebody else made: the largest and delta. False if an action is out of range.
+template <class T> bool compare(const Descent& d, int actions) {
+    if (!in_range(d, actions)) return false;
+    const int B = int(d.batch);
+    for (long lane = 0; lane < d.lanes; lane++) {
+        const long at = lane * d.batch;
+        const T* q = (const T*)d.q + at * actions;
+        ((T*)d.largest)[lane] = largest(q, B * actions);
+        td_errors(B, actions, q, d.action + at, (const T*)d.y + at, (T*)d.delta + at);
+    }
+    return true;
+}
+
+// A known penalty of delta: the losses, and the gradient by delta (L, B).
+template <class T> void penalize(const Descent& d, T* by_delta) {
+    for (long lane = 0; lane < d.lanes; lane++) {
+        const long at = lane * d.batch;
+        ((T*)d.loss)[lane] = penalties(LossKind(d.loss_kind), int(d.batch), (const T*)d.delta + at,
+                                       (const T*)d.weight + at, by_delta + at);
+    }
+}
+
 template <class T> class Model {
   public:
     Model(const LayerSpec* specs, int count, HeadKind kind, int columns, int advantage, long size, const Bins& bins)
@@ -82,7 +110,7 @@ template <class T> class Model {
     // One fused update. False, and nothing was changed, if an action is out of range.
     bool descend(const Descent& d) {
         const int B = int(d.batch);
-        if (!in_range(d)) return false;
+        if (!in_range(d, actions)) return false;
         const Flush flush;
         network.reserve(B, 1), room(B);
         const Rule rule = next_rule(d);
@@ -105,7 +133,7 @@ template <class T> class Model {
 
     // Q and delta of a batch, everything kept for ``backward``. False if an action is out of range.
     bool forward(const Descent& d) {
-        if (!in_range(d)) return false;
+        if (!in_range(d, actions)) return false;
         network.reserve(d.batch, d.lanes), room(d.batch);
         for (long lane = 0; lane < d.lanes; lane++) look(d, lane, lane);
         return true;
@@ -162,12 +190,6 @@ template <class T> class Model {
         rows = batch;
         read = scratch<T>(batch * head.columns), by_output = scratch<T>(batch * head.columns);
         by_delta = scratch<T>(batch);
-    }
-
-    bool in_range(const Descent& d) const {
-        for (int64_t i = 0; i < d.lanes * d.batch; i++)
-            if (d.action[i] < 0 || d.action[i] >= actions) return false;
-        return true;
     }
 
     Strided<T> obs(const Descent& d, long lane) const {

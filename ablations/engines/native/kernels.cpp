@@ -35,6 +35,11 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
                                      T* by_weight, T* by_bias) {                                                      \
         ((Model<T>*)model)->through(lanes, batch, theta, stride, x, x_lane, x_row, by_output, by_x, by_weight, by_bias);\
     }                                                                                                                 \
+    EXPORT int compare_##NAME(const Descent* d, int64_t actions) { return compare<T>(*d, int(actions)); }             \
+    EXPORT void penalize_##NAME(const Descent* d, T* by_delta) { penalize(*d, by_delta); }                            \
+    EXPORT void by_values_##NAME(const Descent* d, int64_t actions, const T* by_delta, T* by_q) {                     \
+        by_values(int(d->lanes * d->batch), int(actions), d->action, by_delta, by_q);                                 \
+    }                                                                                                                 \
     EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \

@@ -35,14 +35,16 @@ class NativeOptimizer(ReferenceOptimizer):
         self.part = compiled_part(online.network, dtype)
         rule, loss = ops.op_of(variant.optimizer), ops.op_of(variant.loss)
         self.knows_rule, self.knows_loss = rule is not None, loss is not None
-        self.by_delta = self.part is not None and self.part.whole and is_penalty(variant.loss)
+        self.penalizes = is_penalty(variant.loss)
         self.layers = Layers(online.network, online.flat, online.params)
         compiled = tuple(f"{name}." for name in self.part.names) if self.part else ()
         self.by_torch = [name for name in online.params if not name.startswith(compiled)]
         self._descend, self._forward, self._backward = (
             function_of(f"model_{name}", dtype) for name in ("descend", "forward", "backward")
         )
-        self._step = function_of("rule_step", dtype)
+        self._step, self._compare, self._known_penalty, self._by_values = (
+            function_of(name, dtype) for name in ("rule_step", "compare", "penalize", "by_values")
+        )
         lanes, stride = online.flat.shape
         self._arguments = library.DescentArguments(
             lanes=lanes,
@@ -63,6 +65,7 @@ class NativeOptimizer(ReferenceOptimizer):
             decay=getattr(variant.optimizer, "decay", 0.0),
             centered=getattr(variant.optimizer, "centered", False),
         )
+        self._reference = ctypes.byref(self._arguments)
 
     @property
     def fused(self) -> bool:
@@ -71,36 +74,52 @@ class NativeOptimizer(ReferenceOptimizer):
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
-        if self.part is None or not (self.fused or self.by_delta):
+        if self.part is None or not (self.fused or self.penalizes):
             return super().descend(batch, y)
-        dtype, (lanes, samples) = self.online.flat.dtype, y.shape
-        obs = in_rows(batch.obs, dtype)
+        dtype, (lanes, samples), actions = self.online.flat.dtype, y.shape, self.part.actions
         action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
         if not y.dtype == weight.dtype == dtype:
             raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
-        q = empty((lanes, samples, self.part.actions), dtype)
         delta = empty((lanes, samples), dtype)
         loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
-        a = self._arguments
-        self._point_at(obs)
+        a, arguments = self._arguments, self._reference
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
-        a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
-        done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
+        a.delta, a.loss, a.largest = delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
+        if self.part.whole:
+            obs = in_rows(batch.obs, dtype)
+            self._point_at(obs)
+            q = empty((lanes, samples, actions), dtype)
+            a.q = q.data_ptr()
+            done = (self._descend if self.fused else self._forward)(self.part.handle, arguments)
+        else:
+            outputs = self.outputs(batch.obs)  # (L, B, A, 1)
+            q = outputs.detach().squeeze(-1).contiguous()
+            a.q, a.batch = q.data_ptr(), samples
+            done = self._compare(arguments, actions)
         if not done:
-            raise IndexError(f"an action is outside 0 ... {self.part.actions - 1}")
+            raise IndexError(f"an action is outside 0 ... {actions - 1}")
         if not self.fused:
-            loss = self._penalized(delta, weight)
+            by_delta = self._penalize(delta, weight, loss)
+            if self.part.whole:
+                a.by_delta = by_delta.data_ptr()
+                self._finish(loss)
+            else:
+                by_q = empty((lanes, samples, actions, 1), dtype)
+                self._by_values(arguments, actions, by_delta.data_ptr(), by_q.data_ptr())
+                self.step(outputs, by_q, loss)
         return Update(batch, q, delta, delta, loss, largest)
 
-    def _penalized(self, delta: Tensor, weight: Tensor) -> Tensor:
-        """The rest of an update by the penalty of delta (L, B), which torch differentiates; the losses (L,)."""
+    def _penalize(self, delta: Tensor, weight: Tensor, loss: Tensor) -> Tensor:
+        """The gradient by delta (L, B), and into ``loss`` (L,) the losses; torch differentiates what is not known."""
+        if self.knows_loss:
+            by_delta = empty(tuple(delta.shape), delta.dtype)
+            self._known_penalty(self._reference, by_delta.data_ptr())
+            return by_delta
         leaf = delta.detach().requires_grad_()
         penalty: Tensor = self.loss.penalty(leaf)  # (L, B)
         (by_delta,) = torch.autograd.grad(penalty, leaf, weight * (1 / delta.shape[1]))
-        loss, by_delta = (weight * penalty.detach()).mean(-1), by_delta.contiguous()
-        self._arguments.by_delta = by_delta.data_ptr()
-        self._finish(loss)
-        return loss
+        torch.mean(weight * penalty.detach(), -1, out=loss)
+        return by_delta.contiguous()
 
     def outputs(self, obs: Tensor) -> Tensor:
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
@@ -132,8 +151,8 @@ class NativeOptimizer(ReferenceOptimizer):
         """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""
         self._arguments.loss = loss.data_ptr()
         if self.part is not None:
-            self._backward(self.part.handle, ctypes.byref(self._arguments))
+            self._backward(self.part.handle, self._reference)
         elif self.knows_rule:
-            self._step(ctypes.byref(self._arguments))
+            self._step(self._reference)
         if not self.knows_rule:
             self.apply(loss)
