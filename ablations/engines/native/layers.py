@@ -18,13 +18,14 @@ class Layers(dict[str, Tensor]):
     def __init__(self, network: Network, flat: Tensor, params: Mapping[str, Tensor]) -> None:
         super().__init__(params)
         self.network, self.flat = network, flat
-        self.products: dict[str, Product] = {}
+        self.products: dict[str, tuple[Product, Tensor, Tensor | None]] = {}
 
     def affine(self, name: str, x: Tensor) -> Tensor:
         """x W + b by the layer of this name: (L, B, I) -> (L, B, O)."""
         if name not in self.products:
-            self.products[name] = Product(self.network, name, self.flat.dtype)
-        product, weight, bias = self.products[name], self[f"{name}.weight"], self.get(f"{name}.bias")
+            product = Product(self.network, name, self.flat.dtype)
+            self.products[name] = product, self[f"{name}.weight"], self.get(f"{name}.bias")
+        product, weight, bias = self.products[name]
         if not torch.is_grad_enabled():
             return product.outputs(self.flat, x)
         y: Tensor = Affine.apply(x, weight, bias, product, self.flat)  # type: ignore[no-untyped-call]

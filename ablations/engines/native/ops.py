@@ -115,6 +115,8 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     outputs = partial(part.outputs, flat)
     if not part.whole:
         params = Layers(network, flat, network.views(flat))
+        if is_penalty(network.loss):
+            return reference.without_gradient(lambda obs: network.head.outputs(params, outputs(obs)))
         return reference.without_gradient(
             lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
         )

@@ -8,6 +8,7 @@ differentiates, and the gradient goes back into compiled code. The rules are tho
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,8 +87,8 @@ class NativeOptimizer(ReferenceOptimizer):
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
         a.delta, a.loss, a.largest = delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
         if self.part.whole:
-            obs = in_rows(batch.obs, dtype)
-            self._point_at(obs)
+            self._obs = in_rows(batch.obs, dtype)
+            self._point_at(self._obs)
             q = empty((lanes, samples, actions), dtype)
             a.q = q.data_ptr()
             done = (self._descend if self.fused else self._forward)(self.part.handle, arguments)
@@ -99,27 +100,35 @@ class NativeOptimizer(ReferenceOptimizer):
         if not done:
             raise IndexError(f"an action is outside 0 ... {actions - 1}")
         if not self.fused:
-            by_delta = self._penalize(delta, weight, loss)
-            if self.part.whole:
-                a.by_delta = by_delta.data_ptr()
-                self._finish(loss)
-            else:
-                by_q = empty((lanes, samples, actions, 1), dtype)
-                self._by_values(arguments, actions, by_delta.data_ptr(), by_q.data_ptr())
-                self.step(outputs, by_q, loss)
+            self._penalize(delta, weight, loss, None if self.part.whole else outputs)
         return Update(batch, q, delta, delta, loss, largest)
 
-    def _penalize(self, delta: Tensor, weight: Tensor, loss: Tensor) -> Tensor:
-        """The gradient by delta (L, B), and into ``loss`` (L,) the losses; torch differentiates what is not known."""
+    def _penalize(self, delta: Tensor, weight: Tensor, loss: Tensor, outputs: Tensor | None) -> None:
+        """The rest of an update by the penalty of delta (L, B), and into ``loss`` (L,) the losses.
+
+        What is not known of penalty and head torch differentiates; ``outputs`` (L, B, A, 1) are a head's that is not.
+        """
         if self.knows_loss:
             by_delta = empty(tuple(delta.shape), delta.dtype)
             self._known_penalty(self._reference, by_delta.data_ptr())
-            return by_delta
-        leaf = delta.detach().requires_grad_()
-        penalty: Tensor = self.loss.penalty(leaf)  # (L, B)
-        (by_delta,) = torch.autograd.grad(penalty, leaf, weight * (1 / delta.shape[1]))
+            if outputs is not None:
+                return self.step(outputs, self.by_outputs(by_delta), loss)
+            self._arguments.by_delta = by_delta.data_ptr()
+            return self._finish(loss)
+        if outputs is None:
+            self._leaf = errors = delta.detach().requires_grad_()
+        else:
+            errors = TdErrors.apply(outputs, delta.detach(), self)  # type: ignore[no-untyped-call]
+        penalty: Tensor = self.loss.penalty(errors)  # (L, B)
         torch.mean(weight * penalty.detach(), -1, out=loss)
-        return by_delta.contiguous()
+        return self.step(penalty, weight * (1 / delta.shape[1]), loss)
+
+    def by_outputs(self, by_delta: Tensor) -> Tensor:
+        """From the gradient by delta (L, B) to that by the outputs (L, B, A, 1)."""
+        actions = self.online.network.actions
+        by_delta, by_q = by_delta.contiguous(), empty((*by_delta.shape, actions, 1), by_delta.dtype)
+        self._by_values(self._reference, actions, by_delta.data_ptr(), by_q.data_ptr())
+        return by_q
 
     def outputs(self, obs: Tensor) -> Tensor:
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
@@ -137,9 +146,10 @@ class NativeOptimizer(ReferenceOptimizer):
         others = () if self.part is None else (self._leaf,)
         gradients = self.online.differentiate(losses, shares, self.by_torch, *others)
         if self.part is not None:
-            by_output = gradients[0].contiguous()  # (L, B, ...)
+            by_leaf = gradients[0].contiguous()  # (L, B, ...)
             self._point_at(self._obs)
-            self._arguments.by_output = by_output.data_ptr()
+            self._arguments.by_delta = by_leaf.data_ptr() if self._leaf.dim() == 2 else None
+            self._arguments.by_output = by_leaf.data_ptr()
         self._finish(loss)
 
     def _point_at(self, obs: Tensor) -> None:
@@ -156,3 +166,16 @@ class NativeOptimizer(ReferenceOptimizer):
             self._step(self._reference)
         if not self.knows_rule:
             self.apply(loss)
+
+
+class TdErrors(torch.autograd.Function):
+    """delta (L, B) as a function of the outputs (L, B, A, 1) that an optimizer has made it from."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, delta: Tensor, optimizer: NativeOptimizer) -> Tensor:
+        ctx.optimizer = optimizer
+        return delta.view_as(delta)
+
+    @staticmethod
+    def backward(ctx: Any, by_delta: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        return ctx.optimizer.by_outputs(by_delta), None, None
