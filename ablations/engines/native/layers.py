@@ -1,4 +1,4 @@
-"""Parameters by name as a piece in torch gets them: ``layers.affine`` finds a compiled product there, differentiable."""
+"""Parameters by name as a piece in torch gets them: ``layers.affine`` finds a compiled, differentiable product there."""
 
 from __future__ import annotations
 
@@ -62,11 +62,13 @@ class Affine(torch.autograd.Function):
     """``layers.affine`` with its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, product: Product, flat: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, product: Product, flat: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(x)
         ctx.product, ctx.flat = product, flat
         return product.outputs(flat, x)
 
     @staticmethod
-    def backward(ctx: Any, by_output: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, by_output: Tensor) -> tuple[Tensor | None, ...]:
         return *ctx.product.back(ctx.flat, *ctx.saved_tensors, by_output), None, None

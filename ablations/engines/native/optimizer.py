@@ -177,5 +177,5 @@ class TdErrors(torch.autograd.Function):
         return delta.view_as(delta)
 
     @staticmethod
-    def backward(ctx: Any, by_delta: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, by_delta: Tensor) -> tuple[Tensor | None, ...]:
         return ctx.optimizer.by_outputs(by_delta), None, None

@@ -82,6 +82,11 @@ template <class T> static void train(const Shape& shape, int64_t used) {
             }
             model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), false, true);
             print(q), print(delta), print(out);
+            if (shape.layers.size() > 1) continue;
+            std::vector<T> by_x(obs), by_weight(lanes * shape.layers[0].bias), by_bias(lanes * columns);
+            model.through(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, by_output.data(),
+                          by_x.data(), by_weight.data(), by_bias.data());
+            print(by_x), print(by_weight), print(by_bias);
         }
         for (int64_t at : frozen_at)
             if (at) printf("a lane was frozen\n");
