@@ -1,4 +1,4 @@
-"""Parameters by name as a piece in torch gets them: ``layers.affine`` finds a compiled, differentiable product there."""
+"""Parameters by name as a piece in torch gets them: ``layers.affine`` finds compiled, differentiable products there."""
 
 from __future__ import annotations
 
