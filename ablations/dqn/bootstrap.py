@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from ablations.dqn import ops
 from ablations.dqn.facts import Facts
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Munchausen:
     tau: Temperature = 0.03
     clip: Annotated[float, Lt(0)] = -1.0
     kind: ClassVar[str] = "munchausen"
+    op: ClassVar[ops.Body] = ops.Body.MUNCHAUSEN
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         import torch

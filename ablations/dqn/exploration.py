@@ -41,7 +41,7 @@ class EpsilonGreedy:
     exploration_fraction: Positive = 0.2
     epsilon_decay: Positive = 0.995
     kind: ClassVar[str] = "epsilon-greedy"
-    op: ClassVar[ops.Exploration] = ops.Exploration.EPSILON_GREEDY
+    op: ClassVar[ops.Body] = ops.Body.EPSILON_GREEDY
 
     def act(self, values: Tensor, u: Tensor, clock: Clock) -> Tensor:
         """Of each lane's draws the first is the coin, which falls below epsilon for a pick; the second picks."""

@@ -80,8 +80,12 @@ def affine(params: Params, name: str, x: Tensor) -> Tensor:
     """x W + b in every lane: (L, B, I) -> (L, B, O); without a bias, x W.
 
     A single output or input is summed by hand: a batched product with one column (or such a gradient) takes another
-    path for one lane than for many, and a run's bits must not depend on the lanes beside it.
+    path for one lane than for many, and a run's bits must not depend on the lanes beside it. Params that an engine made
+    may have an ``affine`` of their own.
     """
+    if hasattr(params, "affine"):
+        y: Tensor = params.affine(name, x)
+        return y
     weight = params[f"{name}.weight"]  # (L, I, O)
     bias = params[f"{name}.bias"][:, None] if f"{name}.bias" in params else x.new_zeros(1, 1, 1)
     inputs, outputs = weight.shape[-2:]

@@ -56,9 +56,9 @@ class Learner:
         self.own = {
             slot: piece.init(space) for slot, piece in v if slot != "replay" and hasattr(piece, "init")
         }
-        self.explore = self.bound("exploration", engine.explorer(v.exploration))
-        self.batch = self.bound("returns", v.returns.batch)
-        self.bootstrap = self.bound("bootstrap", v.bootstrap)
+        self.explore = self.bound("exploration", engine.body(v.exploration, v.exploration.act))
+        self.batch = self.bound("returns", engine.body(v.returns, v.returns.batch))
+        self.bootstrap = self.bound("bootstrap", engine.body(v.bootstrap, v.bootstrap))
         self.follow = self.bound("target", v.target.follow)
         self.maintain = self.bound("maintenance", v.maintenance.maintain)
         self.exploration = engine.draws(self.entropy, self.seeds, Role.EXPLORATION, width=2)

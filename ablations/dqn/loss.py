@@ -97,6 +97,7 @@ class HlGauss:
     v_min: float | None = None
     v_max: float | None = None
     kind: ClassVar[str] = "hl-gauss"
+    op: ClassVar[ops.Loss] = ops.Loss.HL_GAUSS
 
     @property
     def outputs_per_action(self) -> int:

@@ -9,7 +9,7 @@ kinds. Imports no torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ablations.dqn.network import Network, Trainable
     from ablations.dqn.settings import Settings
-    from ablations.dqn.types import Batch, Clock, Count, Moments, Transition, Update
+    from ablations.dqn.types import Batch, Count, Moments, Transition, Update
     from ablations.dqn.variants import Variant
     from ablations.envs.gym import Lanes
     from ablations.rng.streams import Role
@@ -38,17 +38,12 @@ class Head(IntEnum):
     DUELING = 1
 
 
-class Exploration(IntEnum):
-    """Compiled bodies of explorations."""
-
-    EPSILON_GREEDY = 0
-
-
 class Loss(IntEnum):
     """Compiled bodies of losses."""
 
     SQUARED = 0
     HUBER = 1
+    HL_GAUSS = 2
 
 
 class Rule(IntEnum):
@@ -57,6 +52,14 @@ class Rule(IntEnum):
     ADAM = 0
     RMSPROP = 1
     SGD = 2
+
+
+class Body(Enum):
+    """Compiled bodies of a piece's function, of whatever slot."""
+
+    EPSILON_GREEDY = auto()
+    N_STEP = auto()
+    MUNCHAUSEN = auto()
 
 
 def op_of(piece: Any) -> Any:
@@ -187,8 +190,8 @@ class Engine(Protocol):
         ...
 
     @staticmethod
-    def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
-        """An exploration's ``act``: values (L, A), two draws (L, 2) and the clock -> actions (L,) int64."""
+    def body(piece: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of a piece: itself, or the compiled body that the piece names."""
         ...
 
     @staticmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
+from ablations.dqn import ops
 from ablations.dqn.facts import Facts
 from ablations.dqn.types import Batch
 
@@ -44,6 +45,7 @@ class NStep:
 
     n: Annotated[int, Ge(1), Le(1000)] = 3
     kind: ClassVar[str] = "n-step"
+    op: ClassVar[ops.Body] = ops.Body.N_STEP
 
     def batch(self, memory: Ring, index: Tensor, weight: Tensor) -> Batch:
         import torch

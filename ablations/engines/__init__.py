@@ -11,4 +11,5 @@ from ablations.engines.selection import available as available
 from ablations.engines.selection import notes as notes
 from ablations.engines.selection import of as of
 from ablations.engines.selection import path as path
+from ablations.engines.selection import refusals as refusals
 from ablations.engines.selection import unavailable_because as unavailable_because

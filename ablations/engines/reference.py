@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
-from ablations.dqn.types import Clock, Transition
+from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
 from ablations.engines.descent import ReferenceOptimizer
 from ablations.envs.gym import GymLanes, Lanes
@@ -131,9 +131,8 @@ def without_gradient(values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
     return q
 
 
-def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
-    act: Callable[[Tensor, Tensor, Clock], Tensor] = exploration.act
-    return act
+def body(piece: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 def optimizer(online: Trainable, variant: Variant, settings: Settings) -> ReferenceOptimizer:

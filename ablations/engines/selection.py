@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,13 @@ def unavailable_because(name: str) -> str:
             return ""
         case _:
             return "this version does not have it"
+
+
+def refusals(name: str, environments: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(key of a study, sentence) for each environment {id: arguments} that the engine can't step."""
+    if name in ON_PROCESSOR:
+        return
+    yield from import_module("ablations.engines.cuda").refusals(environments)
 
 
 COMPILED = ("trunk", "head", "loss", "optimizer")

@@ -118,11 +118,11 @@ def name_of(study: Study, decisions: Decisions | None) -> str:
     looks = study.decide.looks
     if not looks:
         return study.name
-    standings = deciding.standings(study, decisions["looks"] if decisions else ())
-    open_ = [standing for standing in standings if standing.undecided] or standings
+    families = deciding.families(study, decisions["looks"] if decisions else ())
+    open_ = [family for family in families if family.undecided] or families
     seeds = max(len(study.seeds_of(*place)) for place in study.counts)
-    which = min(len(looks), 1 + min(standing.judged for standing in open_))
-    rows, decided = sum(each.rows for each in standings), sum(each.decided for each in standings)
+    which = min(len(looks), 1 + min(family.judged for family in open_))
+    rows, decided = sum(each.rows for each in families), sum(each.decided for each in families)
     return f"{study.name}, look {which} of {len(looks)} ({seeds} seeds), {decided} of {rows} rows decided"
 
 
@@ -130,7 +130,7 @@ def state_lines(study: Study, folder: Path) -> list[str]:
     """A line per environment: 'CartPole-v1: look 2 of 6 was judged, 7 of 12 rows are decided'."""
     if not study.decide.looks:
         return []
-    return [_state_text(study, standing) for standing in deciding.standings(study, _judged(study, folder))]
+    return [_state_text(study, family) for family in deciding.families(study, _judged(study, folder))]
 
 
 def waiting(study: Study, statuses: Mapping[str, RunStatus], folder: Path) -> list[str]:
@@ -143,13 +143,13 @@ def waiting(study: Study, statuses: Mapping[str, RunStatus], folder: Path) -> li
     return [f"{env_id}: the next look waits for {few(labels)}" for env_id, labels in unfinished.items()]
 
 
-def _state_text(study: Study, standing: deciding.Standing) -> str:
+def _state_text(study: Study, family: deciding.Family) -> str:
     looks = study.decide.looks or ()
-    judged, undecided = standing.judged, standing.undecided
+    judged, undecided = family.judged, family.undecided
     which = (
         f"look {judged} of {len(looks)} was judged" if judged else f"no look of {len(looks)} was judged yet"
     )
-    text = f"{standing.env_id}: {which}, {standing.decided} of {standing.rows} rows are decided"
+    text = f"{family.env_id}: {which}, {family.decided} of {family.rows} rows are decided"
     if not undecided:
         return text
     if judged == len(looks):

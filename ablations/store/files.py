@@ -118,12 +118,12 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def parquet_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table, or some of its columns, that a parquet file's bytes hold. Raises pyarrow's errors and OSError.
+def parquet_table(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table, or some of its columns, that a parquet file holds. Raises pyarrow's errors and OSError.
 
     Without pyarrow's threads: the tables are small, and a process that ends while such a thread is starting aborts.
     """
-    return pq.ParquetFile(pa.BufferReader(data)).read(columns, use_threads=False)
+    return file.read(columns, use_threads=False)
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:

@@ -98,8 +98,11 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
 # ---- inspecting ----
 
 
-def inspect(run_dir: Path, key: str | None = None) -> RunStatus:
-    """The status of a run, in its folder or in a pack. With ``key``, the manifest must belong to it."""
+def inspect(run_dir: Path, key: str | None = None, tables: dict[str, pa.Table] | None = None) -> RunStatus:
+    """The status of a run, in its folder or in a pack. With ``key``, the manifest must belong to it.
+
+    ``tables`` takes up the tables that were found sound, whole, by name: for those who would read them next.
+    """
     link = next((place for place in (run_dir, *list(run_dir.parents)[:3]) if place.is_symlink()), None)
     if link is not None:
         return RunStatus("damaged", f"{link.name} is a link")
@@ -114,7 +117,9 @@ def inspect(run_dir: Path, key: str | None = None) -> RunStatus:
         return RunStatus("damaged", str(problem), manifest)
     reason = _manifest_problem(manifest, key) or path_problem(run_dir, manifest)
     for name, facts in manifest["files"].items() if reason is None else ():
-        reason = reason or _entry_problem(name, facts) or _file_problem(run_dir, packed, name, manifest)
+        reason = (
+            reason or _entry_problem(name, facts) or _file_problem(run_dir, packed, name, manifest, tables)
+        )
     if reason is not None:
         return RunStatus("damaged", reason, manifest)
     return RunStatus(manifest["status"], None, manifest)
@@ -146,9 +151,13 @@ def _entry_problem(name: str, facts: Any) -> str | None:
 
 
 def _file_problem(
-    run_dir: Path, packed: archives.PackedRun | None, name: str, manifest: Mapping[str, Any]
+    run_dir: Path,
+    packed: archives.PackedRun | None,
+    name: str,
+    manifest: Mapping[str, Any],
+    tables: dict[str, pa.Table] | None,
 ) -> str | None:
-    """Why a file of a run can't be trusted."""
+    """Why a file of a run can't be trusted; a table that can goes into ``tables``."""
     facts = manifest["files"][name]
     try:
         data = _bytes(run_dir, packed, name)
@@ -159,12 +168,18 @@ def _file_problem(
     if not name.endswith(".parquet"):
         return None
     try:
-        schema = pq.read_schema(pa.BufferReader(data))
-        reason = schema_problem(name.removesuffix(".parquet"), schema)
-        columns = [column for column in CHECKED if column in schema.names]
-        return reason or _table_problem(name, parquet_table(data, columns), manifest)
+        file = pq.ParquetFile(pa.BufferReader(data))
+        reason = schema_problem(name.removesuffix(".parquet"), file.schema_arrow)
+        columns = [column for column in CHECKED if column in file.schema_arrow.names]
+        if reason is not None:
+            return reason
+        table = parquet_table(file, columns if tables is None else None)
+        reason = _table_problem(name, table, manifest)
     except (pa.ArrowException, OSError, ValueError) as problem:
         return f"{name} can't be read ({problem})"
+    if reason is None and tables is not None:
+        tables[name.removesuffix(".parquet")] = table
+    return reason
 
 
 def _table_problem(name: str, table: pa.Table, manifest: Mapping[str, Any]) -> str | None:
@@ -182,7 +197,7 @@ def _table_problem(name: str, table: pa.Table, manifest: Mapping[str, Any]) -> s
 
 def read_table(run_dir: Path, name: str = "episodes") -> pa.Table:
     """A stored table of a valid run. Raises Damaged, or pyarrow's errors."""
-    return parquet_table(read_file(run_dir, f"{name}.parquet"))
+    return parquet_table(pq.ParquetFile(pa.BufferReader(read_file(run_dir, f"{name}.parquet"))))
 
 
 def read_file(run_dir: Path, name: str) -> bytes:

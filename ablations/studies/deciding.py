@@ -24,7 +24,7 @@ Looks = Sequence[Mapping[str, Any]]
 """The looks that were judged, as decisions.json has them."""
 
 
-class Standing(NamedTuple):
+class Family(NamedTuple):
     """How far an environment's family of rows is."""
 
     env_id: str
@@ -79,19 +79,19 @@ def at_looks(study: Study, looks: Looks, longest: bool = False) -> Study:
     if not study.decide.looks:
         return study
     sizes, counts = study.decide.looks, dict[tuple[str, str], int]()
-    for standing in standings(study, looks):
-        following = _following(study, standing.judged, longest)
+    for family in families(study, looks):
+        following = _following(study, family.judged, longest)
         asked = {row.label: min(sizes[0], following) for row in study.rows}
-        asked |= dict.fromkeys(standing.undecided, following)
-        asked |= {row["label"]: sizes[row["look"] - 1] for row in _decided(looks, standing)}
+        asked |= dict.fromkeys(family.undecided, following)
+        asked |= {row["label"]: sizes[row["look"] - 1] for row in _decided(looks, family)}
         for row in study.rows:
             for label in (row.label, row.against) if row.against else (row.label,):
-                place = standing.env_id, label
+                place = family.env_id, label
                 counts[place] = max(counts.get(place, 0), asked[row.label])
     return replace(study, counts=counts)
 
 
-def standings(study: Study, looks: Looks) -> list[Standing]:
+def families(study: Study, looks: Looks) -> list[Family]:
     """How far each environment's rows are."""
     found = []
     tested = [row.label for row in study.rows if row.against is not None]
@@ -100,14 +100,14 @@ def standings(study: Study, looks: Looks) -> list[Standing]:
         verdicts = {row["label"]: row["verdict"] for row in judged[-1]["rows"]} if judged else {}
         undecided = tuple(label for label in tested if verdicts.get(label, UNDECIDED) == UNDECIDED)
         found.append(
-            Standing(environment.env_id, len(judged), len(tested), len(tested) - len(undecided), undecided)
+            Family(environment.env_id, len(judged), len(tested), len(tested) - len(undecided), undecided)
         )
     return found
 
 
-def _decided(looks: Looks, standing: Standing) -> list[Mapping[str, Any]]:
+def _decided(looks: Looks, family: Family) -> list[Mapping[str, Any]]:
     """The rows of an environment's latest look that are decided, each with the look at which it was."""
-    judged = [look for look in looks if look["env_id"] == standing.env_id]
+    judged = [look for look in looks if look["env_id"] == family.env_id]
     return [row for row in judged[-1]["rows"] if row["verdict"] != UNDECIDED] if judged else []
 
 

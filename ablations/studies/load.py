@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def from_document(document: Mapping[str, Any], where: str = "study", ships: bool
     environments = tuple(_environment(each, sections.env.get(each), found) for each in sections.envs)
     engine = engines.available()[0] if sections.engine == "auto" else sections.engine
     if sections.engine != "auto":
-        schema.check_engine(engine, environments, found)
+        _check_engine(engine, environments, found)
     decide = _decide(sections, found)
     study = Study(
         name=sections.name,
@@ -129,6 +129,14 @@ def _decide(sections: schema.Document, found: Findings) -> Decide:
     return Decide(**{"looks": None if fixed else LOOKS, **sections.decide})
 
 
+def _check_engine(name: str, environments: Sequence[Environment], found: Findings) -> None:
+    """Does this engine work here, and can it train on these environments?"""
+    if reason := engines.unavailable_because(name):
+        found.add("engine", f"'{name}' does not work here: {reason}; use 'auto' or 'reference'")
+    for key, sentence in engines.refusals(name, {each.env_id: each.args for each in environments}):
+        found.add(key, sentence)
+
+
 def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) -> Environment:
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
@@ -182,7 +190,7 @@ def with_engine(study: Study, stored: str | None) -> Study:
         )
         raise BadInput([Problem(study.where, "engine", message)])
     found = Findings(study.where)
-    schema.check_engine(stored, study.environments, found)
+    _check_engine(stored, study.environments, found)
     found.stop()
     return replace(study, engine=stored)
 

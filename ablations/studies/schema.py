@@ -37,7 +37,7 @@ from ablations.studies import pieces
 from ablations.studies.mistakes import mistake, mistakes, table, worded
 from ablations.studies.pieces import NAME, NAME_RULE
 from ablations.studies.registry import FILE
-from ablations.studies.study import LOOKS, Decide, Environment, Record
+from ablations.studies.study import LOOKS, Decide, Record
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -355,17 +355,3 @@ def _unknown(place: Sequence[str], name: str, value: Any, kinds: Kinds) -> str:
             return f"{said}: slots = {{ {example} }}"
         return f"{said}: {example}" if section == "variant" else f"{said}: [slots] {example}"
     return f"unknown key{hint(name, _VALID[section])}"
-
-
-# ---- engines ----
-
-
-def check_engine(name: str, environments: Sequence[Environment], found: Findings) -> None:
-    """Does this engine work here, and can it train on these environments?"""
-    if reason := engines.unavailable_because(name):
-        found.add("engine", f"'{name}' does not work here: {reason}; use 'auto' or 'reference'")
-    if name == "cuda":
-        from ablations.engines import cuda
-
-        for key, sentence in cuda.refusals({each.env_id: each.args for each in environments}):
-            found.add(key, sentence)

@@ -20,8 +20,8 @@ from analysis.figures.style import ALERT, BLACK, GRAY, PALE
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import METRICS
-from analysis.tables.comparisons import telling_columns
 from analysis.tables.spelling import lowered, number_text, row_name
+from analysis.tables.terminal import telling_columns
 
 MOST_ROWS = 60
 """Lines that a reader can follow down a page."""

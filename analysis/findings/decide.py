@@ -14,6 +14,7 @@ import numpy as np
 from ablations import store
 from analysis.findings.margins import margin_of, without_scale
 from analysis.findings.measured import measured
+from analysis.findings.unequal import unequal
 from analysis.loading import Results, Row, read_run
 from analysis.metrics import METRICS, Metric
 from analysis.statistics.contrasts import differences, minus
@@ -40,8 +41,6 @@ PRIMARY_METRICS = tuple(
 NUMBERS = ("look", "n", "difference", "vectors", "hits", "hits_same", "p", "p_same", "sequential_p",
            "sequential_p_same", "p_adjusted", "p_same_adjusted")  # fmt: skip
 ENDS = ("low", "high", "own_low", "own_high", "all_low", "all_high")
-CLOSE = 1e-9
-"""Numbers that another machine recomputes may differ by this share."""
 
 
 class Stored(NamedTuple):
@@ -245,7 +244,7 @@ def recompute(folder: Path) -> list[str]:
                 problems += wrong or [f"{where}: the plan has no such look."]
                 break
             again = environment.look(k, before, valid)
-            problems += [f"{where}: {problem}." for problem in _unequal(look, again)]
+            problems += [f"{where}: {problem}." for problem in unequal(look, again)]
             before = again
         else:
             continue
@@ -320,25 +319,6 @@ def _listed(environment: Environment, look: Look, where: str) -> tuple[Valid, li
         else:
             valid[label, seed] = one
     return valid, problems
-
-
-def _unequal(stored: Any, again: Any, name: str = "") -> Iterator[str]:
-    """Everything in which two documents differ, in words."""
-    if isinstance(stored, dict) and isinstance(again, dict):
-        for key in sorted({*stored, *again}):
-            yield from _unequal(stored.get(key), again.get(key), f"{name} {key}".lstrip())
-    elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
-        for one, other in zip(stored, again, strict=True):
-            label = other["label"] if isinstance(other, dict) and "verdict" in other else ""
-            yield from _unequal(one, other, label or name)
-    elif not _equal(stored, again):
-        yield f"{name} is {stored!r} in decisions.json, and {again!r} by its runs"
-
-
-def _equal(stored: Any, again: Any) -> bool:
-    if isinstance(stored, float) and isinstance(again, float):
-        return math.isclose(stored, again, rel_tol=CLOSE, abs_tol=1e-300)
-    return type(stored) is type(again) and bool(stored == again)
 
 
 def _told(env_id: str, row: Mapping[str, Any], plan: Mapping[str, Any]) -> str:

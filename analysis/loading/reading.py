@@ -75,30 +75,18 @@ def unlisted(folder: Path, study: Mapping[str, Any]) -> tuple[str, ...]:
 
 def read_run(folder: Path, listed: Mapping[str, Any]) -> Run:
     """A listed run and what stands of it."""
-    run_dir = folder / listed["path"]
-    found = store.inspect(run_dir, listed["key"])
-    state, reason, tables = found.state, found.reason or None, {}
-    if found.is_valid and found.manifest is not None:
-        try:
-            tables = {
-                name: _read_table(run_dir, name) for name in store.TABLES if name in _stored(found.manifest)
-            }
-        except _Unreadable as problem:
-            state, reason, tables = "damaged", str(problem), {}
+    tables: dict[str, pa.Table] = {}
+    found = store.inspect(folder / listed["path"], listed["key"], tables)
     return Run(
         label=listed["label"],
         env_id=listed["env_id"],
         seed=listed["seed"],
         path=listed["path"],
-        state=state,
-        reason=reason,
+        state=found.state,
+        reason=found.reason,
         manifest=found.manifest or {},
-        **tables,
+        **{name: tables[name] for name in store.TABLES if found.is_valid and name in tables},
     )
-
-
-class _Unreadable(Exception):
-    """A stored table can't be used; the text says why."""
 
 
 def _decisions(folder: Path) -> dict[str, Any] | None:
@@ -108,21 +96,6 @@ def _decisions(folder: Path) -> dict[str, Any] | None:
         return None
     except (store.Damaged, OSError) as problem:
         raise BadFolder(f"{folder}: {store.DECISIONS} can't be read: {problem}") from None
-
-
-def _stored(manifest: Mapping[str, Any]) -> set[str]:
-    """The names of the tables that a manifest lists."""
-    return {name.removesuffix(".parquet") for name in manifest["files"]}
-
-
-def _read_table(run_dir: Path, name: str) -> pa.Table:
-    try:
-        table = store.read_table(run_dir, name)
-    except (OSError, pa.ArrowInvalid, store.Damaged) as problem:
-        raise _Unreadable(f"{name}.parquet can't be read: {problem}") from None
-    if not table.schema.equals(store.TABLES[name]):
-        raise _Unreadable(f"{name}.parquet has other columns than the schema's")
-    return table
 
 
 def _hint(folder: Path) -> str:

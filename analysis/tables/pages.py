@@ -13,6 +13,7 @@ from analysis.tables import (
     select_evaluate,
     stability,
     summary,
+    terminal,
     tuned,
     verdicts,
     world_sizes,
@@ -63,4 +64,4 @@ def _verdicts(found: Evidence) -> str:
     notes = [*verdicts.looks_text(found.scores), *notes]
     notes = [REPLANNED, *notes] if found.is_replanned else notes
     notes += [] if found.aggregates else aggregates.left_out_environments(found.scores)
-    return comparisons.verdicts(found.name, found.comparisons, found.soft_compared, notes)
+    return terminal.verdicts(found.name, found.comparisons, found.soft_compared, notes)

@@ -30,7 +30,7 @@ class Ring:
         self.features = space.features
         self.capacity = capacity
         width = -(-(2 * space.features + NUMBERS) // LINE) * LINE
-        self._block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
+        self.block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
         self.position: Count = space.engine.counter()  # the slot that is written next
         self.size: Count = space.engine.counter()
@@ -38,19 +38,19 @@ class Ring:
     def add(self, transition: Transition) -> Count:
         """Write one row per lane; returns its slot."""
         slot = self.position + 0  # a copy: on a device the position moves in place
-        self.engine.put(self._block, slot, transition)
+        self.engine.put(self.block, slot, transition)
         self.position, self.size = self.engine.advance(self.position, self.size, self.capacity)
         return slot
 
     def terminal_share(self) -> Tensor:
         """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
-        stored = self._block[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
+        stored = self.block[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
         return (stored == 0).double().mean(-1)
 
     def state(self) -> State:
         """The rows that are filled, without their padding, and where the next one goes."""
         return {
-            "rows": self._block[:, : int(self.size), : 2 * self.features + NUMBERS],
+            "rows": self.block[:, : int(self.size), : 2 * self.features + NUMBERS],
             "position": int(self.position),
             "size": int(self.size),
         }
@@ -61,8 +61,8 @@ class Ring:
 
         self.position = self.engine.counter(state["position"])
         self.size = self.engine.counter(state["size"])
-        self._block[:, : state["size"], : 2 * self.features + NUMBERS] = torch.from_numpy(state["rows"])
+        self.block[:, : state["size"], : 2 * self.features + NUMBERS] = torch.from_numpy(state["rows"])
 
     def rows(self, index: Tensor) -> Transition:
         """The transitions at ``index`` (L, B) of each lane: all that a piece sees of how they are kept."""
-        return self.engine.take(self._block, index, self.features)
+        return self.engine.take(self.block, index, self.features)

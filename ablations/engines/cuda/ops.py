@@ -23,7 +23,7 @@ DEVICE = "cuda"
 """Where everything lives. Tests put it on the "cpu", where the same program runs without being captured."""
 
 take, tree_find = reference.take, reference.tree_find
-evaluator, explorer, optimizer = reference.evaluator, reference.explorer, reference.optimizer
+evaluator, body, optimizer = reference.evaluator, reference.body, reference.optimizer
 
 
 torch.set_float32_matmul_precision("highest")  # no TF32, whatever the surroundings say

@@ -1,6 +1,7 @@
 // What ablations.native.library binds: plain C functions, one thread, no state but the networks' scratch.
 #include <new>
 
+#include "bootstrap.hpp"
 #include "descent.hpp"
 #include "exploration.hpp"
 #include "stepping.hpp"
@@ -13,21 +14,32 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
 
 #define FOR_TYPE(NAME, T)                                                                                             \
     EXPORT void* model_new_##NAME(const LayerSpec* specs, int64_t count, int64_t head, int64_t columns,               \
-                                  int64_t advantage, int64_t size) {                                                  \
+                                  int64_t advantage, int64_t size, const Bins* bins) {                                \
         return new (malloc(sizeof(Model<T>)))                                                                         \
-            Model<T>(specs, int(count), HeadKind(head), int(columns), int(advantage), size);                          \
+            Model<T>(specs, int(count), HeadKind(head), int(columns), int(advantage), size, *bins);                   \
     }                                                                                                                 \
     EXPORT void model_free_##NAME(void* model) {                                                                      \
         ((Model<T>*)model)->~Model<T>();                                                                              \
         free(model);                                                                                                  \
     }                                                                                                                 \
     EXPORT void model_outputs_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
-                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep) {           \
-        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep);                    \
+                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep,             \
+                                     int64_t values) {                                                                \
+        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep, values);            \
     }                                                                                                                 \
     EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
     EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \
     EXPORT void model_backward_##NAME(void* model, const Descent* d) { ((Model<T>*)model)->backward(*d); }            \
+    EXPORT void model_through_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
+                                     const T* x, int64_t x_lane, int64_t x_row, const T* by_output, T* by_x,          \
+                                     T* by_weight, T* by_bias) {                                                      \
+        ((Model<T>*)model)->through(lanes, batch, theta, stride, x, x_lane, x_row, by_output, by_x, by_weight, by_bias);\
+    }                                                                                                                 \
+    EXPORT int compare_##NAME(const Descent* d, int64_t actions) { return compare<T>(*d, int(actions)); }             \
+    EXPORT void penalize_##NAME(const Descent* d, T* by_delta) { penalize(*d, by_delta); }                            \
+    EXPORT void by_values_##NAME(const Descent* d, int64_t actions, const T* by_delta, T* by_q) {                     \
+        by_values(int(d->lanes * d->batch), int(actions), d->action, by_delta, by_q);                                 \
+    }                                                                                                                 \
     EXPORT void rule_step_##NAME(const Descent* d) { descend_gradient<T>(*d); }                                       \
     EXPORT void ring_put_##NAME(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot,                  \
                                 int64_t features, const T* obs, const T* next_obs, const int64_t* action,             \
@@ -39,6 +51,16 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
                                 T* discount, T* ended) {                                                              \
         return take<T>(rows, lanes, capacity, row, index, batch, features,                                            \
                        {obs, next_obs, action, reward, discount, ended});                                             \
+    }                                                                                                                 \
+    EXPORT int ring_windows_##NAME(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index, \
+                                   int64_t batch, int64_t features, int64_t n, int64_t newest, T* obs, T* next_obs,   \
+                                   int64_t* action, T* reward, T* discount) {                                         \
+        return windows<T>(rows, lanes, capacity, row, index, batch, features, n, newest,                              \
+                          {obs, next_obs, action, reward, discount, nullptr});                                        \
+    }                                                                                                                 \
+    EXPORT int munchausen_##NAME(const Munchausen* by, int64_t lanes, int64_t batch, int64_t actions, const T* values,\
+                                 const int64_t* action, const T* reward, const T* discount, T* y) {                   \
+        return munchausen(*by, lanes, batch, actions, values, action, reward, discount, y);                           \
     }                                                                                                                 \
     EXPORT void epsilon_greedy_##NAME(const T* values, int64_t lanes, int64_t actions, const double* u,               \
                                       double epsilon, int64_t* action) {                                              \

@@ -13,8 +13,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SOURCES = (
-    "simd.hpp", "products.hpp", "network.hpp", "heads.hpp", "losses.hpp", "rules.hpp", "descent.hpp", "exploration.hpp",
-    "stepping.hpp", "storage.hpp", "kernels.cpp",
+    "simd.hpp", "functions.hpp", "products.hpp", "network.hpp", "heads.hpp", "losses.hpp", "distributions.hpp",
+    "rules.hpp", "descent.hpp", "bootstrap.hpp", "exploration.hpp", "stepping.hpp", "storage.hpp", "kernels.cpp",
 )  # fmt: skip
 NEEDS = {
     "avx512": {"avx512f", "avx512vl", "avx512dq", "fma"},
@@ -31,6 +31,18 @@ class LayerSpec(Structure):
         (name, c_int64)
         for name in ("input", "inputs", "outputs", "relu", "transposed", "weight", "bias", "gain", "shift")
     ]  # fmt: skip
+
+
+class Bins(Structure):
+    """What an action's outputs stand for: see distributions.hpp."""
+
+    _fields_ = [("count", c_int64), *((name, c_double) for name in ("low", "high", "sigma"))]
+
+
+class MunchausenArguments(Structure):
+    """The numbers of a bootstrap: see bootstrap.hpp."""
+
+    _fields_ = [(name, c_double) for name in ("alpha", "tau", "clip")]
 
 
 class DescentArguments(Structure):
@@ -67,15 +79,21 @@ class SteppingArguments(Structure):
 _I, _P = c_int64, c_void_p
 _Signature = tuple[Any, list[Any]]
 _BY_TYPE: dict[str, _Signature] = {
-    "model_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I, _I]),
+    "model_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I, _I, POINTER(Bins)]),
     "model_free": (None, [_P]),
-    "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _I]),
+    "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _I, _I]),
     "model_descend": (c_int, [_P, POINTER(DescentArguments)]),
     "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
     "model_backward": (None, [_P, POINTER(DescentArguments)]),
+    "model_through": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _P, _P, _P]),
+    "compare": (c_int, [POINTER(DescentArguments), _I]),
+    "penalize": (None, [POINTER(DescentArguments), _P]),
+    "by_values": (None, [POINTER(DescentArguments), _I, _P, _P]),
     "rule_step": (None, [POINTER(DescentArguments)]),
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P, _P]),
     "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P, _P]),
+    "ring_windows": (c_int, [_P, _I, _I, _I, _P, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
+    "munchausen": (c_int, [POINTER(MunchausenArguments), _I, _I, _I, _P, _P, _P, _P, _P]),
     "epsilon_greedy": (None, [_P, _I, _I, _P, c_double, _P]),
 }
 _SIGNATURES: dict[str, _Signature] = {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-enum class LossKind : int64_t { squared, huber };
+enum class LossKind : int64_t { squared, huber, hl_gauss };
 
 // delta = y - Q(s, a), (B).
 template <class T> void td_errors(int B, int actions, const T* q, const int64_t* action, const T* y, T* delta) {

@@ -169,6 +169,15 @@ template <class T> class Network {
         }
     }
 
+    // The gradient by the observation (B, inputs), after ``backward``: of a network of one layer.
+    void by_observation(const T* theta, int B, T* to) {
+        Layer<T>& a = layers[0];
+        const bool whole = a.spec.inputs == a.in_stride;
+        product<T, Finish::plain>(B, int(a.in_stride), int(a.spec.outputs), {a.grad, a.out_stride, 1}, turn(a, theta),
+                                  {whole ? to : observed, a.in_stride});
+        for (int b = 0; b < B && !whole; b++) memcpy(to + b * a.spec.inputs, observed + b * a.in_stride, sizeof(T) * a.spec.inputs);
+    }
+
   private:
     long rows_kept = 0, lanes_kept = 0;
     T* observed = nullptr;
@@ -180,6 +189,7 @@ template <class T> class Network {
     // The input of a narrow layer, in rows of whole vectors.
     Rows<const T> input_rows(const Layer<T>& a, Strided<T> obs, int B) {
         if (a.spec.input >= 0) return {layers[a.spec.input].out, a.in_stride};
+        if (a.spec.inputs == a.in_stride) return {obs.p, obs.row};
         for (int b = 0; b < B; b++)
             memcpy(observed + b * a.in_stride, obs.p + b * obs.row, sizeof(T) * a.spec.inputs);
         return {observed, a.in_stride};

@@ -27,70 +27,109 @@ TRUNKS, HEADS = frozenset(ops.Trunk), frozenset(ops.Head)
 """The ops that there are bodies for."""
 
 
-class Compiled:
-    """The part of a network that is compiled, from the observation on, and its scratch memory, freed with it.
+class Model:
+    """A compiled network and its scratch memory, freed with it; ``columns`` numbers per row come out of it.
 
-    With ``whole`` that is trunk and head, and ``columns`` numbers per row are the outputs of the actions, A Z; without
-    it is the trunk alone, and they are its features.
+    ``advantage`` is the layer that a dueling head takes for A(s, .).
     """
 
-    def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
-        trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
-        self.whole, self.dtype = whole, dtype
-        self.names = [name for chain in (trunk, *streams) for name, _ in chain]
-        specs = list(_specs(network, trunk, streams))
-        self.columns = (
-            network.actions * network.loss.outputs_per_action
-            if whole
-            else network.trunk.width(network.observation)
-        )
+    def __init__(
+        self,
+        specs: list[library.LayerSpec],
+        head: int,
+        columns: int,
+        advantage: int,
+        network: Network,
+        dtype: torch.dtype,
+        bins: library.Bins | None = None,
+    ) -> None:
+        self.columns, self.dtype, self.actions = columns, dtype, network.actions
         self.handle = ctypes.c_void_p(
             function_of("model_new", dtype)(
-                (library.LayerSpec * len(specs))(*specs), len(specs), ops.op_of(network.head) if whole else 0,
-                self.columns, len(trunk) + len(streams[0]) - 1 if streams else 0, network.size,
+                (library.LayerSpec * len(specs))(*specs), len(specs), head, columns, advantage, network.size,
+                bins or library.Bins(count=1),
             )
         )  # fmt: skip
         weakref.finalize(self, function_of("model_free", dtype), self.handle)
         self._outputs = function_of("model_outputs", dtype)
 
-    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False) -> Tensor:
+    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
         """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns), or (L, D) -> (L, columns).
 
-        With ``keep`` every lane's activations stay for a backward pass, until the next call.
+        With ``keep`` every lane's activations stay for a backward pass, until the next call. With ``values`` it is what
+        a known loss reads from them: (L, B, A), or (L, A).
         """
         lanes, stride = flat.shape
         obs = in_rows(obs, self.dtype)
         by_lane, by_row = (*obs.stride()[:-1], 0)[:2]
         batch = obs.shape[1] if obs.dim() == 3 else 1
-        out = empty((*obs.shape[:-1], self.columns), self.dtype)
+        out = empty((*obs.shape[:-1], self.actions if values else self.columns), self.dtype)
         self._outputs(
-            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep,
+            values,
         )  # fmt: skip
         return out
+
+
+class Compiled(Model):
+    """The part of a network that is compiled, from the observation on.
+
+    With ``whole`` that is trunk and head, and what comes out are the outputs of the actions, A Z numbers; without it is
+    the trunk alone, and they are its features.
+    """
+
+    def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
+        trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
+        self.whole, self.knows_values = whole, whole and ops.op_of(network.loss) is not None
+        self.names = [name for chain in (trunk, *streams) for name, _ in chain]
+        columns = (
+            network.actions * network.loss.outputs_per_action
+            if whole
+            else network.trunk.width(network.observation)
+        )
+        super().__init__(
+            list(_specs(network, trunk, streams)),
+            ops.op_of(network.head) if whole else 0,
+            columns,
+            len(trunk) + len(streams[0]) - 1 if streams else 0,
+            network,
+            dtype,
+            _bins(network) if self.knows_values else None,
+        )
 
 
 def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
     """What of this network is compiled; None if nothing is."""
     if ops.op_of(network.trunk) not in TRUNKS:
         return None
-    head, several = ops.op_of(network.head), network.loss.outputs_per_action > 1
-    whole = head in HEADS and not (several and head is ops.Head.DUELING)
+    whole = ops.op_of(network.head) in HEADS
     if not whole and not network.trunk.layers():
         return None  # a trunk without layers
     return Compiled(network, dtype, whole)
 
 
+def _bins(network: Network) -> library.Bins:
+    """What a known loss takes an action's outputs for."""
+    loss = network.loss
+    numbers = {to: getattr(loss, name, 0.0) for to, name in BINS.items()}
+    return library.Bins(count=loss.outputs_per_action, **numbers)
+
+
+BINS = {"low": "v_min", "high": "v_max", "sigma": "sigma"}
+"""Numbers of bins, and what a loss calls them."""
+
+
 def _specs(network: Network, trunk: Chain, streams: list[Chain]) -> Iterator[library.LayerSpec]:
     for i, (name, relu) in enumerate(trunk):
-        yield _spec(network, name, relu, i - 1)
+        yield spec_of(network, name, relu, i - 1)
     before = len(trunk)
     for chain in streams:
         for i, (name, relu) in enumerate(chain):
-            yield _spec(network, name, relu, before + i - 1 if i else len(trunk) - 1)
+            yield spec_of(network, name, relu, before + i - 1 if i else len(trunk) - 1)
         before += len(chain)
 
 
-def _spec(network: Network, name: str, relu: bool, source: int) -> library.LayerSpec:
+def spec_of(network: Network, name: str, relu: bool, source: int) -> library.LayerSpec:
     """A layer as the compiled network takes it; ``source`` is the layer whose output it takes, -1 the observation."""
     layout = network.layout
     weight = layout[f"{name}.weight"]

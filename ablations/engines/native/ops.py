@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablations.dqn import ops
 from ablations.dqn.loss import is_penalty
 from ablations.dqn.network import Network, Trainable
 from ablations.dqn.settings import Settings
-from ablations.dqn.types import Clock, Transition
+from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
 from ablations.engines import reference
-from ablations.engines.native import library
+from ablations.engines.native import bodies, library
+from ablations.engines.native.layers import Layers
 from ablations.engines.native.network import compiled_part, empty, function_of
 from ablations.engines.native.optimizer import NativeOptimizer
 from ablations.engines.native.stepping import CompiledLanes
@@ -34,6 +34,7 @@ device, synchronize, draws, tensor = (
     reference.tensor,
 )
 counter, advance = reference.counter, reference.advance
+body = bodies.body
 
 
 def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
@@ -113,31 +114,15 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
         return reference.evaluator(network, flat)
     outputs = partial(part.outputs, flat)
     if not part.whole:
-        params = network.views(flat)
+        params = Layers(network, flat, network.views(flat))
+        if is_penalty(network.loss):
+            return reference.without_gradient(lambda obs: network.head.outputs(params, outputs(obs)))
         return reference.without_gradient(
             lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
         )
-    if not is_penalty(network.loss):
+    if not (part.knows_values or is_penalty(network.loss)):
         return reference.without_gradient(lambda obs: network.loss.values(network.by_action(outputs(obs))))
-    return outputs  # (L, B, A): one output per action, its value
-
-
-def explorer(exploration: Any) -> Callable[[Tensor, Tensor, Clock], Tensor]:
-    if ops.op_of(exploration) is not ops.Exploration.EPSILON_GREEDY:
-        return reference.explorer(exploration)
-
-    def act(values: Tensor, u: Tensor, clock: Clock) -> Tensor:
-        lanes, actions = values.shape
-        values, u = values.contiguous(), u.contiguous()
-        if u.dtype != torch.float64:
-            raise TypeError(f"draws of {u.dtype}; they are of float64")
-        action = empty((lanes,), torch.int64)
-        function_of("epsilon_greedy", values.dtype)(
-            values.data_ptr(), lanes, actions, u.data_ptr(), exploration.rate(clock), action.data_ptr()
-        )
-        return action
-
-    return act
+    return partial(part.outputs, flat, values=True)
 
 
 def optimizer(online: Trainable, variant: Variant, settings: Settings) -> NativeOptimizer:

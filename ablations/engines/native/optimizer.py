@@ -8,6 +8,7 @@ differentiates, and the gradient goes back into compiled code. The rules are tho
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from ablations.dqn.types import Batch, Update
 from ablations.dqn.variants import Variant
 from ablations.engines.descent import ReferenceOptimizer
 from ablations.engines.native import library
+from ablations.engines.native.layers import Layers
 from ablations.engines.native.network import compiled_part, empty, function_of, in_rows
 
 NO_RULE = -1
@@ -34,13 +36,16 @@ class NativeOptimizer(ReferenceOptimizer):
         self.part = compiled_part(online.network, dtype)
         rule, loss = ops.op_of(variant.optimizer), ops.op_of(variant.loss)
         self.knows_rule, self.knows_loss = rule is not None, loss is not None
-        self.by_delta = self.part is not None and self.part.whole and is_penalty(variant.loss)
+        self.penalizes = is_penalty(variant.loss)
+        self.layers = Layers(online.network, online.flat, online.params)
         compiled = tuple(f"{name}." for name in self.part.names) if self.part else ()
         self.by_torch = [name for name in online.params if not name.startswith(compiled)]
         self._descend, self._forward, self._backward = (
             function_of(f"model_{name}", dtype) for name in ("descend", "forward", "backward")
         )
-        self._step = function_of("rule_step", dtype)
+        self._step, self._compare, self._known_penalty, self._by_values = (
+            function_of(name, dtype) for name in ("rule_step", "compare", "penalize", "by_values")
+        )
         lanes, stride = online.flat.shape
         self._arguments = library.DescentArguments(
             lanes=lanes,
@@ -61,44 +66,69 @@ class NativeOptimizer(ReferenceOptimizer):
             decay=getattr(variant.optimizer, "decay", 0.0),
             centered=getattr(variant.optimizer, "centered", False),
         )
+        self._reference = ctypes.byref(self._arguments)
 
     @property
     def fused(self) -> bool:
         """Whether an update is one call."""
-        return self.by_delta and self.knows_loss and self.knows_rule
+        return self.part is not None and self.part.whole and self.knows_loss and self.knows_rule
 
     def descend(self, batch: Batch, y: Tensor) -> Update:
         """One update towards the targets y (L, B)."""
-        if not self.by_delta or self.part is None:
+        if self.part is None or not (self.fused or self.penalizes):
             return super().descend(batch, y)
-        dtype, (lanes, samples) = self.online.flat.dtype, y.shape
-        obs = in_rows(batch.obs, dtype)
+        dtype, (lanes, samples), actions = self.online.flat.dtype, y.shape, self.part.actions
         action, y, weight = batch.action.contiguous(), y.contiguous(), batch.weight.contiguous()
         if not y.dtype == weight.dtype == dtype:
             raise TypeError(f"targets of {y.dtype} and weights of {weight.dtype} for a network of {dtype}")
-        q = empty((lanes, samples, self.part.columns), dtype)
         delta = empty((lanes, samples), dtype)
         loss, largest = empty((lanes,), dtype), empty((lanes,), dtype)
-        a = self._arguments
-        self._point_at(obs)
+        a, arguments = self._arguments, self._reference
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
-        a.q, a.delta, a.loss, a.largest = q.data_ptr(), delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
-        done = (self._descend if self.fused else self._forward)(self.part.handle, ctypes.byref(a))
+        a.delta, a.loss, a.largest = delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
+        if self.part.whole:
+            self._obs = in_rows(batch.obs, dtype)
+            self._point_at(self._obs)
+            q = empty((lanes, samples, actions), dtype)
+            a.q = q.data_ptr()
+            done = (self._descend if self.fused else self._forward)(self.part.handle, arguments)
+        else:
+            outputs = self.outputs(batch.obs)  # (L, B, A, 1)
+            q = outputs.detach().squeeze(-1).contiguous()
+            a.q, a.batch = q.data_ptr(), samples
+            done = self._compare(arguments, actions)
         if not done:
-            raise IndexError(f"an action is outside 0 ... {self.part.columns - 1}")
+            raise IndexError(f"an action is outside 0 ... {actions - 1}")
         if not self.fused:
-            loss = self._penalized(delta, weight)
+            self._penalize(delta, weight, loss, None if self.part.whole else outputs)
         return Update(batch, q, delta, delta, loss, largest)
 
-    def _penalized(self, delta: Tensor, weight: Tensor) -> Tensor:
-        """The rest of an update by the penalty of delta (L, B), which torch differentiates; the losses (L,)."""
-        leaf = delta.detach().requires_grad_()
-        penalty: Tensor = self.loss.penalty(leaf)  # (L, B)
-        (by_delta,) = torch.autograd.grad(penalty, leaf, weight * (1 / delta.shape[1]))
-        loss, by_delta = (weight * penalty.detach()).mean(-1), by_delta.contiguous()
-        self._arguments.by_delta = by_delta.data_ptr()
-        self._finish(loss)
-        return loss
+    def _penalize(self, delta: Tensor, weight: Tensor, loss: Tensor, outputs: Tensor | None) -> None:
+        """The rest of an update by the penalty of delta (L, B), and into ``loss`` (L,) the losses.
+
+        What is not known of penalty and head torch differentiates; ``outputs`` (L, B, A, 1) are a head's that is not.
+        """
+        if self.knows_loss:
+            by_delta = empty(tuple(delta.shape), delta.dtype)
+            self._known_penalty(self._reference, by_delta.data_ptr())
+            if outputs is not None:
+                return self.step(outputs, self.by_outputs(by_delta), loss)
+            self._arguments.by_delta = by_delta.data_ptr()
+            return self._finish(loss)
+        if outputs is None:
+            self._leaf = errors = delta.detach().requires_grad_()
+        else:
+            errors = TdErrors.apply(outputs, delta.detach(), self)  # type: ignore[no-untyped-call]
+        penalty: Tensor = self.loss.penalty(errors)  # (L, B)
+        torch.mean(weight * penalty.detach(), -1, out=loss)
+        return self.step(penalty, weight * (1 / delta.shape[1]), loss)
+
+    def by_outputs(self, by_delta: Tensor) -> Tensor:
+        """From the gradient by delta (L, B) to that by the outputs (L, B, A, 1)."""
+        actions = self.online.network.actions
+        by_delta, by_q = by_delta.contiguous(), empty((*by_delta.shape, actions, 1), by_delta.dtype)
+        self._by_values(self._reference, actions, by_delta.data_ptr(), by_q.data_ptr())
+        return by_q
 
     def outputs(self, obs: Tensor) -> Tensor:
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
@@ -109,16 +139,17 @@ class NativeOptimizer(ReferenceOptimizer):
         if self.part.whole:
             self._leaf = network.by_action(self._leaf)
             return self._leaf.requires_grad_()
-        return network.outputs(self.online.params, self._leaf.requires_grad_())
+        return network.outputs(self.layers, self._leaf.requires_grad_())
 
     def step(self, losses: Tensor, shares: Tensor, loss: Tensor) -> None:
         """One update: torch's part of the gradient first, then all that is compiled."""
         others = () if self.part is None else (self._leaf,)
         gradients = self.online.differentiate(losses, shares, self.by_torch, *others)
         if self.part is not None:
-            by_output = gradients[0].contiguous()  # (L, B, ...)
+            by_leaf = gradients[0].contiguous()  # (L, B, ...)
             self._point_at(self._obs)
-            self._arguments.by_output = by_output.data_ptr()
+            self._arguments.by_delta = by_leaf.data_ptr() if self._leaf.dim() == 2 else None
+            self._arguments.by_output = by_leaf.data_ptr()
         self._finish(loss)
 
     def _point_at(self, obs: Tensor) -> None:
@@ -130,8 +161,21 @@ class NativeOptimizer(ReferenceOptimizer):
         """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""
         self._arguments.loss = loss.data_ptr()
         if self.part is not None:
-            self._backward(self.part.handle, ctypes.byref(self._arguments))
+            self._backward(self.part.handle, self._reference)
         elif self.knows_rule:
-            self._step(ctypes.byref(self._arguments))
+            self._step(self._reference)
         if not self.knows_rule:
             self.apply(loss)
+
+
+class TdErrors(torch.autograd.Function):
+    """delta (L, B) as a function of the outputs (L, B, A, 1) that an optimizer has made it from."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, delta: Tensor, optimizer: NativeOptimizer) -> Tensor:
+        ctx.optimizer = optimizer
+        return delta.view_as(delta)
+
+    @staticmethod
+    def backward(ctx: Any, by_delta: Tensor) -> tuple[Tensor | None, ...]:
+        return ctx.optimizer.by_outputs(by_delta), None, None

@@ -50,6 +50,41 @@ bool take(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int
     return true;
 }
 
+// Windows of up to n rows that begin at index (L, B): the first one's observation and action, the sum of rewards, each times
+// the discounts before it, the product of the discounts, and the last one's successor. A window ends with an episode, or
+// at the row ``newest``. False, and nothing is written, if an index is out of range. ``to.ended`` is not written.
+template <class T>
+bool windows(const T* rows, int64_t lanes, int64_t capacity, int64_t row, const int64_t* index, int64_t batch,
+             int64_t features, int64_t n, int64_t newest, const Parts<T>& to) {
+    for (int64_t i = 0; i < lanes * batch; i++)
+        if (index[i] < 0 || index[i] >= capacity) return false;
+    constexpr int64_t AHEAD = 8;  // rows lie anywhere: those of a window to come are on their way meanwhile
+    for (int64_t i = 0; i < lanes * batch; i++) {
+        const T* own = rows + i / batch * capacity * row;
+        if (i + AHEAD < lanes * batch) {
+            const int64_t next = i + AHEAD;
+            const T* first = rows + (next / batch * capacity + index[next]) * row;
+            for (int64_t at = 0; at < (n < 4 ? n : 4) * row; at += 64 / sizeof(T)) __builtin_prefetch(first + at);
+        }
+        int64_t at = index[i];
+        const T* from = own + at * row;
+        memcpy(to.obs + i * features, from, sizeof(T) * features);
+        to.action[i] = int64_t(from[2 * features]);
+        T sum = 0;
+        double product = 1;  // as torch accumulates products
+        for (int64_t k = 1;; k++) {
+            sum += T(product) * from[2 * features + 1];
+            product *= from[2 * features + 2];
+            if (k == n || at == newest || from[2 * features + 3] != 0) break;
+            at = at + 1 == capacity ? 0 : at + 1;
+            from = own + at * row;
+        }
+        to.reward[i] = sum, to.discount[i] = T(product);
+        memcpy(to.next_obs + i * features, from + features, sizeof(T) * features);
+    }
+    return true;
+}
+
 // One row per lane: [obs, next_obs, action, reward, discount, ended].
 template <class T>
 void put(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot, int64_t features, const T* obs,

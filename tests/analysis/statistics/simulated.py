@@ -27,9 +27,8 @@ Law = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 class Coarse(Design):
     """A design with few flips."""
 
-    @property
-    def flips(self) -> int:
-        """B."""
+    def flips(self, k: int) -> int:
+        """B at look k."""
         return FLIPS
 
 

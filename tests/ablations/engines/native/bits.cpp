@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "bootstrap.hpp"
 #include "descent.hpp"
 
 static uint64_t state = 1;
@@ -16,7 +17,7 @@ struct Shape {
     std::vector<LayerSpec> layers;
     int64_t observation, columns;
     HeadKind head;
-    int64_t advantage;
+    int64_t advantage, bins = 1;
 };
 
 // A layer whose parameters begin at ``used``, which moves on.
@@ -34,20 +35,21 @@ template <class T> static void print(const std::vector<T>& numbers) {
 // Updates by each rule: fused, and by way of ``forward``, ``backward`` and the rule alone.
 template <class T> static void train(const Shape& shape, int64_t used) {
     const int64_t lanes = 2, batch = 19, size = (used + 63) / 64 * 64, columns = shape.columns;
+    const Bins bins = {shape.bins, -1, 1, 0.75};
     std::vector<T> theta(lanes * size), first(theta), second(theta), grad(theta);
     std::vector<T> q(lanes * batch * columns), by_output(q), delta(lanes * batch), by_delta(delta);
     std::vector<T> obs(lanes * batch * shape.observation), y(lanes * batch), weight(lanes * batch), out(3 * lanes);
     std::vector<int64_t> action(lanes * batch), frozen_at(lanes);
     for (int64_t lane = 0; lane < lanes; lane++)
         for (int64_t p = 0; p < used; p++) theta[lane * size + p] = T(uniform() / 4);
-    Model<T> model(shape.layers.data(), int(shape.layers.size()), shape.head, int(columns), int(shape.advantage), size);
+    Model<T> model(shape.layers.data(), int(shape.layers.size()), shape.head, int(columns), int(shape.advantage), size, bins);
     for (int64_t rule = 0; rule < 3; rule++) {
         int64_t updates = 0;
         float count = 0;
         for (int step = 0; step < 8; step++) {
             for (auto* numbers : {&obs, &y, &weight, &by_output, &by_delta})
                 for (T& x : *numbers) x = T(uniform());
-            for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * columns);
+            for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * columns / shape.bins);
             Descent d = {};
             d.lanes = lanes, d.batch = batch, d.stride = size;
             d.theta = theta.data(), d.first = first.data(), d.second = second.data(), d.grad = grad.data();
@@ -56,8 +58,8 @@ template <class T> static void train(const Shape& shape, int64_t used) {
             d.action = action.data(), d.y = y.data(), d.weight = weight.data();
             d.q = q.data(), d.delta = delta.data();
             d.loss = &out[0], d.norm = &out[lanes], d.largest = &out[2 * lanes];
-            d.loss_kind = step % 2, d.rule_kind = rule, d.max_norm = 0.5, d.learning_rate = 0.01, d.eps = 1e-8;
-            switch (step / 2) {
+            d.loss_kind = shape.bins > 1 ? 2 : step % 2, d.rule_kind = rule, d.max_norm = 0.5, d.learning_rate = 0.01, d.eps = 1e-8;
+            switch (shape.bins > 1 && step / 2 != 2 ? 0 : step / 2) {
             case 0:
                 model.descend(d);
                 break;
@@ -67,7 +69,7 @@ template <class T> static void train(const Shape& shape, int64_t used) {
                 break;
             case 2:  // a head of somebody else's
                 d.by_output = by_output.data();
-                model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), true);
+                model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), true, false);
                 print(q);
                 model.backward(d);
                 break;
@@ -78,8 +80,13 @@ template <class T> static void train(const Shape& shape, int64_t used) {
                 d.rule_kind = rule;
                 descend_gradient<T>(d);
             }
-            model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), false);
+            model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), false, true);
             print(q), print(delta), print(out);
+            if (shape.layers.size() > 1) continue;
+            std::vector<T> by_x(obs), by_weight(lanes * shape.layers[0].bias), by_bias(lanes * columns);
+            model.through(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, by_output.data(),
+                          by_x.data(), by_weight.data(), by_bias.data());
+            print(by_x), print(by_weight), print(by_bias);
         }
         for (int64_t at : frozen_at)
             if (at) printf("a lane was frozen\n");
@@ -103,10 +110,26 @@ template <class T> static void all() {
         streams.layers.push_back(dense(end, 2, 4, 5, true)), streams.layers.push_back(dense(end, 5, 5, 1, false));
         train<T>(streams, end);
         train<T>(features, used);  // the trunk alone
+        Shape distributions = {trunk, 7, 34, HeadKind::plain, 0, 17};  // two actions, 17 bins each
+        distributions.layers.push_back(dense(end = used, 2, 4, 34, false));
+        train<T>(distributions, end);
     }
     int64_t used = 0;
     const LayerSpec only = dense(used, -1, 3, 2, false);
     train<T>({{only}, 3, 2, HeadKind::plain, 0}, used);
 }
 
-int main() { all<float>(), all<double>(); }
+// Targets of states whose values differ by little and by much.
+template <class T> static void soften() {
+    const int64_t lanes = 2, batch = 19, actions = 3;
+    std::vector<T> values(2 * lanes * batch * actions), reward(lanes * batch), discount(reward), y(reward);
+    std::vector<int64_t> action(lanes * batch);
+    for (auto* numbers : {&values, &reward, &discount})
+        for (T& x : *numbers) x = T(uniform());
+    for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * actions);
+    munchausen({0.9, 0.03, -1}, lanes, batch, actions, values.data(), action.data(), reward.data(), discount.data(),
+               y.data());
+    print(y);
+}
+
+int main() { all<float>(), all<double>(), soften<float>(), soften<double>(); }

@@ -82,7 +82,7 @@ class Negated(Squared):
     [
         (Network(3, 2, Mlp((8,)), Louder()), 8),  # the trunk alone: its features
         (Network(3, 2, Mlp((8,)), Bounded(), TwoMeans()), 8),
-        (Network(3, 2, Mlp((8,)), Dueling(), TwoMeans()), 8),
+        (Network(3, 2, Mlp((8,)), Dueling(), TwoMeans()), 4),
         (Network(3, 2, Mlp((8,)), Linear(), TwoMeans()), 4),  # two outputs per action
         (Network(3, 2, Mlp((8,)), Linear(), Negated()), 2),
         (Network(3, 2, Mlp((8,), layer_norm=True), Dueling(), Ranked()), 2),

@@ -1,4 +1,4 @@
-"""Compiled ops on storage and actions against the reference, on random shapes."""
+"""Compiled ops on storage against the reference, on random shapes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from ablations import engines
-from ablations.dqn.exploration import EpsilonGreedy
-from ablations.dqn.types import Clock, Transition
+from ablations.dqn.types import Transition
 from ablations.engines import reference
 from ablations.engines.native import library
 
@@ -18,7 +16,6 @@ from .networks import dtypes, needs_library, quick
 
 pytestmark = needs_library
 native = engines.of("native")
-NOW = Clock(0, 0, 1000)
 
 
 @quick
@@ -52,21 +49,6 @@ def test_rows_are_stored_and_taken_as_by_the_reference(
 
 
 @quick
-@given(st.integers(1, 5), st.integers(1, 20), dtypes, st.integers(0, 999), st.sampled_from([0.0, 0.5, 1.0]))
-def test_actions_are_the_references_among_ties_infinities_and_nan(
-    lanes: int, actions: int, dtype: torch.dtype, seed: int, epsilon: float
-) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    kinds = torch.tensor([-1.0, 0.0, -0.0, 1.0, float("inf"), float("-inf"), float("nan")], dtype=dtype)
-    values = kinds[torch.randint(len(kinds) - seed % 2, (lanes, actions), generator=rng)]
-    u = torch.rand(lanes, 2, generator=rng, dtype=torch.float64)
-    exploration = EpsilonGreedy(epsilon, schedule="constant")
-    found, expected = (each.explorer(exploration)(values, u, NOW) for each in (native, reference))
-    assert found.dtype == expected.dtype
-    assert torch.equal(found, expected)
-
-
-@quick
 @given(st.integers(1, 3), st.integers(1, 70), st.integers(1, 80), st.integers(0, 999))
 def test_sum_trees_are_the_references_bit_for_bit(lanes: int, capacity: int, batch: int, seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
@@ -96,25 +78,6 @@ def test_an_index_out_of_range_is_an_error_and_nothing_is_read_or_written(wrong:
     with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
         native.tree_put(nodes, wrong, torch.ones(2, dtype=torch.float64))
     assert nodes.count_nonzero() == 0
-
-
-def test_draws_of_another_type_are_refused() -> None:
-    with pytest.raises(TypeError, match="float32"):
-        native.explorer(EpsilonGreedy())(torch.zeros(2, 3), torch.zeros(2, 2), NOW)
-
-
-class Contrary(EpsilonGreedy):
-    """A way of exploring of a user's own, which inherits the name of a compiled body."""
-
-    def act(self, values: Tensor, u: Tensor, clock: Clock) -> Tensor:
-        return super().act(-values, u, clock)
-
-
-def test_a_way_of_exploring_that_is_not_compiled_is_the_users_own() -> None:
-    values, never = torch.tensor([[1.0, 3.0, 2.0]]), torch.full((1, 2), 0.999, dtype=torch.float64)
-    usual, contrary = (kind(0.0, schedule="constant") for kind in (EpsilonGreedy, Contrary))
-    assert native.explorer(usual)(values, never, NOW).tolist() == [1]
-    assert native.explorer(contrary)(values, never, NOW).tolist() == [0]
 
 
 def test_a_library_built_from_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

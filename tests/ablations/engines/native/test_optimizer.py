@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from ablations import engines
 from ablations.dqn.head import Dueling, Linear
+from ablations.dqn.loss import HlGauss
 from ablations.dqn.network import Network, Trainable
 from ablations.dqn.trunk import Mlp
 from ablations.dqn.variants import DQN, Piece
+from ablations.engines import reference
 from ablations.engines.native import library
 from ablations.engines.native.optimizer import NativeOptimizer
 from tests.configured import configured
@@ -61,6 +63,41 @@ def test_updates_are_the_references_under_every_rule_loss_and_clipping(
     )
     assert_close(mine, its, rtol=1e-7, atol=1e-8)
     assert mine.frozen_at.count_nonzero() == 0
+
+
+@quick
+@given(
+    networks, st.integers(0, 999), st.integers(2, 60), st.floats(0.05, 5), st.sampled_from([0.5, 3.0, 50.0])
+)
+def test_updates_and_values_of_distributions_are_the_references(
+    network: Network, seed: int, atoms: int, sigma: float, bound: float
+) -> None:
+    """Targets lie inside and outside of the bins."""
+    loss = HlGauss(atoms, sigma, -bound, bound)
+    network = replace(network, loss=loss, trunk=replace(network.trunk, layer_norm=False))
+    variant = replace(DQN, head=network.head, loss=loss)
+    mine, its = (
+        trained(engine, network, torch.float64, seed, 4, variant, **SMOOTH)
+        for engine in ("native", "reference")
+    )
+    assert_close(mine, its, rtol=1e-7, atol=1e-8)
+    obs = torch.randn(len(mine.flat), 70, network.observation, dtype=torch.float64)
+    found, expected = (each.evaluator(network, mine.flat)(obs) for each in (native, reference))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_distribution_around_no_number_freezes_its_lane_alone() -> None:
+    loss = HlGauss(v_min=-1.0, v_max=1.0)
+    network = Network(3, 2, Mlp((8,)), Linear(), loss)
+    online = Trainable(network, network.initial(0, range(2), torch.float32))
+    before = online.flat.clone()
+    batch = rows_of(network, torch.float32, 2, 4, torch.Generator().manual_seed(0))
+    y = batch.reward.clone()
+    y[1, 2] = torch.nan
+    optimizer = native.optimizer(online, *configured(replace(DQN, loss=loss)))
+    optimizer.descend(batch, y)
+    assert optimizer.frozen_at.tolist() == [0, 1]
+    assert [torch.equal(*pair) for pair in zip(online.flat, before, strict=True)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Compiled bodies of functions of pieces: each is made of the piece and of the function that it stands for."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ablations.dqn import ops
+from ablations.dqn.replay.ring import Ring
+from ablations.dqn.types import Batch, Clock
+from ablations.engines.native import library
+from ablations.engines.native.network import empty, function_of
+
+if TYPE_CHECKING:
+    from ablations.dqn.types import Values
+
+Function = Callable[..., Any]
+
+
+def epsilon_greedy(exploration: Any, _: Function) -> Function:
+    """``EpsilonGreedy.act``."""
+
+    def act(values: Tensor, u: Tensor, clock: Clock) -> Tensor:
+        lanes, actions = values.shape
+        values, u = values.contiguous(), u.contiguous()
+        if u.dtype != torch.float64:
+            raise TypeError(f"draws of {u.dtype}; they are of float64")
+        action = empty((lanes,), torch.int64)
+        function_of("epsilon_greedy", values.dtype)(
+            values.data_ptr(), lanes, actions, u.data_ptr(), exploration.rate(clock), action.data_ptr()
+        )
+        return action
+
+    return act
+
+
+def n_step(returns: Any, in_torch: Function) -> Function:
+    """``NStep.batch``, of a memory whose rows lie as a ring's do."""
+
+    def batch(memory: Any, index: Tensor, weight: Tensor) -> Batch:
+        if getattr(type(memory), "rows", None) is not Ring.rows:
+            made: Batch = in_torch(memory, index, weight)
+            return made
+        rows, features = memory.block, memory.features
+        lanes, capacity, width = rows.shape
+        shape, index, dtype = index.shape, index.contiguous(), rows.dtype
+        obs, next_obs = empty((*shape, features), dtype), empty((*shape, features), dtype)
+        action, reward, discount = empty(shape, torch.int64), empty(shape, dtype), empty(shape, dtype)
+        done = function_of("ring_windows", dtype)(
+            rows.data_ptr(), lanes, capacity, width, index.data_ptr(), shape[1], features, returns.n,
+            (memory.position - 1) % capacity, obs.data_ptr(), next_obs.data_ptr(), action.data_ptr(),
+            reward.data_ptr(), discount.data_ptr(),
+        )  # fmt: skip
+        if not done:
+            raise IndexError(f"a replay index is outside 0 ... {capacity - 1}")
+        return Batch(obs, action, reward, discount, next_obs, weight, index)
+
+    return batch
+
+
+def munchausen(bootstrap: Any, _: Function) -> Function:
+    """``Munchausen.__call__``."""
+    numbers = library.MunchausenArguments(bootstrap.alpha, bootstrap.tau, bootstrap.clip)
+    by = ctypes.byref(numbers)
+
+    def target(batch: Batch, q: Values, q_target: Values) -> Tensor:
+        values = q_target(torch.cat((batch.obs, batch.next_obs), dim=1)).contiguous()  # (L, 2 B, A)
+        (lanes, samples), actions = batch.action.shape, values.shape[-1]
+        action, reward, discount = (
+            part.contiguous() for part in (batch.action, batch.reward, batch.discount)
+        )
+        y = empty((lanes, samples), values.dtype)
+        if not reward.dtype == discount.dtype == y.dtype:
+            raise TypeError(
+                f"rewards of {reward.dtype} and discounts of {discount.dtype} for values of {y.dtype}"
+            )
+        done = function_of("munchausen", y.dtype)(
+            by, lanes, samples, actions, values.data_ptr(), action.data_ptr(), reward.data_ptr(),
+            discount.data_ptr(), y.data_ptr(),
+        )  # fmt: skip
+        if not done:
+            raise IndexError(f"an action is outside 0 ... {actions - 1}")
+        return y
+
+    return target
+
+
+BODIES: Mapping[ops.Body, Callable[[Any, Function], Function]] = {
+    ops.Body.EPSILON_GREEDY: epsilon_greedy,
+    ops.Body.N_STEP: n_step,
+    ops.Body.MUNCHAUSEN: munchausen,
+}
+
+
+def body(piece: Any, function: Function) -> Function:
+    """The function of a piece, or its compiled body."""
+    found = BODIES.get(ops.op_of(piece))
+    return found(piece, function) if found else function
