@@ -147,7 +147,9 @@ def compare_rows(
                 effect_size=effect,
                 cliffs_delta=cliffs_delta(x, y),
                 variance_reduction=variance_reduction(x, y),
-                seeds=seeds_needed_over(one.difference, one.low, one.high, spread, max(1, family)),
+                seeds=seeds_needed_over(
+                    one.difference, one.low, one.high, spread, looks.decide["alpha"] / max(1, family)
+                ),
                 failed=int(scores.failed[[row, base], seeds].sum()),
                 at_worst=_mean((worst[row] - best[base])[seeds]),
                 at_best=_mean((best[row] - worst[base])[seeds]),

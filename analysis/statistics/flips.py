@@ -71,15 +71,15 @@ def flip_tests(
     for group, exact in [*groups, (np.flatnonzero(many), False)]:
         if not len(group):
             continue
-        there = known[group]
+        there, most = known[group], CELLS // len(group) + 1
         if exact:
             count = int(n[group[0]])
             here = differences[group][there].reshape(len(group), count)
             there = np.ones_like(here, dtype=bool)
-            pairs, total = _all_flips(count), 2**count
+            pairs, total = _all_flips(count, most), 2**count
         else:
             here = np.where(there, differences[group], 0.0)
-            pairs, total = _drawn_flips(here.shape[1], flips // 2, seed, CELLS // len(group)), flips + 2
+            pairs, total = _drawn_flips(here.shape[1], flips // 2, seed, most), flips + 2
         counted = _count(here, there, margins[group], math.floor(level * total / 2), pairs)
         vectors[group] = total
         hits[group], same[group], low[group], high[group] = counted
@@ -89,9 +89,11 @@ def flip_tests(
     return FlipTests(n, mean, vectors, hits, same, p, p_same, low, high)
 
 
-def _all_flips(count: int) -> Iterator[Floats]:
-    """One of each pair of flips, 1 where a sign is turned: (2^(n - 1), n), the identity first."""
-    yield ((np.arange(2 ** (count - 1))[:, None] >> np.arange(count)) & 1).astype(np.float64)
+def _all_flips(count: int, most: int) -> Iterator[Floats]:
+    """One of each pair of flips, 1 where a sign is turned, in chunks (at most ``most``, n) of all 2^(n - 1)."""
+    for start in range(0, 2 ** (count - 1), most):
+        places = np.arange(start, min(start + most, 2 ** (count - 1)))
+        yield ((places[:, None] >> np.arange(count)) & 1).astype(np.float64)
 
 
 def _drawn_flips(columns: int, pairs: int, seed: int | tuple[int, ...], most: int) -> Iterator[Floats]:
@@ -147,10 +149,10 @@ def _count(
                 means = (
                     subsets / k
                 )  # NaN of the empty one, which comes last: +inf above, and -inf below by its count
-            for ends, kth in ((least, tail), (largest, means.shape[1] - 1 - tail)):
-                if 0 <= kth < means.shape[1]:
-                    means.partition(kth, axis=1)
-                ends.append(means[:, : kth + 1].copy() if ends is least else means[:, max(kth, 0) :].copy())
+            for ends, is_high in ((least, False), (largest, True)):
+                ends.append(_outermost(means, tail + 1, is_high))
+                if sum(part.shape[1] for part in ends) > 4 * (tail + 1):
+                    ends[:] = [_outermost(np.hstack(ends), tail + 1, is_high)]
     below, above = np.sort(np.hstack(least), axis=1), np.sort(np.hstack(largest), axis=1)
     low = (
         np.array([line[tail - e] if e <= tail else np.nan for line, e in zip(below, empty, strict=True)])
@@ -162,3 +164,10 @@ def _count(
             near = np.abs(end / unit - c[:, 0]) <= tie(c)[:, 0] / n
             end[near] = (c[:, 0] * unit)[near]
     return np.minimum(counts[0], counts[1]), np.maximum(counts[2], counts[3]), low, high
+
+
+def _outermost(values: Floats, count: int, is_high: bool) -> Floats:
+    """The ``count`` least, or largest, of each line, NaN counting as the largest; reorders the lines."""
+    kth = max(values.shape[1] - count, 0) if is_high else min(count, values.shape[1]) - 1
+    values.partition(kth, axis=1)
+    return (values[:, kth:] if is_high else values[:, : kth + 1]).copy()

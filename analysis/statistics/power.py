@@ -25,23 +25,22 @@ class SeedsNeeded:
     most: int | None
 
 
-def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
+def seeds_needed(effect: float, level: float = ALPHA) -> int | None:
     """The fewest paired seeds with 80 % power for a standardised effect: a number, None for more than 100.
 
-    Power of the two-sided paired t-test (noncentral t, scipy.stats.nct) at .05 / comparisons, the strictest of Holm's
-    levels; and never fewer than the exact sign-flip test can call different at that level, 2 / 2^n < .05 / m.
+    Power of the two-sided paired t-test (noncentral t, scipy.stats.nct) at a level, Holm's strictest; and never
+    fewer than the exact sign-flip test can call different at it.
     """
-    level = ALPHA / comparisons
     n = np.arange(2, MOST + 1)
     beyond = stats.t.isf(level / 2, n - 1)
     shift = min(abs(effect), LARGEST_EFFECT) * np.sqrt(n)
     power = stats.nct.sf(beyond, n - 1, shift)  # the other tail adds nothing that matters at 80 %
-    enough = np.flatnonzero((power >= POWER) & (2.0 ** (1 - n) < level))
+    enough = np.flatnonzero((power >= POWER) & (2.0 ** (1 - n) <= level))
     return int(n[enough[0]]) if len(enough) else None
 
 
 def seeds_needed_over(
-    mean: float, low: float, high: float, spread: float, comparisons: int = 1
+    mean: float, low: float, high: float, spread: float, level: float = ALPHA
 ) -> SeedsNeeded | None:
     """Seeds needed at a mean difference and over its interval; None where differences don't vary or aren't known."""
     if not np.isfinite([mean, low, high, spread]).all() or spread <= 0:
@@ -49,7 +48,7 @@ def seeds_needed_over(
     sizes = sorted((abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else sizes[0]
     return SeedsNeeded(
-        about=seeds_needed(mean / spread, comparisons),
-        fewest=seeds_needed(sizes[1] / spread, comparisons),
-        most=seeds_needed(least / spread, comparisons),
+        about=seeds_needed(mean / spread, level),
+        fewest=seeds_needed(sizes[1] / spread, level),
+        most=seeds_needed(least / spread, level),
     )

@@ -198,7 +198,7 @@ def test_an_effect_of_nothing_needs_more_than_any_number_of_seeds():
 def test_an_overwhelming_effect_still_needs_what_the_sign_flips_can_tell():
     # 2 / 2^n < .05 from n = 6; with 10 comparisons 20 / 2^n < .05 from n = 9
     assert power.seeds_needed(50.0) == 6
-    assert power.seeds_needed(50.0, comparisons=10) == 9
+    assert power.seeds_needed(50.0, 0.005) == 9
 
 
 def test_the_range_over_an_interval_that_holds_zero_has_no_end():
