@@ -196,22 +196,13 @@ class EnvTable(Section):
     margin: Annotated[float, Gt(0)] | None = None
 
 
-DecideTable = fields.strict_model(
-    "DecideTable",
-    {
-        "metric": (str, Decide.metric),
-        "looks": (
-            Annotated[
-                tuple[Annotated[int, Ge(2), Le(MOST_SEEDS)], ...],
-                Predicate(lambda looks: looks and all(a < b for a, b in pairwise(looks))),
-                worded(f"expected rising numbers of seeds, 2 to {MOST_SEEDS:,}, such as {list(LOOKS)}"),
-            ],
-            LOOKS,
-        ),
-        "alpha": (fields.types(Decide)["alpha"], Decide.alpha),
-        "margin": (fields.types(Decide)["margin"], Decide.margin),
-    },
-)
+LookSizes = Annotated[
+    tuple[Annotated[int, Ge(2), Le(MOST_SEEDS)], ...],
+    Predicate(lambda looks: looks and all(a < b for a, b in pairwise(looks))),
+    worded(f"expected rising numbers of seeds, 2 to {MOST_SEEDS:,}, such as {list(LOOKS)}"),
+]
+_DECIDE = {name: (type_, getattr(Decide, name)) for name, type_ in fields.types(Decide).items()}
+DecideTable = fields.strict_model("DecideTable", _DECIDE | {"looks": (LookSizes, LOOKS)})
 
 
 class Document(Section):

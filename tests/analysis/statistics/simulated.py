@@ -34,7 +34,7 @@ class Coarse(Design):
 
 def skewed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Log-normal, mean 0, variance 1: skewness 6.2."""
-    scaled: Floats = (rng.lognormal(0.0, 1.0, shape) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+    scaled: Floats = (rng.lognormal(0.0, 1.0, shape) - np.exp(0.5)) / np.sqrt((np.exp(1.0) - 1) * np.exp(1.0))
     return scaled
 
 
