@@ -9,16 +9,6 @@ import pytest
 from tests.setup.sources import imported, modules, package_of
 
 
-def test_ablations_never_imports_analysis():
-    wrong = [
-        f"{path} imports {name}"
-        for path, tree in modules("ablations")
-        for name in imported(tree, package_of(path))
-        if name.split(".")[0] == "analysis"
-    ]
-    assert not wrong
-
-
 def test_analysis_imports_from_ablations_only_the_store():
     wrong = [
         f"{path} imports {name}"
