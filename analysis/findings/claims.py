@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Pieces, Row
-from analysis.metrics import METRICS
+from analysis.metrics import METRICS, Floats
 from analysis.statistics.contrasts import Contrast
+from analysis.statistics.intervals import Interval
 from analysis.statistics.sequential import Judged, holm
 
 Outcome = Literal["supported", "contradicted", "undecided", "not tested by these runs"]
 NOT_TESTED: Outcome = "not tested by these runs"
+FEWEST = 5
+"""Seeds below which a correlation is not spoken of."""
 Kinds = Mapping[str, Sequence[str]]
 """By slot, the kinds of piece that count."""
 
@@ -48,6 +52,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Mechanism:
+    """Through what a trick is said to do what the first step of a claim says: its effect on another metric."""
+
+    mediator: str
+    expected: Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
 class Claim:
     """A finding with its source; it holds if each of its steps does."""
 
@@ -55,6 +67,7 @@ class Claim:
     text: str
     source: str
     steps: tuple[Step, ...]
+    mechanism: Mechanism | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +83,32 @@ class JudgedStep:
 
 
 @dataclass(frozen=True)
+class JudgedMechanism:
+    """A mechanism in one environment: exploratory, outside of the families of tests.
+
+    Over seeds, the differences of the mediator and of the first step's metric are correlated (Pearson), with Fisher's
+    interval: tanh(atanh r +- z / sqrt(n - 3)).
+    """
+
+    mediator: JudgedStep
+    n: int
+    correlation: Interval
+
+    def is_consistent(self, outcome: Step) -> bool:
+        """True if the mediator moves as it is said to, and the outcome more where it moves more."""
+        sign = 1 if self.mediator.step.expected == outcome.expected else -1
+        ends = sign * self.correlation.low, sign * self.correlation.high
+        return self.mediator.outcome == "supported" and min(ends) > 0
+
+
+@dataclass(frozen=True)
 class JudgedClaim:
     """A claim in one environment."""
 
     claim: Claim
     env_id: str
     steps: tuple[JudgedStep, ...]
+    mechanism: JudgedMechanism | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -90,7 +123,13 @@ def read_claims(text: str | None = None) -> list[Claim]:
     if text is None:
         text = files("analysis.findings").joinpath("claims.toml").read_text(encoding="utf-8")
     return [
-        Claim(one["name"], one["text"], one["source"], tuple(Step(**step) for step in one["step"]))
+        Claim(
+            one["name"],
+            one["text"],
+            one["source"],
+            tuple(Step(**step) for step in one["step"]),
+            Mechanism(**one["mechanism"]) if "mechanism" in one else None,
+        )
         for one in tomllib.loads(text)["claim"]
     ]
 
@@ -112,7 +151,37 @@ def judge(scores: EnvironmentScores, claim: Claim) -> JudgedClaim:
         shown = pairs if judged is None else compared
         labels = [(scores.labels[a], scores.labels[b]) for a, b in shown]
         steps.append(JudgedStep(step, outcome, judged, labels))
-    return JudgedClaim(claim, scores.env_id, tuple(steps))
+    return JudgedClaim(claim, scores.env_id, tuple(steps), _mechanism(scores, claim))
+
+
+def _mechanism(scores: EnvironmentScores, claim: Claim) -> JudgedMechanism | None:
+    """The mechanism of a claim at the seeds that mediator and outcome have in common; None with fewer than five."""
+    if claim.mechanism is None:
+        return None
+    outcome = claim.steps[0]
+    step = replace(outcome, metric=claim.mechanism.mediator, expected=claim.mechanism.expected)
+    rows = [summary.row for summary in scores.summaries]
+    judged, places = _judge(scores, step, list(comparable_pairs(rows, step)), 1)
+    if judged is None:
+        return None
+    x, y = (_mean_difference(scores.of(metric), places) for metric in (step.metric, outcome.metric))
+    both = np.isfinite(x + y)
+    n = int(both.sum())
+    if n < FEWEST or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return None
+    r = float(np.corrcoef(x[both], y[both])[0, 1])
+    reach = NormalDist().inv_cdf(0.975) / np.sqrt(n - 3)
+    z = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))
+    ends = Interval(r, float(np.tanh(z - reach)), float(np.tanh(z + reach)))
+    labels = [(scores.labels[a], scores.labels[b]) for a, b in places]
+    mediator = JudgedStep(step, _outcome(scores, step, judged, judged.sequential_p), judged, labels)
+    return JudgedMechanism(mediator, n, ends)
+
+
+def _mean_difference(values: Floats, places: Sequence[tuple[int, int]]) -> Floats:
+    """The mean difference of pairs of rows at each seed, (S,)."""
+    found: Floats = np.mean([values[a] - values[b] for a, b in places], axis=0)
+    return found
 
 
 def _outcome(scores: EnvironmentScores, step: Step, judged: Judged, p: float) -> Outcome:

@@ -13,7 +13,22 @@ MOST_PAIRS = 4
 
 def reasons(judged: JudgedClaim) -> list[str]:
     """'Overestimation: lower by 12.3 [10.1, 14.2] (value), n = 10; double - dqn.'"""
-    return [_reason(step) for step in judged.steps]
+    return [*(_reason(step) for step in judged.steps), *_mechanism(judged)]
+
+
+def _mechanism(judged: JudgedClaim) -> list[str]:
+    """Whether these runs are consistent with the mechanism that a claim names; exploratory."""
+    found = judged.mechanism
+    if found is None:
+        return []
+    mediator = METRICS[found.mediator.step.metric]
+    outcome = METRICS[judged.steps[0].step.metric]
+    r = ", ".join(f"{end:.2f}" for end in (found.correlation.low, found.correlation.high))
+    said = "consistent with" if found.is_consistent(judged.steps[0].step) else "no sign of"
+    return [
+        f"Exploratory, {said} the mechanism: {_reason(found.mediator)} Over {found.n} seeds its difference and that of "
+        f"the {lowered(outcome.title)} correlate by {found.correlation.point:.2f} [{r}] ({mediator.unit})."
+    ]
 
 
 def _reason(judged: JudgedStep) -> str:
