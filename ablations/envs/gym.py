@@ -18,14 +18,11 @@ from gymnasium.wrappers import OrderEnforcing
 
 from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
 from ablations.envs.action_log import ActionLog
+from ablations.envs.checked import CheckedEnv
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.worlds import World
 from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
-
-
-class UnsupportedSpace(Exception):
-    """An environment that this suite cannot train on; the text names the space."""
 
 
 class Steps(NamedTuple):
@@ -58,25 +55,13 @@ def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     return gymnasium.make(env_id, disable_env_checker=True, **args)
 
 
-def sizes(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
-    """(numbers in an observation, number of actions). Raises Refused for spaces other than Box and Discrete."""
-    observation, action = env.observation_space, env.action_space
-    if not isinstance(observation, gymnasium.spaces.Box):
-        raise UnsupportedSpace(
-            f"its observation space is {type(observation).__name__}; only Box is supported"
-        )
-    if not isinstance(action, gymnasium.spaces.Discrete):
-        raise UnsupportedSpace(f"its action space is {type(action).__name__}; only Discrete is supported")
-    return int(np.prod(observation.shape)), int(action.n)
-
-
 def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
     """Why the state of such environments can't be stored, or an empty text: a self-test, some hundred steps long."""
     try:
         used, fresh = make(env_id, args), make(env_id, args)
         if _bare_world(used) is not None:
             return ""
-        reason = action_log.why_not_replayable(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
+        reason = action_log.why_not_replayable(CheckedEnv(used), CheckedEnv(fresh))
         used.close()
         fresh.close()
     except Exception as problem:
@@ -178,12 +163,13 @@ class GymLanes:
         self.steps = 0
         self.env_id, self.args = env_id, args
         self.envs = [make(env_id, args) for _ in seeds]
-        self.features, self.actions = sizes(self.envs[0])
-        self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
+        checked = [CheckedEnv(env) for env in self.envs]
+        self.features, self.actions = checked[0].features, checked[0].actions
+        self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
         first = [reset_seed(entropy, seed, role) for seed in seeds]
-        self.action_logs = [ActionLog(env, seed) for env, seed in zip(self.envs, first, strict=True)]
+        self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
 
@@ -201,18 +187,15 @@ class GymLanes:
             if lane in self.failures:
                 continue
             try:
-                seen, gained, terminal, cut = env.step(self.first_action + chosen[lane])
-                next_obs[lane] = np.reshape(seen, -1)
-                reward[lane] = gained
-                terminated[lane] = terminal
-                truncated[lane] = cut
+                given = env.step(chosen[lane])
             except Exception as problem:
                 self._fail(lane, problem)
                 continue
-            if terminal or cut:
+            next_obs[lane], reward[lane], terminated[lane], truncated[lane] = given
+            if given.terminated or given.truncated:
                 self._reset(lane)
             else:
-                self.obs[lane] = next_obs[lane]
+                self.obs[lane] = given.obs
         return Steps(next_obs, reward, terminated, truncated)
 
     def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
@@ -253,8 +236,10 @@ class GymLanes:
         else:
             histories = unpacked(state["actions"], state["counts"])
             for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
-                seen = each.replay(state["generators"][lane] if state["later"][lane] else None, actions)
-                self.obs[lane] = np.reshape(seen, -1)
+                self.obs[lane] = each.replay(
+                    state["generators"][lane] if state["later"][lane] else None, actions
+                )
+                each.env.steps = state["steps"]
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
                     raise ValueError("an environment, taken through the same steps, shows something else")
         self.obs[:] = state["obs"]
@@ -270,7 +255,7 @@ class GymLanes:
 
     def _reset(self, lane: int) -> None:
         try:
-            self.obs[lane] = np.reshape(self.action_logs[lane].reset(), -1)
+            self.obs[lane] = self.action_logs[lane].reset()
         except Exception as problem:
             self._fail(lane, problem)
 
@@ -283,9 +268,8 @@ class GymEpisodes:
 
     def __init__(self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int]) -> None:
         self.seeds = seeds
-        self.envs = [make(env_id, args) for _ in seeds]
-        self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
-        self.obs = np.zeros((len(seeds), sizes(self.envs[0])[0]), dtype=np.float32)
+        self.envs = [CheckedEnv(make(env_id, args)) for _ in seeds]
+        self.obs = np.zeros((len(seeds), self.envs[0].features), dtype=np.float32)
         self.going = np.zeros(len(seeds), dtype=bool)
         self.elapsed = np.zeros(len(seeds), dtype=np.int64)
         self.raised: dict[int, Exception] = {}
@@ -297,8 +281,7 @@ class GymEpisodes:
         self.going[without] = False
         for number in np.flatnonzero(self.going).tolist():
             try:
-                seen, _ = self.envs[number].reset(seed=self.seeds[number])
-                self.obs[number] = np.reshape(seen, -1)
+                self.obs[number] = self.envs[number].reset(seed=self.seeds[number])
             except Exception as problem:
                 self._raise(number, problem)
 
@@ -309,11 +292,11 @@ class GymEpisodes:
         reward, (terminated, truncated) = np.zeros(len(chosen)), np.zeros((2, len(chosen)), dtype=bool)
         for number in np.flatnonzero(self.going).tolist():
             try:
-                seen, gained, ended, cut, _ = self.envs[number].step(self.first_action + chosen[number])
-                self.obs[number] = np.reshape(seen, -1)
-                reward[number], terminated[number], truncated[number] = float(gained), bool(ended), bool(cut)
+                given = self.envs[number].step(chosen[number])
             except Exception as problem:
                 self._raise(number, problem)
+                continue
+            self.obs[number], reward[number], terminated[number], truncated[number] = given
         self.going &= ~(terminated | truncated)
         return Steps(self.obs, reward, terminated, truncated)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ablations.envs.gym import make, sizes
+from ablations.envs.checked import CheckedEnv
+from ablations.envs.gym import make
 from ablations.rng.streams import Role, stream
 
 EPISODES = 100
@@ -25,21 +26,20 @@ def random_policy(
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
     returns: list[float] = []
     try:
-        env = make(env_id, env_args)
-        actions, first = sizes(env)[1], int(env.action_space.start)  # type: ignore[attr-defined]
+        env = CheckedEnv(make(env_id, env_args))
         env.reset(seed=int(generator.integers(2**31)))
         total = 0.0
         for _ in range(MOST_STEPS):
-            _, reward, terminated, truncated, _ = env.step(first + int(generator.random() * actions))
-            total += float(reward)
+            step = env.step(int(generator.random() * env.actions))
+            total += step.reward
             heartbeat()
-            if terminated or truncated:
+            if step.terminated or step.truncated:
                 returns.append(total)
                 if len(returns) == EPISODES:
                     break
                 env.reset()
                 total = 0.0
-        env.close()
+        env.env.close()
     except Exception:
         return None  # the runs of this environment will tell what it raises
     if len(returns) < EPISODES or not np.isfinite(returns).all():

@@ -200,7 +200,7 @@ def test_the_stored_network_values_a_start_as_it_did_in_the_evaluation(cartpole:
 def test_an_episode_without_an_end_is_cut():
     env = Painted(endless=True)
     seen = []
-    played = play(env, lambda obs: 3, 0, lambda: seen.append(env.done))
+    played = play(env, lambda obs: 0, 0, lambda: seen.append(env.done))
     assert (played.length, played.cut, played.terminated, played.truncated) == (
         MOST_STEPS,
         True,
