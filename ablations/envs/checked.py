@@ -8,13 +8,17 @@ Training lanes, evaluations, probe states, random policies, self-tests and ``pla
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+
+from ablations.envs.global_generators import GlobalGenerators
 
 Env = gymnasium.Env[Any, Any]
 Observation = npt.NDArray[np.float32]
@@ -61,8 +65,11 @@ def sizes(env: Env) -> tuple[int, int]:
 class CheckedEnv:
     """One environment. Actions count from 0, observations are flat."""
 
-    def __init__(self, env: Env) -> None:
-        self.env = env
+    def __init__(self, env: Env, generators: GlobalGenerators | None = None) -> None:
+        self.env, self.generators = env, generators
+        self._step: Callable[..., Any] = env.step if generators is None else generators.around(env.step)
+        self._reset: Callable[..., Any] = env.reset if generators is None else generators.around(env.reset)
+        self.spaces = _own_spaces(env)
         self.features, self.actions = sizes(env)
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
         self.shape = env.observation_space.shape
@@ -70,10 +77,15 @@ class CheckedEnv:
         self.steps = 0  # since it was made; who brings one back sets it
 
     def reset(self, seed: int | None = None) -> Observation:
-        """Begin an episode: the first observation (D,)."""
+        """Begin an episode: the first observation (D,). A seed decides all that is drawn from there on."""
         given: Any
+        if seed is not None:
+            for number, space in enumerate(self.spaces):
+                space.seed(_derived(seed, number))
+            if self.generators is not None:
+                self.generators.seed(_derived(seed, len(self.spaces)))
         try:
-            given = self.env.reset(seed=seed)
+            given = self._reset(seed=seed)
         except ValueError as problem:
             self._blame(problem, "reset", PAIR)
             raise
@@ -86,7 +98,7 @@ class CheckedEnv:
         given: Any
         self.steps += 1
         try:
-            given = self.env.step(self.first_action + action)
+            given = self._step(self.first_action + action)
         except ValueError as problem:
             self._blame(problem, "step", FIVE)
             raise
@@ -101,6 +113,11 @@ class CheckedEnv:
         if type(truncated) is not bool:
             truncated = self._flag("truncated", truncated)
         return Step(obs, reward, terminated, truncated)
+
+    def close(self) -> None:
+        """Release what it holds."""
+        with suppress(Exception):  # one that can't be closed has nothing more to give
+            self.env.close()
 
     def _observation(self, seen: Any, after_reset: bool = False) -> Observation:
         """An observation as the learner's numbers (D,): of the space's shape, and finite."""
@@ -162,6 +179,23 @@ class CheckedEnv:
         if "to unpack" in str(problem) and where.name == name and "gymnasium" in where.filename:
             place = self._at_reset() if name == "reset" else None
             self._refuse(f"{name} gave another number of things ({problem})", expected, place)
+
+
+def _own_spaces(env: Env) -> list[gymnasium.Space[Any]]:
+    """The spaces of an environment and its wrappers, from which it may sample: its own, not its class's."""
+    base = env.unwrapped
+    with suppress(AttributeError):  # properties are what they are
+        base.observation_space, base.action_space = deepcopy((base.observation_space, base.action_space))
+    layers = [env]
+    while isinstance(layers[-1], gymnasium.Wrapper):
+        layers.append(layers[-1].env)
+    found = [space for layer in layers for space in (layer.observation_space, layer.action_space)]
+    return list({id(space): space for space in found}.values())
+
+
+def _derived(seed: int, number: int) -> int:
+    """A seed of its own for something that an environment draws from besides its generator."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _array_of(value: Any) -> npt.NDArray[Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ from gymnasium.wrappers import OrderEnforcing
 from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
+from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.worlds import World
 from ablations.rng.streams import POSITION, Role, position, put, stream
@@ -53,6 +55,14 @@ def failure_of(step: int, problem: Exception) -> Failure:
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     """One environment, with Gymnasium's own wrappers (time limit, order enforcement)."""
     return gymnasium.make(env_id, disable_env_checker=True, **args)
+
+
+def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
+    """One environment, watched over. With ``own_generators`` the global ones are its own while it is at work."""
+    generators = GlobalGenerators(seed) if own_generators else None
+    with generators or nullcontext():
+        env = make(env_id, args)
+    return CheckedEnv(env, generators)
 
 
 def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
@@ -115,6 +125,11 @@ class Lanes(Protocol):
         """What the environment calls action 0."""
         ...
 
+    @property
+    def own_generators(self) -> bool:
+        """Whether each environment has states of its own for the global generators."""
+        ...
+
     features: int  # D
     actions: int
     steps: int  # environment steps so far
@@ -158,17 +173,18 @@ class GymLanes:
         entropy: int,
         seeds: Sequence[int],
         role: Role = Role.ENVIRONMENT,
+        own_generators: bool = False,
     ) -> None:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
-        self.env_id, self.args = env_id, args
-        self.envs = [make(env_id, args) for _ in seeds]
-        checked = [CheckedEnv(env) for env in self.envs]
+        self.env_id, self.args, self.own_generators = env_id, args, own_generators
+        first = [reset_seed(entropy, seed, role) for seed in seeds]
+        checked = [opened(env_id, args, seed, own_generators) for seed in first]
+        self.envs = [each.env for each in checked]
         self.features, self.actions = checked[0].features, checked[0].actions
         self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
-        first = [reset_seed(entropy, seed, role) for seed in seeds]
         self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
@@ -200,7 +216,7 @@ class GymLanes:
 
     def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
         """One per reset seed, an environment for each."""
-        return GymEpisodes(self.env_id, self.args, seeds)
+        return GymEpisodes(self.env_id, self.args, seeds, self.own_generators)
 
     def state(self) -> State:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
@@ -247,11 +263,8 @@ class GymLanes:
 
     def close(self) -> None:
         """Release what the environments hold."""
-        for env in self.envs:
-            try:
-                env.close()
-            except Exception:
-                continue  # an environment that can't be closed has nothing more to give
+        for each in self.action_logs:
+            each.env.close()
 
     def _reset(self, lane: int) -> None:
         try:
@@ -266,9 +279,11 @@ class GymLanes:
 class GymEpisodes:
     """``Episodes``, an environment of Gymnasium's own for each. One that raises goes on no longer."""
 
-    def __init__(self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int]) -> None:
+    def __init__(
+        self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int], own_generators: bool = False
+    ) -> None:
         self.seeds = seeds
-        self.envs = [CheckedEnv(make(env_id, args)) for _ in seeds]
+        self.envs = [opened(env_id, args, seed, own_generators) for seed in seeds]
         self.obs = np.zeros((len(seeds), self.envs[0].features), dtype=np.float32)
         self.going = np.zeros(len(seeds), dtype=bool)
         self.elapsed = np.zeros(len(seeds), dtype=np.int64)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ablations.envs.checked import CheckedEnv
-from ablations.envs.gym import make
+from ablations.envs.gym import opened
 from ablations.rng.streams import Role, stream
 
 EPISODES = 100
@@ -16,7 +15,11 @@ MOST_STEPS = 1_000_000
 
 
 def random_policy(
-    env_id: str, env_args: Mapping[str, Any], entropy: int, heartbeat: Callable[[], None] = lambda: None
+    env_id: str,
+    env_args: Mapping[str, Any],
+    entropy: int,
+    heartbeat: Callable[[], None] = lambda: None,
+    own_generators: bool = False,
 ) -> dict[str, Any] | None:
     """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
 
@@ -26,8 +29,9 @@ def random_policy(
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
     returns: list[float] = []
     try:
-        env = CheckedEnv(make(env_id, env_args))
-        env.reset(seed=int(generator.integers(2**31)))
+        seed = int(generator.integers(2**31))
+        env = opened(env_id, env_args, seed, own_generators)
+        env.reset(seed)
         total = 0.0
         for _ in range(MOST_STEPS):
             step = env.step(int(generator.random() * env.actions))
@@ -39,7 +43,7 @@ def random_policy(
                     break
                 env.reset()
                 total = 0.0
-        env.env.close()
+        env.close()
     except Exception:
         return None  # the runs of this environment will tell what it raises
     if len(returns) < EPISODES or not np.isfinite(returns).all():

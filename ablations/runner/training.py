@@ -41,7 +41,9 @@ class Training:
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
         settings, variant = Settings(**config["settings"]), from_plain(config["slots"], _kinds(job, config))
         engine = engines.of(config["engine"])
-        self.envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        self.envs = engine.lanes(
+            config["env_id"], config["env_args"], config["entropy"], seeds, job.get("own_generators", False)
+        )
         self.learner = Learner(variant, settings, self.envs, config["entropy"], seeds, engine=engine)
         self.episodes = EpisodeRecorder(len(seeds), self.envs.xp)
         self.recorders: dict[str, Recorder] = {

@@ -19,7 +19,7 @@ Status = Literal["done", "died", "timeout", "memory", "unwritten"]
 
 Note = Callable[[str], None]
 Task = dict[str, Any]
-"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy" | "self_test", ...}``."""
+"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy" | "self_test" | ..., ...}``."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ fork_server_pid: int | None = None
 
 
 def main(task_json: str, connection: Connection, log: str) -> None:
-    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test", ...}``.
+    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test" | "self_test_elsewhere", ...}``.
 
     Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
     could not be written).
@@ -44,7 +44,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` gets lane-steps as they come."""
     import torch
 
-    from ablations.envs.gym import why_no_checkpoints
+    from ablations.envs import repeatability
     from ablations.runner.cohort import train
     from ablations.runner.random_policy import random_policy
 
@@ -52,9 +52,12 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     try:
         if task["kind"] == "random_policy":
             heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
-            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], heartbeat)
+            env_id, args, entropy = task["env_id"], task["env_args"], task["entropy"]
+            return "done", random_policy(env_id, args, entropy, heartbeat, task.get("own_generators", False))
         if task["kind"] == "self_test":
-            return "done", why_no_checkpoints(task["env_id"], task["env_args"])
+            return "done", repeatability.tried_here(task["env_id"], task["env_args"], task["checkpoints"])
+        if task["kind"] == "self_test_elsewhere":
+            return "done", repeatability.tried_elsewhere(task["env_id"], task["env_args"])
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)
