@@ -19,7 +19,7 @@ from ablations.dqn.variants import from_plain, plain_changes
 from ablations.runner import reproduce
 from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import on_stderr
-from ablations.runner.statuses import read_statuses
+from ablations.runner.statuses import environment_changes, read_statuses
 from ablations.store import RunStatus, archives
 from ablations.studies.registry import SHIPPED, Registry
 from ablations.studies.study import Study
@@ -54,6 +54,8 @@ def main(arguments: Namespace) -> int:
     )
     if differs := study.registry.differs_from(stored.get("pieces", {})):
         say(f"{differs}: what its runs' configurations say of slots is not checked")
+    for change in environment_changes(statuses.values()):
+        say(f"an environment changed: {change}")
     same = True
     if count is not None:
         failed = {failure["run"] for failure in failures}

@@ -52,6 +52,7 @@ class Attempt:
     resumed_at: int = 0
     seconds_before: tuple[float, float] = (0.0, 0.0)  # wall and CPU, of earlier processes on these runs
     saver: checkpoints.Saver | None = None
+    environment: dict[str, Any] | None = None  # whose code it is; None until it was made
     notes: list[str] = field(default_factory=list)
     started: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
 
@@ -85,6 +86,7 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     shared = {
         "versions": versions(),
         "git": job["git"],
+        "environment": attempt.environment,
         "platform": platform_facts(job["lanes"][0]["config"]["engine"]),
         "lanes": len(job["lanes"]),
         "wall_seconds": round(wall, 3),
@@ -141,6 +143,7 @@ def _start(attempt: Attempt) -> Training:
     """The training at the step of its checkpoint, or at the beginning where there is none that can be used."""
     job = attempt.job
     training = Training(job)
+    attempt.environment = training.environment(job["lanes"][0]["config"])
     if attempt.checkpoint is not None:
         keys = [lane["key"] for lane in job["lanes"]]
         try:

@@ -21,7 +21,7 @@ from ablations.runner.progress import Progress
 from ablations.runner.quarantine import links, make_room, quarantine
 from ablations.runner.resume import ResumePoints, checked_resume_points
 from ablations.runner.self_test import conclude
-from ablations.runner.statuses import code_changes, read_statuses
+from ablations.runner.statuses import code_changes, environment_changes, read_statuses
 from ablations.runner.tasks import cohort_task, random_policy_task, self_tests
 from ablations.store import RunStatus, archives
 from ablations.studies import deciding
@@ -73,7 +73,8 @@ def run(
     with hold(folder):
         git = provenance.git_facts()
         if strict:
-            changes = code_changes(read_statuses(study.plain(), folder), git)
+            statuses = read_statuses(study.plain(), folder)
+            changes = code_changes(statuses, git) + environment_changes(statuses.listed.values())
             if changes:
                 raise CodeChanged("; ".join(changes))
         decisions: Decisions | None = (
@@ -103,6 +104,7 @@ class _Call:
     executor: Executor | None = None
     measured: Measured = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)  # environment id -> why it allows no checkpoints
+    told: set[str] = field(default_factory=set)  # changes
     tested: set[str] = field(default_factory=set)  # environments of which that is known
 
     def train(self, study: Study, chosen: Sequence[Run], decisions: Decisions | None) -> Outcome:
@@ -110,6 +112,7 @@ class _Call:
         folder, note, weights = self.folder, self.progress.note, study.record.weights
         self._prepare(study, chosen)
         statuses = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
+        self._tell_changes(statuses)
         missing = [run for run in chosen if not _complete(statuses[run.path], weights)]
         for run in missing:
             if statuses[run.path].state == "damaged":
@@ -175,6 +178,13 @@ class _Call:
                 **points.job_fields(task["job"]["lanes"]),
             }
         return tasks
+
+    def _tell_changes(self, statuses: Mapping[str, RunStatus]) -> None:
+        """Note once how the environments of what is stored have changed."""
+        for change in environment_changes(statuses.values()):
+            if change not in self.told:
+                self.progress.note(change)
+                self.told.add(change)
 
     def _of(self, env_id: str, fact: str) -> dict[str, Any] | None:
         return self.measured.get(env_id, {}).get(fact)

@@ -56,27 +56,7 @@ def repeat(
     """
     named = {environment.env_id for environment in study.environments}
     known = {env["env_id"]: env for env in environments}
-    refused, runs = [], []
-    for path, status in stored.items():
-        assert status.manifest is not None
-        config = status.manifest["config"]
-        if not _may_be_made(config["env_id"], named):
-            reason = f"the study does not name '{config['env_id']}', which would be imported"
-            refused.append(Repeat(path, NOT_REPEATED, reason))
-        elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
-            reason = f"algorithm version {config.get('algorithm_version')}; this code has {store.ALGORITHM_VERSION}"
-            refused.append(Repeat(path, NOT_REPEATED, reason))
-        elif (env := known.get(config["env_id"])) and not _repeats(env):
-            found = env["repeatability"]
-            refused.append(
-                Repeat(path, NOT_REPEATED, f"its environment can't be repeated: {found['reason']}")
-            )
-        elif differs := study.registry.differs_from(config.get("pieces", {})):
-            refused.append(Repeat(path, NOT_REPEATED, differs))
-        else:
-            label, seed = str(status.manifest["label"]), int(config["seed"])
-            variant = from_plain(config["slots"], study.registry.kinds)
-            runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config, variant))
+    refused, runs = _repeatable(study, stored, known, named)
     git = provenance.git_facts()
     executor = make(executor_config, scratch)
     try:
@@ -102,6 +82,38 @@ def repeat(
         return repeats + _scores(study, known_scores, executor, elsewhere)
     finally:
         executor.stop()
+
+
+def _repeatable(
+    study: Study,
+    stored: Mapping[str, RunStatus],
+    known: Mapping[str, Mapping[str, Any]],
+    named: Collection[str],
+) -> tuple[list[Repeat], list[Run]]:
+    """Which of these runs may not be made again, and why; and those that may."""
+    refused: list[Repeat] = []
+    runs: list[Run] = []
+    for path, status in stored.items():
+        assert status.manifest is not None
+        config = status.manifest["config"]
+        if not _may_be_made(config["env_id"], named):
+            reason = f"the study does not name '{config['env_id']}', which would be imported"
+            refused.append(Repeat(path, NOT_REPEATED, reason))
+        elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
+            reason = f"algorithm version {config.get('algorithm_version')}; this code has {store.ALGORITHM_VERSION}"
+            refused.append(Repeat(path, NOT_REPEATED, reason))
+        elif (env := known.get(config["env_id"])) and not _repeats(env):
+            found = env["repeatability"]
+            refused.append(
+                Repeat(path, NOT_REPEATED, f"its environment can't be repeated: {found['reason']}")
+            )
+        elif differs := study.registry.differs_from(config.get("pieces", {})):
+            refused.append(Repeat(path, NOT_REPEATED, differs))
+        else:
+            label, seed = str(status.manifest["label"]), int(config["seed"])
+            variant = from_plain(config["slots"], study.registry.kinds)
+            runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config, variant))
+    return refused, runs
 
 
 def _scores(

@@ -13,6 +13,8 @@ from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import Kinds, from_plain
+from ablations.envs.gym import GymLanes, make
+from ablations.envs.source import source_of
 from ablations.errors import Findings
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
@@ -50,6 +52,13 @@ class Training:
             "episodes": self.episodes,
             **_further_recorders(config, self.learner),
         }
+
+    def environment(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Whose code the environments are."""
+        env_id = config["env_id"]
+        if isinstance(self.envs, GymLanes):
+            return source_of(env_id, self.envs.envs[0])
+        return source_of(env_id, make(env_id, config["env_args"]))
 
     def parts(self) -> dict[str, Part]:
         """All that a checkpoint holds."""

@@ -129,3 +129,46 @@ def test_a_rerun_does_not_blame_what_was_known_not_to_repeat(ran: tuple[Path, st
     assert "FAILS" not in answer.stdout
     assert answer.stdout.count("its environment can't be repeated") == 4
     assert "6 same bits" in answer.stdout  # four runs and the scores of two random policies
+
+
+def test_a_file_that_was_edited_meanwhile_is_told_everywhere_and_strictly_refused(tmp_path: Path) -> None:
+    """Its class, its class's base in another file, and what stands around it."""
+    (tmp_path / "parent.py").write_text(MODULE, encoding="utf-8")
+    child = (
+        "import gymnasium\nfrom gymnasium.wrappers import TimeLimit\nfrom parent import Base\n"
+        "class Child(Base):\n    scale = 3.0\n"
+        "gymnasium.register('Child-v1', lambda **args: TimeLimit(Child(**args), 5))\n"
+    )
+    (tmp_path / "child.py").write_text(child, encoding="utf-8")
+    top = {"envs": ["child:Child-v1"], "allow_modules": ["child"], "variants": ["dqn", "double"], "seeds": 1}
+    write_study(tmp_path, top, {"total_timesteps": 200})
+    assert_answered(ablations("run", "tiny.toml", "--variants", "dqn", cwd=tmp_path), 0)
+    (run, _) = runs_in(tmp_path / "results" / "tiny")
+    stored = manifest_of(tmp_path / "results" / "tiny", run)["environment"]
+    assert set(stored["modules"]) == {"child", "parent"}
+    for module, source in (("child", child.replace("3.0", "4.0")), ("parent", MODULE + "\n")):
+        before = (tmp_path / f"{module}.py").read_text(encoding="utf-8")
+        (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+        told = (
+            f"1 stored run was trained on another child:Child-v1: the source of '{module}' has changed since"
+        )
+        for command in (("status", "tiny.toml"), ("verify", "tiny.toml")):
+            answer = ablations(*command, cwd=tmp_path)
+            assert told in answer.stdout, command
+        answer = ablations("run", "tiny.toml", "--strict", cwd=tmp_path)
+        assert_answered(answer, 2)
+        assert told in answer.stderr
+        (tmp_path / f"{module}.py").write_text(before, encoding="utf-8")
+    assert "changed" not in ablations("status", "tiny.toml", cwd=tmp_path).stdout.replace(
+        "the code changed", ""
+    )
+    (tmp_path / "child.py").write_text(child.replace("3.0", "4.0"), encoding="utf-8")
+    answer = ablations("run", "tiny.toml", cwd=tmp_path)
+    assert_answered(answer, 0)
+    assert "the source of 'child' has changed since" in answer.stderr
+
+
+def test_a_manifest_names_the_source_of_a_shipped_environment_and_its_package(ran: tuple[Path, str]) -> None:
+    results = ran[0] / "results" / "tiny"
+    stored = manifest_of(results, runs_in(results)[0])["environment"]
+    assert (stored["package"], stored["version"], list(stored["modules"])) == ("oddities", None, ["oddities"])
