@@ -17,7 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.wrappers import OrderEnforcing
 
-from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
+from ablations.envs import (
+    action_log,
+    registry,  # noqa: F401 (registers this package's own environments)
+    running_statistics,
+)
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
@@ -215,8 +219,10 @@ class GymLanes:
         return Steps(next_obs, reward, terminated, truncated)
 
     def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
-        """One per reset seed, an environment for each."""
-        return GymEpisodes(self.env_id, self.args, seeds, self.own_generators)
+        """One per reset seed, an environment for each: as many for every lane, lane by lane."""
+        return GymEpisodes(
+            self.env_id, self.args, seeds, [log.env for log in self.action_logs], self.own_generators
+        )
 
     def state(self) -> State:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
@@ -280,18 +286,29 @@ class GymEpisodes:
     """``Episodes``, an environment of Gymnasium's own for each. One that raises goes on no longer."""
 
     def __init__(
-        self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int], own_generators: bool = False
+        self,
+        env_id: str,
+        args: Mapping[str, Any],
+        seeds: Sequence[int],
+        trained: Sequence[CheckedEnv] = (),
+        own_generators: bool = False,
     ) -> None:
-        self.seeds = seeds
+        """``trained``: environments whose wrappers' running statistics are taken over, as many episodes for each."""
+        self.seeds, self.trained = seeds, trained
         self.envs = [opened(env_id, args, seed, own_generators) for seed in seeds]
         self.obs = np.zeros((len(seeds), self.envs[0].features), dtype=np.float32)
         self.going = np.zeros(len(seeds), dtype=bool)
         self.elapsed = np.zeros(len(seeds), dtype=np.int64)
         self.raised: dict[int, Exception] = {}
+        self.normalized = bool(trained and running_statistics.names_of(trained[0].env))
 
     def begin(self, without: npt.NDArray[np.intp]) -> None:
         """Reset all but these numbers (n,)."""
         self.raised = {}
+        if self.normalized:
+            found = [running_statistics.numbers_of(each.env) for each in self.trained]
+            for number, episode in enumerate(self.envs):
+                running_statistics.put(episode.env, found[number * len(found) // len(self.envs)])
         self.going[:], self.elapsed[:] = True, 0
         self.going[without] = False
         for number in np.flatnonzero(self.going).tolist():

@@ -17,6 +17,7 @@ import numpy as np
 from ablations.envs import global_generators
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.gym import make, opened, why_no_checkpoints
+from ablations.envs.running_statistics import names_of
 
 STEPS = 200
 SEED, IN_TURNS = 1, (1, 2)
@@ -47,7 +48,13 @@ def tried_here(env_id: str, args: Mapping[str, Any], checkpoints: bool) -> dict[
     if checkpoints and sound:
         drawn = "it draws from global generators, whose states no checkpoint holds"
         reason = drawn if own else why_no_checkpoints(env_id, args) or None
-    found = {"first": first, "again": again, "turns": turns, "global_generators": own}
+    found = {
+        "running_statistics": _statistics_of(env_id, args),
+        "first": first,
+        "again": again,
+        "turns": turns,
+        "global_generators": own,
+    }
     return {**found, "process": os.getpid(), "no_checkpoints": reason}
 
 
@@ -83,6 +90,12 @@ def consequence(env_id: str, found: Repeatability) -> str:
     )
     promises = "no checkpoints, no promise of bits"
     return f"{env_id}: its runs can't be repeated, because {found.reason}: {promises}; {follows}"
+
+
+def _statistics_of(env_id: str, args: Mapping[str, Any]) -> list[str]:
+    with suppress(Exception):  # the runs of this environment will tell
+        return names_of(make(env_id, args))
+    return []
 
 
 def _first_trace(env_id: str, args: Mapping[str, Any]) -> tuple[bool, Trace]:

@@ -203,8 +203,8 @@ class _Call:
             self.measured.setdefault(env_id, {})["repeatability"] = conclusion.repeatability
             if conclusion.no_checkpoints is not None:
                 self.refused[env_id] = conclusion.no_checkpoints
-            if conclusion.note is not None:
-                self.progress.note(conclusion.note)
+            for note in conclusion.notes:
+                self.progress.note(note)
         points.refused.update(self.refused)
 
     def _score_random_policies(self, study: Study, unscored: Collection[str], executor: Executor) -> None:

@@ -13,6 +13,7 @@ from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import Kinds, from_plain
+from ablations.envs import running_statistics
 from ablations.envs.gym import GymLanes, make
 from ablations.envs.source import source_of
 from ablations.errors import Findings
@@ -54,11 +55,10 @@ class Training:
         }
 
     def environment(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Whose code the environments are."""
-        env_id = config["env_id"]
-        if isinstance(self.envs, GymLanes):
-            return source_of(env_id, self.envs.envs[0])
-        return source_of(env_id, make(env_id, config["env_args"]))
+        """Whose code the environments are, and which running statistics their wrappers keep."""
+        env_id, envs = config["env_id"], self.envs
+        env = envs.envs[0] if isinstance(envs, GymLanes) else make(env_id, config["env_args"])
+        return {**source_of(env_id, env), "running_statistics": running_statistics.names_of(env)}
 
     def parts(self) -> dict[str, Part]:
         """All that a checkpoint holds."""
@@ -71,7 +71,7 @@ class Training:
             name: recorder.table(lane, config["env_id"], job["label"], config["seed"])
             for name, recorder in self.recorders.items()
         }
-        return LaneResult(tables, _weights(self.learner, lane) if job["weights"] else None)
+        return LaneResult(tables, _weights(self, lane) if job["weights"] else None)
 
 
 def _kinds(job: CohortJob, config: Mapping[str, Any]) -> Kinds:
@@ -97,9 +97,16 @@ def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str,
     return recorders
 
 
-def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
-    """A lane's online parameters by name, as they are declared: weights (I, O), biases (O,)."""
+def _weights(training: Training, lane: int) -> dict[str, store.Array]:
+    """A lane's online parameters by name, as they are declared: weights (I, O), biases (O,).
+
+    With them what its environment's wrappers had learned.
+    """
+    envs = training.envs
     return {
-        name: np.ascontiguousarray(parameter[lane].detach().cpu().numpy())
-        for name, parameter in learner.online.params.items()
+        **{
+            name: np.ascontiguousarray(parameter[lane].detach().cpu().numpy())
+            for name, parameter in training.learner.online.params.items()
+        },
+        **(running_statistics.numbers_of(envs.envs[lane]) if isinstance(envs, GymLanes) else {}),
     }
