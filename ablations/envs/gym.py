@@ -185,6 +185,7 @@ class GymLanes:
         first = [reset_seed(entropy, seed, role) for seed in seeds]
         checked = [opened(env_id, args, seed, own_generators) for seed in first]
         self.envs = [each.env for each in checked]
+        self.further: list[CheckedEnv] = []  # of evaluations
         self.features, self.actions = checked[0].features, checked[0].actions
         self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
@@ -220,9 +221,10 @@ class GymLanes:
 
     def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
         """One per reset seed, an environment for each: as many for every lane, lane by lane."""
-        return GymEpisodes(
-            self.env_id, self.args, seeds, [log.env for log in self.action_logs], self.own_generators
-        )
+        trained = [log.env for log in self.action_logs]
+        made = GymEpisodes(self.env_id, self.args, seeds, trained, self.own_generators)
+        self.further += made.envs
+        return made
 
     def state(self) -> State:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
@@ -269,8 +271,8 @@ class GymLanes:
 
     def close(self) -> None:
         """Release what the environments hold."""
-        for each in self.action_logs:
-            each.env.close()
+        for each in [*(log.env for log in self.action_logs), *self.further]:
+            each.close()
 
     def _reset(self, lane: int) -> None:
         try:

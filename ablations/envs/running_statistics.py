@@ -45,7 +45,7 @@ def put(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def _statistics(env: Any) -> dict[str, Any]:
-    """What has mean, variance and count, by a name of its own: its wrapper's place from within, its wrapper, its attribute."""
+    """What has mean, variance and count, by its wrapper's place from within, its wrapper, its attribute."""
     return {
         f"{PREFIX}{place}.{type(layer).__name__}.{name}": value
         for place, layer in enumerate(reversed(_layers(env)))

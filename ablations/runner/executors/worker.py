@@ -34,6 +34,7 @@ def main(task_json: str, connection: Connection, log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.setpgid(0, 0)  # what environments start belongs to this process's group and is ended with it
     _end_with_driver()
     redirect_output(log)
     connection.send(carry_out(json.loads(task_json), _reporter(connection)))
@@ -83,7 +84,7 @@ def _reporter(connection: Connection) -> Callable[[int], None]:
         try:
             connection.send(("steps", steps))
         except OSError:
-            os._exit(1)
+            _end_group()
 
     return report
 
@@ -106,7 +107,12 @@ def _wait_for_the_drivers_end() -> None:
     driver_pid = parent_process()
     if driver_pid is not None:
         driver_pid.join()
-        os._exit(1)
+        _end_group()
+
+
+def _end_group() -> None:
+    """End this process and all that its environments have started."""
+    os.killpg(0, signal.SIGKILL)
 
 
 def redirect_output(log: str) -> None:
