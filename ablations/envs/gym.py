@@ -281,6 +281,8 @@ class GymLanes:
             self._fail(lane, problem)
 
     def _fail(self, lane: int, problem: Exception) -> None:
+        if isinstance(problem, MemoryError):
+            raise problem  # all lanes together asked for too much
         self.failures[lane] = failure_of(self.steps, problem)
 
 
@@ -335,4 +337,6 @@ class GymEpisodes:
         return Steps(self.obs, reward, terminated, truncated)
 
     def _raise(self, number: int, problem: Exception) -> None:
+        if isinstance(problem, MemoryError):
+            raise problem
         self.raised[number], self.going[number] = problem, False

@@ -78,9 +78,9 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     job = attempt.job
     try:
         outcomes = _train(attempt, report)
-    except torch.OutOfMemoryError:
-        raise  # of a GPU: the worker dies of it, and fewer runs together are tried
     except Exception as problem:
+        if memory_was_refused(problem):
+            raise  # fewer runs together are tried
         outcomes = [(_failed(failure_of(0, problem)), NOTHING)] * len(job["lanes"])
     wall, cpu = attempt.seconds()
     shared = {
@@ -111,6 +111,14 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     if attempt.saver is not None:
         checkpoints.remove(attempt.saver.path)
         attempt.notes += attempt.saver.problems
+
+
+def memory_was_refused(problem: Exception) -> bool:
+    """True for what is raised where there is no room: by Python and numpy, by torch for a GPU, and for a processor."""
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("DefaultCPUAllocator", "not enough memory")  # torch has no type of its own for it
+    return isinstance(problem, RuntimeError) and any(each in str(problem) for each in words)
 
 
 def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[str, Any], LaneResult]]:

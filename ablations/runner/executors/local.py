@@ -190,7 +190,7 @@ class _Supervisor:
         elif kind == "done":
             self.status, self.result = "done", value
         else:
-            self.status, self.cause = "unwritten", value
+            self.status, self.cause = kind, value
         return bool(kind == "steps")
 
     def _within_limits(self) -> bool:

@@ -28,8 +28,8 @@ fork_server_pid: int | None = None
 def main(task_json: str, connection: Connection, log: str) -> None:
     """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test" | "self_test_elsewhere", ...}``.
 
-    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
-    could not be written).
+    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result), ("unwritten", what
+    could not be written) or ("memory", what was refused).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
@@ -42,11 +42,14 @@ def main(task_json: str, connection: Connection, log: str) -> None:
 
 
 def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
-    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` gets lane-steps as they come."""
+    """Do a task here and now: ("done", result), ("unwritten", why) or ("memory", why).
+
+    ``report`` gets lane-steps as they come.
+    """
     import torch
 
     from ablations.envs import repeatability
-    from ablations.runner.cohort import train
+    from ablations.runner.cohort import memory_was_refused, train
     from ablations.runner.random_policy import random_policy
 
     torch.set_num_threads(1)
@@ -62,6 +65,13 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)
+    except Exception as problem:
+        if not memory_was_refused(problem):
+            raise
+        return (
+            "memory",
+            f"memory was refused ({' '.join(str(problem).split())[:200] or type(problem).__name__})",
+        )
 
 
 def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
