@@ -80,7 +80,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     problems += _results_problems(folder)
     if problems:
         raise BadInput(problems)
-    stored = _stored_study(folder)
+    stored = stored_study(folder)
     if stored is not None:
         _refuse_another_engine(study, _engine_of(stored), options)
         study = _with_changes_noted(as_begun(study, stored), stored)
@@ -128,7 +128,7 @@ def _metric_problems(study: Study) -> list[Problem]:
     return [Problem(study.where, "decide.metric", message)]
 
 
-def _stored_study(folder: Path) -> dict[str, Any] | None:
+def stored_study(folder: Path) -> dict[str, Any] | None:
     """What the study's first run stored, if it can be read. Raises ``BadInput`` on results of another release."""
     try:
         return store.read_study(folder)

@@ -42,7 +42,7 @@ class TaskResult:
     """Outcome of one attempt at a task.
 
     ``done``: the worker said so; the results of a cohort then lie in the results folder. ``died``: it ended without
-    saying so, with whatever exit code. ``timeout`` and ``memory``: the executor ended it over a limit, or memory was refused.
+    saying so, with whatever exit code. ``timeout`` and ``memory``: it was ended over a limit, or was refused memory.
     ``unwritten``: its results could not be written, and ``cause`` names the file and the need.
     """
 
