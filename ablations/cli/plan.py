@@ -25,6 +25,7 @@ from analysis.findings import decide
 if TYPE_CHECKING:
     from ablations.runner.cost import Played
 
+STARTING = 3.0  # seconds until libraries are imported
 BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
 BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
@@ -170,7 +171,9 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
         )
         before = _before_training(request, {run.env_id for run in runs}, environments)
         disk = BYTES_PER_RUN * len(runs) + BYTES_PER_STEP * sum(run.settings.total_timesteps for run in runs)
-        texts.append((_duration(seconds / jobs + before), _size(disk), _size(_memory(request, runs, fast))))
+        texts.append(
+            (_duration(STARTING + seconds / jobs + before), _size(disk), _size(_memory(request, runs, fast)))
+        )
     times, sizes, memory = (
         f"at least {some[0]}, at most {some[1]}" if len(set(some)) > 1 else some[0]
         for some in zip(*texts, strict=True)

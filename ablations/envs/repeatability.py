@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ STEPS_HERE, STEPS_ELSEWHERE = 4 * STEPS, STEPS
 """Environment steps that the two tasks take, for who plans."""
 
 _checksum = zlib.crc32
+Heartbeat = Callable[[], None]
 Trace = list[int]
 """A checksum of what each call gave."""
 
@@ -38,11 +39,16 @@ class Repeatability(NamedTuple):
     global_generators: bool = False  # it draws from Python's or numpy's, and gets states of its own
 
 
-def tried_here(env_id: str, args: Mapping[str, Any], checkpoints: bool) -> dict[str, Any]:
-    """The comparisons of one process, as plain JSON; with ``checkpoints`` also why there can't be any."""
-    own, first = _first_trace(env_id, args)
-    again = _parting(first, _trace(env_id, args, own))
-    turns = None if again is not None else _parting(first, _trace(env_id, args, own, IN_TURNS))
+def tried_here(
+    env_id: str, args: Mapping[str, Any], checkpoints: bool, heartbeat: Heartbeat = lambda: None
+) -> dict[str, Any]:
+    """The comparisons of one process, as plain JSON; with ``checkpoints`` also why there can't be any.
+
+    ``heartbeat`` is called at every step.
+    """
+    own, first = _first_trace(env_id, args, heartbeat)
+    again = _parting(first, _trace(env_id, args, own, heartbeat))
+    turns = None if again is not None else _parting(first, _trace(env_id, args, own, heartbeat, IN_TURNS))
     sound = again is None and turns is None
     reason = None
     if checkpoints and sound:
@@ -58,9 +64,11 @@ def tried_here(env_id: str, args: Mapping[str, Any], checkpoints: bool) -> dict[
     return {**found, "process": os.getpid(), "no_checkpoints": reason}
 
 
-def tried_elsewhere(env_id: str, args: Mapping[str, Any]) -> dict[str, Any]:
+def tried_elsewhere(
+    env_id: str, args: Mapping[str, Any], heartbeat: Heartbeat = lambda: None
+) -> dict[str, Any]:
     """What the first environment of another process gives."""
-    return {"first": _first_trace(env_id, args)[1], "process": os.getpid()}
+    return {"first": _first_trace(env_id, args, heartbeat)[1], "process": os.getpid()}
 
 
 def judged(here: Mapping[str, Any], elsewhere: Mapping[str, Any]) -> Repeatability:
@@ -98,18 +106,20 @@ def _statistics_of(env_id: str, args: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _first_trace(env_id: str, args: Mapping[str, Any]) -> tuple[bool, Trace]:
+def _first_trace(env_id: str, args: Mapping[str, Any], heartbeat: Heartbeat) -> tuple[bool, Trace]:
     """Whether an environment draws from global generators, and the trace of one that has states of its own then."""
     with suppress(Exception):  # it is told below
         make(env_id, args).close()  # imports may draw, too
     before = global_generators.states()
-    trace = _trace(env_id, args, False)
+    trace = _trace(env_id, args, False, heartbeat)
     drew = global_generators.differ(before, global_generators.states())
     global_generators.put(before)
-    return drew, _trace(env_id, args, True) if drew else trace
+    return drew, _trace(env_id, args, True, heartbeat) if drew else trace
 
 
-def _trace(env_id: str, args: Mapping[str, Any], own: bool, seeds: Sequence[int] = (SEED,)) -> Trace:
+def _trace(
+    env_id: str, args: Mapping[str, Any], own: bool, heartbeat: Heartbeat, seeds: Sequence[int] = (SEED,)
+) -> Trace:
     """What the first of environments with these seeds gives, all of them played in turns by the same actions."""
     trace: Trace = []
     envs: list[CheckedEnv] = []
@@ -121,6 +131,7 @@ def _trace(env_id: str, args: Mapping[str, Any], own: bool, seeds: Sequence[int]
         for action in actions:
             of_first, *_ = [_played(env, action) for env in envs]
             trace.append(of_first)
+            heartbeat()
     except Exception as problem:  # the runs of this environment will tell
         trace.append(_checksum(f"{type(problem).__name__}: {problem}".encode()))
     for env in envs:

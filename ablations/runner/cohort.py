@@ -20,6 +20,7 @@ from ablations.dqn.learner import learn
 from ablations.envs.gym import Failure, failure_of
 from ablations.recorders.tensorboard import EventFiles
 from ablations.runner import checkpoints
+from ablations.runner.heartbeat import BEAT_SECONDS, at_most_every
 from ablations.runner.machine import bit_maker, platform_facts, versions
 from ablations.runner.tasks import CohortJob, LaneJob
 from ablations.runner.training import LaneResult, Training
@@ -123,7 +124,8 @@ def memory_was_refused(problem: Exception) -> bool:
 
 def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[str, Any], LaneResult]]:
     """The outcome of every lane, for its manifest, and what it leaves besides."""
-    training, job = _start(attempt), attempt.job
+    heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
+    training, job = _start(attempt, heartbeat), attempt.job
     total, lanes = training.learner.settings.total_timesteps, job["lanes"]
     events = EventFiles(Path(job["folder"]), job["label"], lanes) if job.get("events") else None
     table_of = {name: recorder.table for name, recorder in training.recorders.items()}
@@ -147,10 +149,10 @@ def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[s
     return [_outcome(training, job, lane) for lane in range(len(lanes))]
 
 
-def _start(attempt: Attempt) -> Training:
+def _start(attempt: Attempt, heartbeat: Callable[[], None]) -> Training:
     """The training at the step of its checkpoint, or at the beginning where there is none that can be used."""
     job = attempt.job
-    training = Training(job)
+    training = Training(job, heartbeat)
     attempt.environment = training.environment(job["lanes"][0]["config"])
     if attempt.checkpoint is not None:
         keys = [lane["key"] for lane in job["lanes"]]
@@ -160,7 +162,7 @@ def _start(attempt: Attempt) -> Training:
         except checkpoints.Refused as problem:
             attempt.notes.append(f"{checkpoints.name_of(attempt.checkpoint)}: {problem}; its runs start over")
             training.envs.close()
-            training = Training(job)
+            training = Training(job, heartbeat)
     minutes = job.get("checkpoint_minutes", 0)
     if minutes:
         attempt.saver = checkpoints.Saver(

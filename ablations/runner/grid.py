@@ -13,11 +13,12 @@ from typing import Any
 
 from ablations import engines, store
 from ablations.engines.hardware import MOST_LANES, most_lanes, on_device
+from ablations.errors import few
 from ablations.runner import checkpoints, looks, order, provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, Task, TaskResult, make
 from ablations.runner.lock import hold
 from ablations.runner.looks import Decisions, Judge
-from ablations.runner.progress import Progress
+from ablations.runner.progress import Progress, announced
 from ablations.runner.quarantine import links, make_room, quarantine
 from ablations.runner.resume import ResumePoints, checked_resume_points
 from ablations.runner.self_test import conclude
@@ -124,8 +125,13 @@ class _Call:
             return Outcome(0, statuses)
         points = checked_resume_points(study, folder, missing, note)
         executor = self.executor = self.executor or make(self.executor_config, folder, note)
-        self._self_test(study, {run.env_id for run in missing} - self.tested, points, executor)
-        self._score_random_policies(study, unscored, executor)
+        untested = {run.env_id for run in missing} - self.tested
+        with announced(
+            self.progress, f"trying whether a seed decides what is seen of {few(sorted(untested))}"
+        ):
+            self._self_test(study, untested, points, executor)
+        with announced(self.progress, f"scoring the random policy of {few(sorted(unscored))}"):
+            self._score_random_policies(study, unscored, executor)
         tasks = self._cohort_tasks(study, missing, statuses, points, executor)
         self.progress.start(sum(points.steps_left(run) for run in missing), looks.name_of(study, decisions))
         for text in engines.notes(study.engine, {row.label: row.slots for row in study.rows}):

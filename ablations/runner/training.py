@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,8 @@ class LaneResult(NamedTuple):
 class Training:
     """A cohort's learner and those who look on."""
 
-    def __init__(self, job: CohortJob) -> None:
+    def __init__(self, job: CohortJob, heartbeat: Callable[[], None] = lambda: None) -> None:
+        """``heartbeat`` is called at every step of what takes long without counting steps."""
         config = job["lanes"][0]["config"]
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
         settings, variant = Settings(**config["settings"]), from_plain(config["slots"], _kinds(job, config))
@@ -51,7 +52,7 @@ class Training:
         self.episodes = EpisodeRecorder(len(seeds), self.envs.xp)
         self.recorders: dict[str, Recorder] = {
             "episodes": self.episodes,
-            **_further_recorders(config, self.learner),
+            **_further_recorders(config, self.learner, heartbeat),
         }
 
     def environment(self, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,17 +84,21 @@ def _kinds(job: CohortJob, config: Mapping[str, Any]) -> Kinds:
     return known.kinds
 
 
-def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
+def _further_recorders(
+    config: Mapping[str, Any], learner: Learner, heartbeat: Callable[[], None]
+) -> dict[str, Recorder]:
     """The recorders of what the study records besides episodes."""
     env_id, args, record = config["env_id"], config["env_args"], config["record"]
     recorders: dict[str, Recorder] = {}
     if record["probe_every"]:
-        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
+        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"], heartbeat)
         model = model_of(env_id, args)
         if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
     if record["eval_every"]:
-        recorders["evaluations"] = EvaluationRecorder(learner, record["eval_every"], record["eval_episodes"])
+        recorders["evaluations"] = EvaluationRecorder(
+            learner, record["eval_every"], record["eval_episodes"], heartbeat
+        )
     return recorders
 
 

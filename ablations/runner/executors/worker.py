@@ -11,16 +11,15 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ablations.runner.executors import parent_death
+from ablations.runner.heartbeat import BEAT_SECONDS, at_most_every
 from ablations.store import Unwritten
 
-BEAT_SECONDS = 0.3
 fork_server_pid: int | None = None
 """The process id of our fork server, which sets it; a worker inherits it."""
 
@@ -53,15 +52,17 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     from ablations.runner.random_policy import random_policy
 
     torch.set_num_threads(1)
+    heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
     try:
         if task["kind"] == "random_policy":
-            heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
             env_id, args, entropy = task["env_id"], task["env_args"], task["entropy"]
             return "done", random_policy(env_id, args, entropy, heartbeat, task.get("own_generators", False))
         if task["kind"] == "self_test":
-            return "done", repeatability.tried_here(task["env_id"], task["env_args"], task["checkpoints"])
+            return "done", repeatability.tried_here(
+                task["env_id"], task["env_args"], task["checkpoints"], heartbeat
+            )
         if task["kind"] == "self_test_elsewhere":
-            return "done", repeatability.tried_elsewhere(task["env_id"], task["env_args"])
+            return "done", repeatability.tried_elsewhere(task["env_id"], task["env_args"], heartbeat)
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)
@@ -72,19 +73,6 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
             "memory",
             f"memory was refused ({' '.join(str(problem).split())[:200] or type(problem).__name__})",
         )
-
-
-def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """``act``, at most once in so many seconds however often it is called."""
-    due = time.monotonic() + seconds
-
-    def maybe() -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + seconds
-            act()
-
-    return maybe
 
 
 def _reporter(connection: Connection) -> Callable[[int], None]:
