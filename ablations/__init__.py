@@ -16,6 +16,9 @@ __all__ = ["run"]
 # processor or the alignment of a lane in memory. Without it a run's last bits depend on the lanes beside it.
 os.environ["MKL_CBWR"] = "AVX2,STRICT"
 
+# Inherited by workers: an environment that goes through a set of texts goes through it in the same order everywhere.
+os.environ.setdefault("PYTHONHASHSEED", "0")
+
 
 def run(
     study: str | os.PathLike[str],

@@ -6,6 +6,7 @@ and raised together.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import Any
 from ablations import engines, store
 from ablations.cli.options import WHERE, RunOptions, refuse_file
 from ablations.dqn.variants import NAMED
-from ablations.engines.hardware import on_device
+from ablations.engines.hardware import on_device, usable_cores
 from ablations.errors import BadInput, Problem, hint
 from ablations.runner import grid, looks
 from ablations.runner.executors import ExecutorConfig
@@ -45,6 +46,7 @@ class Request:
 
 def run_study(request: Request) -> grid.Outcome:
     """Run what is missing, with progress on standard error. Raises as ``grid.run`` does."""
+    _refuse_daemonic(request.executor_config)
     _refuse_unwritable(request.folder)
     return grid.run(
         request.study,
@@ -78,7 +80,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
     problems += _results_problems(folder)
     if problems:
         raise BadInput(problems)
-    stored = _stored_study(folder)
+    stored = stored_study(folder)
     if stored is not None:
         _refuse_another_engine(study, _engine_of(stored), options)
         study = _with_changes_noted(as_begun(study, stored), stored)
@@ -126,7 +128,7 @@ def _metric_problems(study: Study) -> list[Problem]:
     return [Problem(study.where, "decide.metric", message)]
 
 
-def _stored_study(folder: Path) -> dict[str, Any] | None:
+def stored_study(folder: Path) -> dict[str, Any] | None:
     """What the study's first run stored, if it can be read. Raises ``BadInput`` on results of another release."""
     try:
         return store.read_study(folder)
@@ -177,14 +179,6 @@ def _refuse_another_plan(study: Study, folder: Path, options: RunOptions) -> Non
         raise BadInput([Problem(where, key, message)]) from None
 
 
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
-
-
 def _default_jobs(study: Study, options: RunOptions) -> int:
     """How many tasks are carried out at a time where no option says it; 0 for as many as a cluster can."""
     if options.executor == "slurm" or options.scheduler is not None:
@@ -198,6 +192,17 @@ def _results_problems(path: Path) -> list[Problem]:
     except ValueError as problem:
         return [Problem(WHERE, "--results", str(problem))]
     return []
+
+
+def _refuse_daemonic(executor_config: ExecutorConfig) -> None:
+    """Raise ``BadInput`` where Python will not let this process start workers."""
+    starts = executor_config.executor != "slurm" and executor_config.scheduler is None
+    if starts and multiprocessing.current_process().daemon:
+        message = (
+            "workers can't be started from a daemonic process, such as one of a multiprocessing.Pool; "
+            "concurrent.futures.ProcessPoolExecutor has processes that may"
+        )
+        raise BadInput([Problem(WHERE, "--executor", message)])
 
 
 def _refuse_unwritable(folder: Path) -> None:

@@ -6,13 +6,15 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ablations import engines
 from ablations.cli import compose, options
 from ablations.cli.compose import Request
 from ablations.cli.console import say, table
+from ablations.engines.hardware import most_lanes
 from ablations.errors import BadInput, Problem, counted, few
-from ablations.runner import looks
+from ablations.runner import grid, looks
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
@@ -20,6 +22,10 @@ from ablations.studies.components import by_environment, caveats, component_matr
 from ablations.studies.study import Run, Study
 from analysis.findings import decide
 
+if TYPE_CHECKING:
+    from ablations.runner.cost import Played
+
+STARTING = 3.0  # seconds until libraries are imported
 BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
 BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
@@ -140,11 +146,17 @@ def _without_scale(study: Study) -> list[str]:
 
 def _estimate(request: Request, to_do: list[Run], later: list[Run], points: ResumePoints) -> str:
     """The cost of what is asked for, and, where looks may ask for more, of all that they may."""
-    from ablations.runner.cost import seconds_per_lane_step  # the only part of planning that needs torch
+    from ablations.runner import cost  # the only part of planning that needs torch
 
     study, jobs = request.study, request.executor_config.jobs or 1
+    one_of = {run.env_id: run for run in [*later, *to_do]}
     try:
-        cost = seconds_per_lane_step(to_do or later)
+        fast = {env_id: cost.is_fast(run) for env_id, run in one_of.items()}
+        environments = {
+            env_id: cost.played(env_id, run.config["env_args"], fast[env_id][0])
+            for env_id, run in one_of.items()
+        }
+        per_step = cost.seconds_per_lane_step(to_do or later, environments)
     except Exception as problem:
         told = study.registry.blamed_for(problem)
         if told is None:
@@ -152,14 +164,50 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
         raise BadInput([Problem(study.where, "pieces", told)]) from None
     texts = []
     for runs in [to_do] if len(later) == len(to_do) else [to_do, later]:
-        seconds = sum(points.steps_left(run) * cost[run.env_id, run.label] for run in runs) / jobs
+        seconds = sum(
+            points.steps_left(run) * per_step[run.env_id, run.label]
+            + (0.0 if fast[run.env_id][0] else environments[run.env_id].looking_on(run))
+            for run in runs
+        )
+        before = _before_training(request, {run.env_id for run in runs}, environments)
         disk = BYTES_PER_RUN * len(runs) + BYTES_PER_STEP * sum(run.settings.total_timesteps for run in runs)
-        texts.append((_duration(seconds), _size(disk)))
-    times, sizes = (
-        f"at least {some[0]}, at most {some[1]}" if len(some) > 1 else some[0]
+        texts.append(
+            (_duration(STARTING + seconds / jobs + before), _size(disk), _size(_memory(request, runs, fast)))
+        )
+    times, sizes, memory = (
+        f"at least {some[0]}, at most {some[1]}" if len(set(some)) > 1 else some[0]
         for some in zip(*texts, strict=True)
     )
-    return f"{times} with {counted(jobs, 'job')} (from a short measurement on this machine), {sizes} on disk"
+    return (
+        f"{times} with {counted(jobs, 'job')} (from a short measurement on this machine), {memory} of memory, "
+        f"{sizes} on disk"
+    )
+
+
+def _before_training(request: Request, env_ids: set[str], environments: Mapping[str, Played]) -> float:
+    """Seconds of self-tests, and of the random policies that have no score yet, with as many at a time as jobs."""
+    study, jobs = request.study, request.executor_config.jobs or 1
+    stored = compose.stored_study(request.folder) or {}
+    scored = {env["env_id"] for env in stored.get("environments", []) if env.get("random_policy")}
+    tests = [environments[env_id].self_tests(bool(study.record.checkpoint_minutes)) for env_id in env_ids]
+    scores = [environments[env_id].random_policy for env_id in env_ids - scored]
+    return sum(max([*some, sum(some) / jobs], default=0.0) for some in (tests, scores))
+
+
+def _memory(request: Request, runs: list[Run], fast: Mapping[str, tuple[bool, int]]) -> float:
+    """Bytes that the workers hold when the largest cohorts are at work: libraries, and the buffers of their lanes."""
+    from ablations.runner.cost import WORKER_BYTES, bytes_of
+
+    jobs = request.executor_config.jobs or 1
+    most = request.executor_config.lanes or most_lanes(request.study.engine)
+    cohorts = sorted(
+        (
+            sum(bytes_of(run, fast[run.env_id][1]) for run in cohort)
+            for cohort in grid.cohorts(runs, jobs, most)
+        ),
+        reverse=True,
+    )
+    return sum(WORKER_BYTES + size for size in cohorts[:jobs])
 
 
 def _duration(seconds: float) -> str:
@@ -171,4 +219,7 @@ def _duration(seconds: float) -> str:
 
 
 def _size(size: float) -> str:
-    return f"about {size / 1e3:.0f} kB" if size < 1e6 else f"about {size / 1e6:.1f} MB"
+    for factor, unit in ((1e9, "GB"), (1e6, "MB")):
+        if size >= factor:
+            return f"about {size / factor:.1f} {unit}"
+    return f"about {size / 1e3:.0f} kB"

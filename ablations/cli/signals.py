@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ablations.runner.executors.local import end_group
+
 TERMINATED = 143
 PATIENCE_SECONDS = 4.0
 """After so long the first signal counts as a second one: an end is promised within five seconds."""
@@ -46,4 +48,5 @@ def leave_at_once(signum: int) -> None:
     """Kill the workers and leave, whatever else is going on. What was half-written is not read and is run again."""
     for worker in multiprocessing.active_children():
         worker.kill()
+        end_group(worker)
     os._exit(128 + signum)

@@ -12,7 +12,7 @@ from ablations.cli import compose
 from ablations.cli.console import reason_of, say, stored_study, table, unlisted_text
 from ablations.runner import looks, progress_file
 from ablations.runner.progress import span
-from ablations.runner.statuses import code_changes, read_statuses
+from ablations.runner.statuses import code_changes, environment_changes, read_statuses
 from ablations.store import RunStatus, archives
 
 ALL_VALID, SOME_INVALID = 0, 1
@@ -42,6 +42,8 @@ def main(arguments: Namespace) -> int:
         say(differs)
     for change in code_changes(statuses):
         say(f"the code changed: {change}")
+    for change in environment_changes(statuses.listed.values()):
+        say(f"an environment changed: {change}")
     for line in looks.state_lines(compose.as_begun(study, stored), folder):
         say(line)
     begun = looks.at_stored(compose.as_begun(study, stored), folder)

@@ -16,10 +16,11 @@ from ablations.cli.console import printable, reason_of, say, stored_study, table
 from ablations.cli.options import whole_option
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import from_plain, plain_changes
+from ablations.engines.hardware import usable_cores
 from ablations.runner import reproduce
 from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import on_stderr
-from ablations.runner.statuses import read_statuses
+from ablations.runner.statuses import environment_changes, read_statuses
 from ablations.store import RunStatus, archives
 from ablations.studies.registry import SHIPPED, Registry
 from ablations.studies.study import Study
@@ -33,7 +34,7 @@ def main(arguments: Namespace) -> int:
     problems = list(arguments.problems)
     count = whole_option(arguments, "rerun", problems, 1)
     seed = whole_option(arguments, "seed", problems, 0) or 0
-    jobs = whole_option(arguments, "jobs", problems, 1) or compose.usable_cores()
+    jobs = whole_option(arguments, "jobs", problems, 1) or usable_cores()
     study, folder = compose.locate(arguments.study, arguments.results, problems)
     stored = stored_study(folder, "there is nothing to verify")
     if stored is None:
@@ -54,6 +55,8 @@ def main(arguments: Namespace) -> int:
     )
     if differs := study.registry.differs_from(stored.get("pieces", {})):
         say(f"{differs}: what its runs' configurations say of slots is not checked")
+    for change in environment_changes(statuses.values()):
+        say(f"an environment changed: {change}")
     same = True
     if count is not None:
         failed = {failure["run"] for failure in failures}

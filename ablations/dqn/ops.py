@@ -128,8 +128,10 @@ class Engine(Protocol):
         ...
 
     @staticmethod
-    def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
-        """An environment for each seed."""
+    def lanes(
+        env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int], own_generators: bool = ...
+    ) -> Lanes:
+        """An environment for each seed; with ``own_generators`` the global ones are each one's own while it acts."""
         ...
 
     @staticmethod

@@ -36,9 +36,11 @@ def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> Draws:
     return Draws(entropy, seeds, role, width)
 
 
-def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+def lanes(
+    env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int], own_generators: bool = False
+) -> Lanes:
     """One by one, as Gymnasium does."""
-    return GymLanes(env_id, args, entropy, seeds)
+    return GymLanes(env_id, args, entropy, seeds, own_generators=own_generators)
 
 
 def tensor(numbers: npt.NDArray[Any], dtype: torch.dtype) -> Tensor:

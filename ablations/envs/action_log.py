@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from ablations.envs.checked import CheckedEnv, Env, Observation, Step
 from ablations.envs.state_diff import difference
 from ablations.rng.streams import position, put
 
-Env = gymnasium.Env[Any, Any]
 Generator = npt.NDArray[np.uint64]
 
 WARMING = 300
@@ -32,7 +31,7 @@ STEPS = 50
 class ActionLog:
     """An environment and what it takes to bring it back."""
 
-    env: Env
+    env: CheckedEnv
     seed: int  # of the first reset
     resets: int = 0
     before: Mapping[str, Any] | None = (
@@ -40,34 +39,32 @@ class ActionLog:
     )
     actions: array[int] = field(default_factory=lambda: array("q"))  # since the last reset
 
-    def reset(self) -> Any:
+    def reset(self) -> Observation:
         """The first reset, by the seed, or a later one, which goes on in the same stream. Gives the observation."""
         self.resets += 1
         if self.resets > 1:
-            self.before = _generator_state(self.env)
+            self.before = _generator_state(self.env.env)
             del self.actions[:]
-        seen, _ = self.env.reset(seed=self.seed if self.resets == 1 else None)
-        return seen
+        return self.env.reset(self.seed if self.resets == 1 else None)
 
-    def step(self, action: int) -> tuple[Any, Any, Any, Any]:
-        """Observation, reward, terminated, truncated."""
+    def step(self, action: int) -> Step:
+        """Take an action, and note it."""
         self.actions.append(action)
-        seen, reward, terminated, truncated, _ = self.env.step(action)
-        return seen, reward, terminated, truncated
+        return self.env.step(action)
 
     def generator(self) -> Generator | None:
         """Where the generator stood at the last reset (6,), None if that was the first. Raises ValueError."""
         return None if self.before is None else position(self.before)
 
-    def replay(self, generator: Generator | None, actions: Iterable[int]) -> Any:
+    def replay(self, generator: Generator | None, actions: Iterable[int]) -> Observation:
         """Begin again and go where another journal led; gives the observation."""
         self.resets = 0
         seen = self.reset()
         if generator is not None:
-            put(self.env.unwrapped.np_random, generator)
+            put(self.env.env.unwrapped.np_random, generator)
             seen = self.reset()
         for action in actions:
-            seen = self.step(action)[0]
+            seen = self.step(action).obs
         return seen
 
 
@@ -79,14 +76,14 @@ def _generator_state(env: Env) -> Mapping[str, Any]:
         return {}
 
 
-def why_not_replayable(used: Env, fresh: Env, actions: int, first: int) -> str:
+def why_not_replayable(used: CheckedEnv, fresh: CheckedEnv) -> str:
     """Why journals would not bring back environments of this kind, or an empty text. Both are new, of one kind.
 
     One is played for a while, then the other is brought to where it is. There both must hold equal numbers, and from
     there on they must give equal bits, through a reset too.
     """
     draws = np.random.default_rng(0)
-    chosen = (first + draws.integers(actions, size=WARMING + 3 * STEPS)).tolist()
+    chosen = draws.integers(used.actions, size=WARMING + 3 * STEPS).tolist()
     try:
         one, other = ActionLog(used, seed=1), ActionLog(fresh, seed=1)
         one.reset()
@@ -95,7 +92,7 @@ def why_not_replayable(used: Env, fresh: Env, actions: int, first: int) -> str:
         one.reset()
         _played(one, chosen[WARMING : WARMING + STEPS])
         other.replay(one.generator(), one.actions)
-        outlives = difference(used, fresh)
+        outlives = difference(used.env, fresh.env)
         if outlives:
             return f"its '{_own(outlives)}' outlives a reset"
         rest = chosen[WARMING + STEPS : WARMING + 2 * STEPS], chosen[WARMING + 2 * STEPS :]
@@ -120,9 +117,9 @@ def _played(journal: ActionLog, actions: Sequence[int]) -> list[bytes]:
     """What each step gave, and each reset where an episode was over."""
     given = []
     for action in actions:
-        seen, reward, terminated, truncated = journal.step(action)
-        given.append(_bits(seen, reward, terminated, truncated))
-        if terminated or truncated:
+        step = journal.step(action)
+        given.append(_bits(*step))
+        if step.terminated or step.truncated:
             given.append(_bits(journal.reset()))
     return given
 

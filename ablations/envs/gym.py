@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -16,16 +17,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.wrappers import OrderEnforcing
 
-from ablations.envs import action_log, registry  # noqa: F401 (registers this package's own environments
+from ablations.envs import (
+    action_log,
+    registry,  # noqa: F401 (registers this package's own environments)
+    running_statistics,
+)
 from ablations.envs.action_log import ActionLog
+from ablations.envs.checked import CheckedEnv
+from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.worlds import World
 from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
-
-
-class UnsupportedSpace(Exception):
-    """An environment that this suite cannot train on; the text names the space."""
 
 
 class Steps(NamedTuple):
@@ -58,16 +61,12 @@ def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     return gymnasium.make(env_id, disable_env_checker=True, **args)
 
 
-def sizes(env: gymnasium.Env[Any, Any]) -> tuple[int, int]:
-    """(numbers in an observation, number of actions). Raises Refused for spaces other than Box and Discrete."""
-    observation, action = env.observation_space, env.action_space
-    if not isinstance(observation, gymnasium.spaces.Box):
-        raise UnsupportedSpace(
-            f"its observation space is {type(observation).__name__}; only Box is supported"
-        )
-    if not isinstance(action, gymnasium.spaces.Discrete):
-        raise UnsupportedSpace(f"its action space is {type(action).__name__}; only Discrete is supported")
-    return int(np.prod(observation.shape)), int(action.n)
+def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
+    """One environment, watched over. With ``own_generators`` the global ones are its own while it is at work."""
+    generators = GlobalGenerators(seed) if own_generators else None
+    with generators or nullcontext():
+        env = make(env_id, args)
+    return CheckedEnv(env, generators)
 
 
 def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
@@ -76,7 +75,7 @@ def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
         used, fresh = make(env_id, args), make(env_id, args)
         if _bare_world(used) is not None:
             return ""
-        reason = action_log.why_not_replayable(used, fresh, sizes(used)[1], int(used.action_space.start))  # type: ignore[attr-defined]
+        reason = action_log.why_not_replayable(CheckedEnv(used), CheckedEnv(fresh))
         used.close()
         fresh.close()
     except Exception as problem:
@@ -130,6 +129,11 @@ class Lanes(Protocol):
         """What the environment calls action 0."""
         ...
 
+    @property
+    def own_generators(self) -> bool:
+        """Whether each environment has states of its own for the global generators."""
+        ...
+
     features: int  # D
     actions: int
     steps: int  # environment steps so far
@@ -173,17 +177,20 @@ class GymLanes:
         entropy: int,
         seeds: Sequence[int],
         role: Role = Role.ENVIRONMENT,
+        own_generators: bool = False,
     ) -> None:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
-        self.env_id, self.args = env_id, args
-        self.envs = [make(env_id, args) for _ in seeds]
-        self.features, self.actions = sizes(self.envs[0])
-        self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
+        self.env_id, self.args, self.own_generators = env_id, args, own_generators
+        first = [reset_seed(entropy, seed, role) for seed in seeds]
+        checked = [opened(env_id, args, seed, own_generators) for seed in first]
+        self.envs = [each.env for each in checked]
+        self.further: list[CheckedEnv] = []  # of evaluations
+        self.features, self.actions = checked[0].features, checked[0].actions
+        self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
-        first = [reset_seed(entropy, seed, role) for seed in seeds]
-        self.action_logs = [ActionLog(env, seed) for env, seed in zip(self.envs, first, strict=True)]
+        self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
 
@@ -201,23 +208,23 @@ class GymLanes:
             if lane in self.failures:
                 continue
             try:
-                seen, gained, terminal, cut = env.step(self.first_action + chosen[lane])
-                next_obs[lane] = np.reshape(seen, -1)
-                reward[lane] = gained
-                terminated[lane] = terminal
-                truncated[lane] = cut
+                given = env.step(chosen[lane])
             except Exception as problem:
                 self._fail(lane, problem)
                 continue
-            if terminal or cut:
+            next_obs[lane], reward[lane], terminated[lane], truncated[lane] = given
+            if given.terminated or given.truncated:
                 self._reset(lane)
             else:
-                self.obs[lane] = next_obs[lane]
+                self.obs[lane] = given.obs
         return Steps(next_obs, reward, terminated, truncated)
 
     def episodes(self, seeds: Sequence[int]) -> GymEpisodes:
-        """One per reset seed, an environment for each."""
-        return GymEpisodes(self.env_id, self.args, seeds)
+        """One per reset seed, an environment for each: as many for every lane, lane by lane."""
+        trained = [log.env for log in self.action_logs]
+        made = GymEpisodes(self.env_id, self.args, seeds, trained, self.own_generators)
+        self.further += made.envs
+        return made
 
     def state(self) -> State:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
@@ -253,8 +260,10 @@ class GymLanes:
         else:
             histories = unpacked(state["actions"], state["counts"])
             for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
-                seen = each.replay(state["generators"][lane] if state["later"][lane] else None, actions)
-                self.obs[lane] = np.reshape(seen, -1)
+                self.obs[lane] = each.replay(
+                    state["generators"][lane] if state["later"][lane] else None, actions
+                )
+                each.env.steps = state["steps"]
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
                     raise ValueError("an environment, taken through the same steps, shows something else")
         self.obs[:] = state["obs"]
@@ -262,43 +271,53 @@ class GymLanes:
 
     def close(self) -> None:
         """Release what the environments hold."""
-        for env in self.envs:
-            try:
-                env.close()
-            except Exception:
-                continue  # an environment that can't be closed has nothing more to give
+        for each in [*(log.env for log in self.action_logs), *self.further]:
+            each.close()
 
     def _reset(self, lane: int) -> None:
         try:
-            self.obs[lane] = np.reshape(self.action_logs[lane].reset(), -1)
+            self.obs[lane] = self.action_logs[lane].reset()
         except Exception as problem:
             self._fail(lane, problem)
 
     def _fail(self, lane: int, problem: Exception) -> None:
+        if isinstance(problem, MemoryError):
+            raise problem  # all lanes together asked for too much
         self.failures[lane] = failure_of(self.steps, problem)
 
 
 class GymEpisodes:
     """``Episodes``, an environment of Gymnasium's own for each. One that raises goes on no longer."""
 
-    def __init__(self, env_id: str, args: Mapping[str, Any], seeds: Sequence[int]) -> None:
-        self.seeds = seeds
-        self.envs = [make(env_id, args) for _ in seeds]
-        self.first_action = int(self.envs[0].action_space.start)  # type: ignore[attr-defined]
-        self.obs = np.zeros((len(seeds), sizes(self.envs[0])[0]), dtype=np.float32)
+    def __init__(
+        self,
+        env_id: str,
+        args: Mapping[str, Any],
+        seeds: Sequence[int],
+        trained: Sequence[CheckedEnv] = (),
+        own_generators: bool = False,
+    ) -> None:
+        """``trained``: environments whose wrappers' running statistics are taken over, as many episodes for each."""
+        self.seeds, self.trained = seeds, trained
+        self.envs = [opened(env_id, args, seed, own_generators) for seed in seeds]
+        self.obs = np.zeros((len(seeds), self.envs[0].features), dtype=np.float32)
         self.going = np.zeros(len(seeds), dtype=bool)
         self.elapsed = np.zeros(len(seeds), dtype=np.int64)
         self.raised: dict[int, Exception] = {}
+        self.normalized = bool(trained and running_statistics.names_of(trained[0].env))
 
     def begin(self, without: npt.NDArray[np.intp]) -> None:
         """Reset all but these numbers (n,)."""
         self.raised = {}
+        if self.normalized:
+            found = [running_statistics.numbers_of(each.env) for each in self.trained]
+            for number, episode in enumerate(self.envs):
+                running_statistics.put(episode.env, found[number * len(found) // len(self.envs)])
         self.going[:], self.elapsed[:] = True, 0
         self.going[without] = False
         for number in np.flatnonzero(self.going).tolist():
             try:
-                seen, _ = self.envs[number].reset(seed=self.seeds[number])
-                self.obs[number] = np.reshape(seen, -1)
+                self.obs[number] = self.envs[number].reset(seed=self.seeds[number])
             except Exception as problem:
                 self._raise(number, problem)
 
@@ -309,13 +328,15 @@ class GymEpisodes:
         reward, (terminated, truncated) = np.zeros(len(chosen)), np.zeros((2, len(chosen)), dtype=bool)
         for number in np.flatnonzero(self.going).tolist():
             try:
-                seen, gained, ended, cut, _ = self.envs[number].step(self.first_action + chosen[number])
-                self.obs[number] = np.reshape(seen, -1)
-                reward[number], terminated[number], truncated[number] = float(gained), bool(ended), bool(cut)
+                given = self.envs[number].step(chosen[number])
             except Exception as problem:
                 self._raise(number, problem)
+                continue
+            self.obs[number], reward[number], terminated[number], truncated[number] = given
         self.going &= ~(terminated | truncated)
         return Steps(self.obs, reward, terminated, truncated)
 
     def _raise(self, number: int, problem: Exception) -> None:
+        if isinstance(problem, MemoryError):
+            raise problem
         self.raised[number], self.going[number] = problem, False

@@ -19,6 +19,7 @@ def lanes_of(
     fast: bool,
     role: Role = Role.ENVIRONMENT,
     kind: type[ArrayLanes] = ArrayLanes,
+    own_generators: bool = False,
 ) -> Lanes:
     """An environment per seed, seeded by its stream of ``role``. Without ``fast`` always Gymnasium's own.
 
@@ -26,5 +27,5 @@ def lanes_of(
     """
     found = classic_environment(env_id, args) if fast else None
     if found is None:
-        return GymLanes(env_id, args, entropy, seeds, role)
+        return GymLanes(env_id, args, entropy, seeds, role, own_generators)
     return kind(found, entropy, seeds, role)

@@ -23,6 +23,7 @@ class ArrayLanes:
     """L environments of a known kind, with the interface of ``GymLanes``."""
 
     fast: ClassVar[bool] = True
+    own_generators: ClassVar[bool] = False
     first_action: ClassVar[int] = 0
     xp: ClassVar[Namespace] = NUMPY
 

@@ -6,7 +6,7 @@ and differences are those of the agent. No training bit changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +38,10 @@ def start_seeds(entropy: int, seed: int, episodes: int) -> list[int]:
 class EvaluationRecorder:
     """Plays ``episodes`` greedy episodes per lane every ``every`` environment steps, all N = L E side by side."""
 
-    def __init__(self, learner: Learner, every: int, episodes: int) -> None:
-        self.learner = learner
+    def __init__(
+        self, learner: Learner, every: int, episodes: int, heartbeat: Callable[[], None] = lambda: None
+    ) -> None:
+        self.learner, self.heartbeat = learner, heartbeat
         self.every = every
         self.start_seeds = np.array([start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds])
         self.lane = np.repeat(np.arange(len(learner.seeds)), episodes)  # of each episode: (N,)
@@ -93,6 +95,7 @@ class EvaluationRecorder:
             if step % self.xp.look_every == 0 and not self.xp.count_nonzero(episodes.going):
                 break
             self.advance(self, gamma**step)
+            self.heartbeat()
             self._sit_out()
         self.truncated |= episodes.going
         length, terminated = self.xp.fetched(episodes.elapsed), self.xp.fetched(self.terminated)

@@ -7,7 +7,7 @@ Definitions with their sources are in ``docs/metrics.md``; ``PROBES`` in ``store
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,13 +41,19 @@ Array = npt.NDArray[np.float64]
 
 
 def probe_states(
-    env_id: str, env_args: Mapping[str, Any], entropy: int, seeds: Sequence[int], fast: bool
+    env_id: str,
+    env_args: Mapping[str, Any],
+    entropy: int,
+    seeds: Sequence[int],
+    fast: bool,
+    own_generators: bool = False,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> tuple[npt.NDArray[np.float32], dict[int, Failure]]:
     """``STATES`` non-terminal states per seed (L, N, D), met by a uniform policy, and what environments raised by lane.
 
     They are the same for every variant of a study. Of a lane whose environment raised they mean nothing.
     """
-    lanes = lanes_of(env_id, env_args, entropy, seeds, fast, Role.PROBES)
+    lanes = lanes_of(env_id, env_args, entropy, seeds, fast, Role.PROBES, own_generators=own_generators)
     streams = [stream(entropy, seed, Role.PROBES) for seed in seeds]
     for rng in streams:
         rng.integers(2**31)  # has seeded the environment
@@ -56,6 +62,7 @@ def probe_states(
     for step in range(WALK):
         seen[:, step] = lanes.obs
         lanes.step(actions[:, step])
+        heartbeat()
     lanes.close()
     chosen = [rng.choice(WALK, STATES, replace=False) for rng in streams]
     failures = {lane: replace(failure, step=0) for lane, failure in lanes.failures.items()}
@@ -65,9 +72,24 @@ def probe_states(
 class ProbeRecorder:
     """Collects one row per lane every ``every`` environment steps."""
 
-    def __init__(self, learner: Learner, env_id: str, env_args: Mapping[str, Any], every: int) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        env_id: str,
+        env_args: Mapping[str, Any],
+        every: int,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
         self.learner = learner
-        drawn, failures = probe_states(env_id, env_args, learner.entropy, learner.seeds, learner.envs.fast)
+        drawn, failures = probe_states(
+            env_id,
+            env_args,
+            learner.entropy,
+            learner.seeds,
+            learner.envs.fast,
+            learner.envs.own_generators,
+            heartbeat,
+        )
         for lane, failure in failures.items():  # fails this lane's run and no other
             learner.envs.failures.setdefault(lane, failure)
         self.states = torch.from_numpy(drawn).to(learner.online.flat)  # its type, its device

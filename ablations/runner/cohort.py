@@ -20,6 +20,7 @@ from ablations.dqn.learner import learn
 from ablations.envs.gym import Failure, failure_of
 from ablations.recorders.tensorboard import EventFiles
 from ablations.runner import checkpoints
+from ablations.runner.heartbeat import BEAT_SECONDS, at_most_every
 from ablations.runner.machine import bit_maker, platform_facts, versions
 from ablations.runner.tasks import CohortJob, LaneJob
 from ablations.runner.training import LaneResult, Training
@@ -52,6 +53,7 @@ class Attempt:
     resumed_at: int = 0
     seconds_before: tuple[float, float] = (0.0, 0.0)  # wall and CPU, of earlier processes on these runs
     saver: checkpoints.Saver | None = None
+    environment: dict[str, Any] | None = None  # whose code it is; None until it was made
     notes: list[str] = field(default_factory=list)
     started: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
 
@@ -77,14 +79,15 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
     job = attempt.job
     try:
         outcomes = _train(attempt, report)
-    except torch.OutOfMemoryError:
-        raise  # of a GPU: the worker dies of it, and fewer runs together are tried
     except Exception as problem:
+        if memory_was_refused(problem):
+            raise  # fewer runs together are tried
         outcomes = [(_failed(failure_of(0, problem)), NOTHING)] * len(job["lanes"])
     wall, cpu = attempt.seconds()
     shared = {
         "versions": versions(),
         "git": job["git"],
+        "environment": attempt.environment,
         "platform": platform_facts(job["lanes"][0]["config"]["engine"]),
         "lanes": len(job["lanes"]),
         "wall_seconds": round(wall, 3),
@@ -111,9 +114,18 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
         attempt.notes += attempt.saver.problems
 
 
+def memory_was_refused(problem: Exception) -> bool:
+    """True for what is raised where there is no room: by Python and numpy, by torch for a GPU, and for a processor."""
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("DefaultCPUAllocator", "not enough memory")  # torch has no type of its own for it
+    return isinstance(problem, RuntimeError) and any(each in str(problem) for each in words)
+
+
 def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[str, Any], LaneResult]]:
     """The outcome of every lane, for its manifest, and what it leaves besides."""
-    training, job = _start(attempt), attempt.job
+    heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
+    training, job = _start(attempt, heartbeat), attempt.job
     total, lanes = training.learner.settings.total_timesteps, job["lanes"]
     events = EventFiles(Path(job["folder"]), job["label"], lanes) if job.get("events") else None
     table_of = {name: recorder.table for name, recorder in training.recorders.items()}
@@ -137,10 +149,11 @@ def _train(attempt: Attempt, report: Callable[[int], None]) -> list[tuple[dict[s
     return [_outcome(training, job, lane) for lane in range(len(lanes))]
 
 
-def _start(attempt: Attempt) -> Training:
+def _start(attempt: Attempt, heartbeat: Callable[[], None]) -> Training:
     """The training at the step of its checkpoint, or at the beginning where there is none that can be used."""
     job = attempt.job
-    training = Training(job)
+    training = Training(job, heartbeat)
+    attempt.environment = training.environment(job["lanes"][0]["config"])
     if attempt.checkpoint is not None:
         keys = [lane["key"] for lane in job["lanes"]]
         try:
@@ -149,7 +162,7 @@ def _start(attempt: Attempt) -> Training:
         except checkpoints.Refused as problem:
             attempt.notes.append(f"{checkpoints.name_of(attempt.checkpoint)}: {problem}; its runs start over")
             training.envs.close()
-            training = Training(job)
+            training = Training(job, heartbeat)
     minutes = job.get("checkpoint_minutes", 0)
     if minutes:
         attempt.saver = checkpoints.Saver(

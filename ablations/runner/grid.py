@@ -13,21 +13,23 @@ from typing import Any
 
 from ablations import engines, store
 from ablations.engines.hardware import MOST_LANES, most_lanes, on_device
+from ablations.errors import few
 from ablations.runner import checkpoints, looks, order, provenance, retry
-from ablations.runner.executors import Executor, ExecutorConfig, Task, make
+from ablations.runner.executors import Executor, ExecutorConfig, Task, TaskResult, make
 from ablations.runner.lock import hold
 from ablations.runner.looks import Decisions, Judge
-from ablations.runner.progress import Progress
+from ablations.runner.progress import Progress, announced
 from ablations.runner.quarantine import links, make_room, quarantine
 from ablations.runner.resume import ResumePoints, checked_resume_points
-from ablations.runner.statuses import code_changes, read_statuses
+from ablations.runner.self_test import conclude
+from ablations.runner.statuses import code_changes, environment_changes, read_statuses
 from ablations.runner.tasks import cohort_task, random_policy_task, self_tests
 from ablations.store import RunStatus, archives
 from ablations.studies import deciding
 from ablations.studies.study import Run, Study, by_row
 
-Scores = dict[str, dict[str, Any] | None]
-"""Scores of random policies by environment; None where there was none to be had."""
+Measured = dict[str, dict[str, Any]]
+"""What trying them showed of environments: ``random_policy`` (None: there is no score) and ``repeatability``, by id."""
 
 
 class CodeChanged(Exception):
@@ -72,7 +74,8 @@ def run(
     with hold(folder):
         git = provenance.git_facts()
         if strict:
-            changes = code_changes(read_statuses(study.plain(), folder), git)
+            statuses = read_statuses(study.plain(), folder)
+            changes = code_changes(statuses, git) + environment_changes(statuses.listed.values())
             if changes:
                 raise CodeChanged("; ".join(changes))
         decisions: Decisions | None = (
@@ -100,8 +103,9 @@ class _Call:
     progress: Progress
     git: Mapping[str, Any]
     executor: Executor | None = None
-    scores: Scores = field(default_factory=dict)
+    measured: Measured = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)  # environment id -> why it allows no checkpoints
+    told: set[str] = field(default_factory=set)  # changes
     tested: set[str] = field(default_factory=set)  # environments of which that is known
 
     def train(self, study: Study, chosen: Sequence[Run], decisions: Decisions | None) -> Outcome:
@@ -109,18 +113,25 @@ class _Call:
         folder, note, weights = self.folder, self.progress.note, study.record.weights
         self._prepare(study, chosen)
         statuses = {run.path: store.inspect(folder / run.path, run.key) for run in chosen}
+        self._tell_changes(statuses)
         missing = [run for run in chosen if not _complete(statuses[run.path], weights)]
         for run in missing:
             if statuses[run.path].state == "damaged":
                 note(f"{run.path}: {statuses[run.path].reason}; {make_room(folder, run.path)}")
-        unscored = {run.env_id for run in chosen} - set(self.scores)
-        unscored |= {run.env_id for run in missing if self.scores.get(run.env_id) is None}
+        unscored = {run.env_id for run in chosen if run.env_id not in self.measured}
+        unscored |= {run.env_id for run in missing if not self._of(run.env_id, "random_policy")}
         _remove_checkpoints(study, folder, chosen, statuses)
         if not missing and not unscored:
             return Outcome(0, statuses)
         points = checked_resume_points(study, folder, missing, note)
         executor = self.executor = self.executor or make(self.executor_config, folder, note)
-        self._probe_environments(study, unscored, missing, points, executor)
+        untested = {run.env_id for run in missing} - self.tested
+        with announced(
+            self.progress, f"trying whether a seed decides what is seen of {few(sorted(untested))}"
+        ):
+            self._self_test(study, untested, points, executor)
+        with announced(self.progress, f"scoring the random policy of {few(sorted(unscored))}"):
+            self._score_random_policies(study, unscored, executor)
         tasks = self._cohort_tasks(study, missing, statuses, points, executor)
         self.progress.start(sum(points.steps_left(run) for run in missing), looks.name_of(study, decisions))
         for text in engines.notes(study.engine, {row.label: row.slots for row in study.rows}):
@@ -144,8 +155,8 @@ class _Call:
         _remove_leftovers(folder)
         for link in links(folder, chosen):
             note(f"{link} is a link; moved to {quarantine(folder, link)}")
-        self.scores = _stored_scores(study, folder, self.progress) | self.scores
-        store.write_study(folder, study.plain(_numbers(self.scores)))
+        self.measured = _stored_measurements(study, folder, self.progress) | self.measured
+        store.write_study(folder, study.plain(self.measured))
         for name, reason in archives.unreadable(folder).items():
             note(f"{name}: {reason}; moved to {quarantine(folder, name)}")
 
@@ -161,7 +172,12 @@ class _Call:
         jobs = 1 if on_device(study.engine) else executor.jobs
         lanes = self.executor_config.lanes or most_lanes(study.engine)
         groups = cohorts(order.baseline_then_longest(study, missing), jobs, lanes, points.paths)
-        tasks = [cohort_task(study, self.folder, group, statuses, self.git) for group in groups]
+        tasks = [
+            cohort_task(
+                study, self.folder, group, statuses, self.git, self._of(group[0].env_id, "repeatability")
+            )
+            for group in groups
+        ]
         for task in tasks:
             task["job"] |= {
                 "events": self.executor_config.tensorboard,
@@ -169,34 +185,47 @@ class _Call:
             }
         return tasks
 
-    def _probe_environments(
-        self,
-        study: Study,
-        unscored: Collection[str],
-        missing: Sequence[Run],
-        points: ResumePoints,
-        executor: Executor,
+    def _tell_changes(self, statuses: Mapping[str, RunStatus]) -> None:
+        """Note once how the environments of what is stored have changed."""
+        for change in environment_changes(statuses.values()):
+            if change not in self.told:
+                self.progress.note(change)
+                self.told.add(change)
+
+    def _of(self, env_id: str, fact: str) -> dict[str, Any] | None:
+        return self.measured.get(env_id, {}).get(fact)
+
+    def _self_test(
+        self, study: Study, untested: Collection[str], points: ResumePoints, executor: Executor
     ) -> None:
-        """Score the random policies of environments that lack a score, and store them; try which allow checkpoints."""
+        """Try whether environments can be repeated, and which allow checkpoints; what follows is stored and said."""
+        tests: dict[str, dict[str, TaskResult]] = {}
+        for task_result in executor.run(self_tests(study, untested), lambda steps: None):
+            task = task_result.task
+            tests.setdefault(task["env_id"], {})[task["kind"]] = task_result
+        for env_id, ended in tests.items():
+            conclusion = conclude(env_id, ended)
+            self.tested.add(env_id)
+            self.measured.setdefault(env_id, {})["repeatability"] = conclusion.repeatability
+            if conclusion.no_checkpoints is not None:
+                self.refused[env_id] = conclusion.no_checkpoints
+            for note in conclusion.notes:
+                self.progress.note(note)
         points.refused.update(self.refused)
-        to_score = [
-            {"env_id": env.env_id, "args": dict(env.args)}
+
+    def _score_random_policies(self, study: Study, unscored: Collection[str], executor: Executor) -> None:
+        """Score the random policies of environments that lack a score, and store them."""
+        tasks = [
+            random_policy_task(study, env.env_id, env.args, self._of(env.env_id, "repeatability"))
             for env in study.environments
             if env.env_id in unscored
         ]
-        tests = self_tests(study, (run for run in missing if run.env_id not in self.tested))
-        tasks = [random_policy_task(study, env) for env in to_score] + tests
         for task_result in executor.run(tasks, lambda steps: None):
             env_id = task_result.task["env_id"]
-            if task_result.task["kind"] == "self_test":
-                self.tested.add(env_id)
-                points.record_self_test(task_result, self.progress.note)
-                continue
-            self.scores[env_id] = task_result.result
+            self.measured.setdefault(env_id, {})["random_policy"] = task_result.result
             if not task_result.done:
                 self.progress.note(f"{env_id}: its random policy has no score: {task_result.reason}")
-        self.refused = points.refused
-        store.write_study(self.folder, study.plain(_numbers(self.scores)))
+        store.write_study(self.folder, study.plain(self.measured))
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -222,8 +251,8 @@ def _remove_checkpoints(
 # ---- environments ----
 
 
-def _stored_scores(study: Study, folder: Path, progress: Progress) -> Scores:
-    """The scores that an earlier call stored. A damaged study.json is quarantined."""
+def _stored_measurements(study: Study, folder: Path, progress: Progress) -> Measured:
+    """What an earlier call stored of environments. A damaged study.json is quarantined."""
     try:
         stored = store.read_study(folder)
     except FileNotFoundError:
@@ -233,14 +262,10 @@ def _stored_scores(study: Study, folder: Path, progress: Progress) -> Scores:
         return {}
     before = {env["env_id"]: env for env in stored.get("environments", [])}
     return {
-        env.env_id: before[env.env_id].get("random_policy")
+        env.env_id: {fact: before[env.env_id].get(fact) for fact in ("random_policy", "repeatability")}
         for env in study.environments
         if env.env_id in before and before[env.env_id].get("args") == dict(env.args)
     }
-
-
-def _numbers(scores: Scores) -> dict[str, dict[str, Any]]:
-    return {env_id: score for env_id, score in scores.items() if score is not None}
 
 
 # ---- cohorts ----

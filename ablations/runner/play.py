@@ -16,7 +16,9 @@ import torch
 from ablations import store
 from ablations.dqn.network import Network
 from ablations.dqn.variants import PIECES, Kinds, from_plain
-from ablations.envs.gym import UnsupportedSpace, sizes
+from ablations.envs import running_statistics
+from ablations.envs.checked import CheckedEnv, UnsupportedSpace, sizes
+from ablations.envs.running_statistics import PREFIX
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 
 ACTING = ("trunk", "head", "loss")
@@ -31,10 +33,11 @@ class Unplayable(Exception):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """Inputs of playing a valid run: its manifest and its final weights."""
+    """Inputs of playing a valid run: its manifest, its final weights, what its environment's wrappers had learned."""
 
     manifest: Mapping[str, Any]
     weights: Mapping[str, store.Array]
+    statistics: Mapping[str, store.Array]
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -69,13 +72,18 @@ class Greedy:
 
     def __init__(self, run: StoredRun, env: gymnasium.Env[Any, Any], kinds: Kinds = PIECES) -> None:
         self.network, self.params = network_of(run, env, kinds)
-        self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
+        try:
+            running_statistics.put(env, run.statistics)
+        except (KeyError, ValueError) as problem:
+            raise Unplayable(
+                f"{store.WEIGHTS} lacks what wrappers of the environment keep: {problem}"
+            ) from None
 
     def __call__(self, seen: Any) -> int:
-        """An action of the environment for what it shows."""
+        """An action, counted from 0, for what the environment shows."""
         obs = torch.from_numpy(np.array(seen, dtype=np.float32).reshape(1, 1, -1))  # (1, 1, D)
         with torch.no_grad():
-            return self.first_action + int(self.network.values(self.params, obs).argmax())  # of (1, 1, A)
+            return int(self.network.values(self.params, obs).argmax())  # of (1, 1, A)
 
 
 def open_run(run_dir: Path) -> StoredRun:
@@ -99,7 +107,13 @@ def open_run(run_dir: Path) -> StoredRun:
     ].keys()
     if missing:
         raise Unplayable(f"its manifest's configuration lacks {', '.join(sorted(missing))}")
-    return StoredRun(status.manifest, _arrays(run_dir))
+    arrays = _arrays(run_dir)
+    statistics = {name for name in arrays if name.startswith(PREFIX)}
+    return StoredRun(
+        status.manifest,
+        {name: array for name, array in arrays.items() if name not in statistics},
+        {name: arrays[name] for name in statistics},
+    )
 
 
 def network_of(
@@ -136,16 +150,17 @@ def play(
     env: gymnasium.Env[Any, Any], act: Callable[[Any], int], start_seed: int, see: Callable[[], None]
 ) -> Played:
     """One episode. ``see`` is called at its start and after each step, for those who draw it."""
-    obs, _ = env.reset(seed=start_seed)
+    checked = CheckedEnv(env)
+    obs = checked.reset(start_seed)
     see()
     total, length, terminated, truncated = 0.0, 0, False, False
     while not (terminated or truncated) and length < MOST_STEPS:
-        obs, reward, terminated, truncated, _ = env.step(act(obs))
-        total += float(reward)
+        obs, reward, terminated, truncated = checked.step(act(obs))
+        total += reward
         length += 1
         see()
     cut = not (terminated or truncated)
-    return Played(start_seed, total, length, bool(terminated), bool(truncated), cut)
+    return Played(start_seed, total, length, terminated, truncated, cut)
 
 
 def _arrays(run_dir: Path) -> dict[str, store.Array]:

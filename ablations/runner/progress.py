@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 FIRST_LINE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 300.0
+QUICK_SECONDS, SILENT_SECONDS = 3.0, 9.0
+"""What takes no longer is not worth a word; how long nothing may be said while something is being done."""
 
 
 class Progress:
@@ -26,6 +29,27 @@ class Progress:
 
     def finish(self) -> None:
         """Show the end of what was begun, if anything was."""
+
+
+@contextmanager
+def announced(progress: Progress, text: str) -> Iterator[None]:
+    """Say what is being done, and that it still is, unless it is done at once."""
+    done = threading.Event()
+
+    def say() -> None:
+        started, pause = time.monotonic(), QUICK_SECONDS
+        while not done.wait(pause):
+            seconds = time.monotonic() - started
+            progress.note(text if pause == QUICK_SECONDS else f"{text}, for {span(seconds)} so far")
+            pause = SILENT_SECONDS
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class Pace:

@@ -6,10 +6,12 @@ import hashlib
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ablations import store
+from ablations.envs.source import digest_of, version_of
 
 
 def git_facts() -> dict[str, Any]:
@@ -46,6 +48,31 @@ def changes(manifests: Iterable[Mapping[str, Any]], now: Mapping[str, Any]) -> l
         if source != here or UNKNOWN_CHANGES in source
     ]
     return sentences
+
+
+def environment_changes(manifests: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How the environments of stored runs differ from what would be made now; a sentence for each kind.
+
+    What can't be found here, from another working folder say, is not compared.
+    """
+    digest, installed = cache(digest_of), cache(version_of)
+    differing: Counter[tuple[str, str]] = Counter()
+    for manifest in manifests:
+        stored, env_id = manifest.get("environment"), str(manifest["config"]["env_id"])
+        if not isinstance(stored, dict):
+            continue
+        package, before, now = stored["package"], stored["version"], installed(stored["package"])
+        differing.update(
+            (env_id, f"the source of '{name}' has changed since")
+            for name, before in stored["modules"].items()
+            if digest(name) not in (before, None)
+        )
+        if now not in (before, None):
+            differing[env_id, f"{package} was {before or 'not installed'}, and is {now} here"] += 1
+    return [
+        f"{'1 stored run was' if count == 1 else f'{count} stored runs were'} trained on another {env_id}: {words}"
+        for (env_id, words), count in differing.items()
+    ]
 
 
 UNKNOWN_CHANGES = "with uncommitted changes that were not recorded"

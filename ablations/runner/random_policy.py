@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ablations.envs.gym import make, sizes
+from ablations.envs.gym import opened
 from ablations.rng.streams import Role, stream
 
 EPISODES = 100
@@ -15,7 +15,11 @@ MOST_STEPS = 1_000_000
 
 
 def random_policy(
-    env_id: str, env_args: Mapping[str, Any], entropy: int, heartbeat: Callable[[], None] = lambda: None
+    env_id: str,
+    env_args: Mapping[str, Any],
+    entropy: int,
+    heartbeat: Callable[[], None] = lambda: None,
+    own_generators: bool = False,
 ) -> dict[str, Any] | None:
     """Mean and standard deviation of the returns of ``EPISODES`` episodes under uniformly drawn actions.
 
@@ -25,15 +29,15 @@ def random_policy(
     generator = stream(entropy, 0, Role.RANDOM_POLICY)
     returns: list[float] = []
     try:
-        env = make(env_id, env_args)
-        actions, first = sizes(env)[1], int(env.action_space.start)  # type: ignore[attr-defined]
-        env.reset(seed=int(generator.integers(2**31)))
+        seed = int(generator.integers(2**31))
+        env = opened(env_id, env_args, seed, own_generators)
+        env.reset(seed)
         total = 0.0
         for _ in range(MOST_STEPS):
-            _, reward, terminated, truncated, _ = env.step(first + int(generator.random() * actions))
-            total += float(reward)
+            step = env.step(int(generator.random() * env.actions))
+            total += step.reward
             heartbeat()
-            if terminated or truncated:
+            if step.terminated or step.truncated:
                 returns.append(total)
                 if len(returns) == EPISODES:
                     break

@@ -55,7 +55,44 @@ def repeat(
     of a file that it does not list, whatever the stored files say.
     """
     named = {environment.env_id for environment in study.environments}
-    refused, runs = [], []
+    known = {env["env_id"]: env for env in environments}
+    refused, runs = _repeatable(study, stored, known, named)
+    git = provenance.git_facts()
+    executor = make(executor_config, scratch)
+    try:
+        tasks = [
+            cohort_task(
+                _recording(study, stored[run.path]),
+                scratch,
+                [run],
+                {run.path: RunStatus("missing")},
+                git,
+                known.get(run.env_id, {}).get("repeatability"),
+            )
+            for run in runs
+        ]
+        retry.carry_out(executor, tasks, scratch, advance, note)
+        repeats = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
+        elsewhere = any(each.verdict == OTHER_PLATFORM for each in repeats)
+        known_scores = [
+            env
+            for env in environments
+            if env.get("random_policy") and _may_be_made(env["env_id"], named) and _repeats(env)
+        ]
+        return repeats + _scores(study, known_scores, executor, elsewhere)
+    finally:
+        executor.stop()
+
+
+def _repeatable(
+    study: Study,
+    stored: Mapping[str, RunStatus],
+    known: Mapping[str, Mapping[str, Any]],
+    named: Collection[str],
+) -> tuple[list[Repeat], list[Run]]:
+    """Which of these runs may not be made again, and why; and those that may."""
+    refused: list[Repeat] = []
+    runs: list[Run] = []
     for path, status in stored.items():
         assert status.manifest is not None
         config = status.manifest["config"]
@@ -65,30 +102,18 @@ def repeat(
         elif config.get("algorithm_version") != store.ALGORITHM_VERSION:
             reason = f"algorithm version {config.get('algorithm_version')}; this code has {store.ALGORITHM_VERSION}"
             refused.append(Repeat(path, NOT_REPEATED, reason))
+        elif (env := known.get(config["env_id"])) and not _repeats(env):
+            found = env["repeatability"]
+            refused.append(
+                Repeat(path, NOT_REPEATED, f"its environment can't be repeated: {found['reason']}")
+            )
         elif differs := study.registry.differs_from(config.get("pieces", {})):
             refused.append(Repeat(path, NOT_REPEATED, differs))
         else:
             label, seed = str(status.manifest["label"]), int(config["seed"])
             variant = from_plain(config["slots"], study.registry.kinds)
             runs.append(Run(label, config["env_id"], seed, store.key_of(config), path, config, variant))
-    git = provenance.git_facts()
-    executor = make(executor_config, scratch)
-    try:
-        tasks = [
-            cohort_task(
-                _recording(study, stored[run.path]), scratch, [run], {run.path: RunStatus("missing")}, git
-            )
-            for run in runs
-        ]
-        retry.carry_out(executor, tasks, scratch, advance, note)
-        repeats = refused + [compare(run, folder, scratch, stored[run.path]) for run in runs]
-        elsewhere = any(each.verdict == OTHER_PLATFORM for each in repeats)
-        known_scores = [
-            env for env in environments if env.get("random_policy") and _may_be_made(env["env_id"], named)
-        ]
-        return repeats + _scores(study, known_scores, executor, elsewhere)
-    finally:
-        executor.stop()
+    return refused, runs
 
 
 def _scores(
@@ -97,14 +122,22 @@ def _scores(
     """The stored scores of random policies against their repetition."""
     stored = {env["env_id"]: env["random_policy"] for env in environments}
     repeats = []
-    for task_result in executor.run(
-        [random_policy_task(study, env) for env in environments], lambda steps: None
-    ):
+    tasks = [
+        random_policy_task(study, env["env_id"], env["args"], env.get("repeatability"))
+        for env in environments
+    ]
+    for task_result in executor.run(tasks, lambda steps: None):
         before, after = stored[task_result.task["env_id"]], task_result.result
         verdict = SAME if before == after else OTHER_PLATFORM if elsewhere else FAILS
         detail = None if before == after else f"study.json has {before}, and its repetition {after}"
         repeats.append(Repeat(f"random policy of {task_result.task['env_id']}", verdict, detail))
     return repeats
+
+
+def _repeats(environment: Mapping[str, Any]) -> bool:
+    """False where a self-test found that a seed doesn't decide what is seen."""
+    found = environment.get("repeatability")
+    return not found or bool(found["repeats"])
 
 
 def _may_be_made(env_id: str, named: Collection[str]) -> bool:

@@ -10,9 +10,7 @@ from typing import Any
 from ablations.errors import few
 from ablations.runner import checkpoints
 from ablations.runner.checkpoints import Index
-from ablations.runner.executors import TaskResult
 from ablations.runner.quarantine import quarantine
-from ablations.store.paths import without_folders
 from ablations.studies.study import Run, Study
 
 
@@ -35,18 +33,6 @@ class ResumePoints:
         reason = self.refused.get(resumed[0]["config"]["env_id"])
         minutes = self.minutes if reason is None else 0.0
         return {"lanes": resumed, "checkpoint_minutes": minutes, "no_checkpoints_reason": reason}
-
-    def record_self_test(self, task_result: TaskResult, note: Callable[[str], None]) -> None:
-        """Take note of how the self-test of an environment ended."""
-        reason = (
-            task_result.result if task_result.done else f"its self-test ended early: {task_result.reason}"
-        )
-        if reason:
-            env_id, reason = task_result.task["env_id"], without_folders(reason)
-            self.refused[env_id] = reason
-            note(
-                f"{env_id}: no checkpoints, because {reason}; a run that is cut off starts over, to the same bits"
-            )
 
 
 def resume_points(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,3 +47,10 @@ def code_changes(statuses: Statuses, git: Mapping[str, Any] | None = None) -> li
     ]
     manifests = [manifest for manifest in [*valid, *outdated] if manifest]
     return provenance.changes(manifests, git or provenance.git_facts())
+
+
+def environment_changes(statuses: Iterable[RunStatus]) -> list[str]:
+    """How the environments of valid runs differ from what would be made now: sentences, none where they don't."""
+    return provenance.environment_changes(
+        status.manifest for status in statuses if status.is_valid and status.manifest
+    )

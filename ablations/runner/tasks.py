@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from ablations.runner.executors import Task
 from ablations.store import RunStatus
 from ablations.studies.study import Run, Study
+
+SELF_TESTS = ("self_test", "self_test_elsewhere")
 
 
 class LaneJob(TypedDict):
@@ -30,6 +32,7 @@ class CohortJob(TypedDict):
     lanes: list[LaneJob]
     git: dict[str, Any]
     pieces_folder: NotRequired[str]  # where the files lie that the configuration names
+    own_generators: NotRequired[bool]  # each environment has states of its own for the global generators
     events: NotRequired[bool]  # event files for TensorBoard are written
     checkpoint_minutes: NotRequired[float]  # 0: no checkpoint is written and none is read
     no_checkpoints_reason: NotRequired[str | None]  # why there can be none, although the study wants them
@@ -41,6 +44,7 @@ def cohort_task(
     group: Sequence[Run],
     statuses: Mapping[str, RunStatus],
     git: Mapping[str, Any],
+    repeatability: Mapping[str, Any] | None = None,
 ) -> Task:
     """The task of training runs that differ in the seed alone. ``statuses`` say how often each was tried before."""
     lanes = [
@@ -59,28 +63,38 @@ def cohort_task(
         "lanes": lanes,
         "git": git,
         "pieces_folder": str(study.folder.resolve()),
+        "own_generators": own_generators(repeatability),
     }
     return {"kind": "cohort", "job": job}
 
 
-def random_policy_task(study: Study, environment: Mapping[str, Any]) -> Task:
-    """The task that scores the random policy of an environment: its id and arguments as study.json has them."""
+def random_policy_task(
+    study: Study, env_id: str, args: Mapping[str, Any], repeatability: Mapping[str, Any] | None
+) -> Task:
+    """The task that scores the random policy of an environment of which study.json says this."""
     return {
         "kind": "random_policy",
-        "env_id": environment["env_id"],
-        "env_args": environment["args"],
+        "env_id": env_id,
+        "env_args": dict(args),
         "entropy": study.entropy,
+        "own_generators": own_generators(repeatability),
     }
 
 
-def self_tests(study: Study, missing: Iterable[Run]) -> list[Task]:
-    """A task for each environment of these runs that tries whether its state can be stored."""
-    needed = {run.env_id for run in missing} if study.record.checkpoint_minutes else set()
+def self_tests(study: Study, env_ids: Collection[str]) -> list[Task]:
+    """Two tasks for each of these environments: can it be repeated, here and elsewhere, and can its state be stored?"""
+    checkpoints = bool(study.record.checkpoint_minutes)
     return [
-        {"kind": "self_test", "env_id": env.env_id, "env_args": dict(env.args)}
+        {"kind": kind, "env_id": env.env_id, "env_args": dict(env.args), "checkpoints": checkpoints}
         for env in study.environments
-        if env.env_id in needed
+        if env.env_id in env_ids
+        for kind in SELF_TESTS
     ]
+
+
+def own_generators(repeatability: Mapping[str, Any] | None) -> bool:
+    """Whether environments of which study.json says this need states of their own for the global generators."""
+    return bool(repeatability and repeatability["global_generators"])
 
 
 def _attempts(status: RunStatus) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,9 @@ from ablations import engines, store
 from ablations.dqn.learner import Learner
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import Kinds, from_plain
+from ablations.envs import running_statistics
+from ablations.envs.gym import GymLanes, make
+from ablations.envs.source import source_of
 from ablations.errors import Findings
 from ablations.recorders.episodes import EpisodeRecorder
 from ablations.recorders.evaluations import EvaluationRecorder
@@ -36,18 +39,27 @@ class LaneResult(NamedTuple):
 class Training:
     """A cohort's learner and those who look on."""
 
-    def __init__(self, job: CohortJob) -> None:
+    def __init__(self, job: CohortJob, heartbeat: Callable[[], None] = lambda: None) -> None:
+        """``heartbeat`` is called at every step of what takes long without counting steps."""
         config = job["lanes"][0]["config"]
         seeds = [lane["config"]["seed"] for lane in job["lanes"]]
         settings, variant = Settings(**config["settings"]), from_plain(config["slots"], _kinds(job, config))
         engine = engines.of(config["engine"])
-        self.envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
+        self.envs = engine.lanes(
+            config["env_id"], config["env_args"], config["entropy"], seeds, job.get("own_generators", False)
+        )
         self.learner = Learner(variant, settings, self.envs, config["entropy"], seeds, engine=engine)
         self.episodes = EpisodeRecorder(len(seeds), self.envs.xp)
         self.recorders: dict[str, Recorder] = {
             "episodes": self.episodes,
-            **_further_recorders(config, self.learner),
+            **_further_recorders(config, self.learner, heartbeat),
         }
+
+    def environment(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Whose code the environments are, and which running statistics their wrappers keep."""
+        env_id, envs = config["env_id"], self.envs
+        env = envs.envs[0] if isinstance(envs, GymLanes) else make(env_id, config["env_args"])
+        return {**source_of(env_id, env), "running_statistics": running_statistics.names_of(env)}
 
     def parts(self) -> dict[str, Part]:
         """All that a checkpoint holds."""
@@ -60,7 +72,7 @@ class Training:
             name: recorder.table(lane, config["env_id"], job["label"], config["seed"])
             for name, recorder in self.recorders.items()
         }
-        return LaneResult(tables, _weights(self.learner, lane) if job["weights"] else None)
+        return LaneResult(tables, _weights(self, lane) if job["weights"] else None)
 
 
 def _kinds(job: CohortJob, config: Mapping[str, Any]) -> Kinds:
@@ -72,23 +84,34 @@ def _kinds(job: CohortJob, config: Mapping[str, Any]) -> Kinds:
     return known.kinds
 
 
-def _further_recorders(config: Mapping[str, Any], learner: Learner) -> dict[str, Recorder]:
+def _further_recorders(
+    config: Mapping[str, Any], learner: Learner, heartbeat: Callable[[], None]
+) -> dict[str, Recorder]:
     """The recorders of what the study records besides episodes."""
     env_id, args, record = config["env_id"], config["env_args"], config["record"]
     recorders: dict[str, Recorder] = {}
     if record["probe_every"]:
-        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"])
+        recorders["probes"] = ProbeRecorder(learner, env_id, args, record["probe_every"], heartbeat)
         model = model_of(env_id, args)
         if model is not None and learner.settings.gamma < 1:  # an endless task has no values at gamma 1
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
     if record["eval_every"]:
-        recorders["evaluations"] = EvaluationRecorder(learner, record["eval_every"], record["eval_episodes"])
+        recorders["evaluations"] = EvaluationRecorder(
+            learner, record["eval_every"], record["eval_episodes"], heartbeat
+        )
     return recorders
 
 
-def _weights(learner: Learner, lane: int) -> dict[str, store.Array]:
-    """A lane's online parameters by name, as they are declared: weights (I, O), biases (O,)."""
+def _weights(training: Training, lane: int) -> dict[str, store.Array]:
+    """A lane's online parameters by name, as they are declared: weights (I, O), biases (O,).
+
+    With them what its environment's wrappers had learned.
+    """
+    envs = training.envs
     return {
-        name: np.ascontiguousarray(parameter[lane].detach().cpu().numpy())
-        for name, parameter in learner.online.params.items()
+        **{
+            name: np.ascontiguousarray(parameter[lane].detach().cpu().numpy())
+            for name, parameter in training.learner.online.params.items()
+        },
+        **(running_statistics.numbers_of(envs.envs[lane]) if isinstance(envs, GymLanes) else {}),
     }

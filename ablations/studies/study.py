@@ -225,9 +225,9 @@ class Study:
         names = [name for row in self.rows for name in (row.variant, row.label)]
         return list(dict.fromkeys([*names, *(alias.label for alias in self.aliases)]))
 
-    def plain(self, random_policy: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-        """The study as study.json has it; ``random_policy`` by environment id."""
-        scores, runs = random_policy or {}, self.runs()
+    def plain(self, measured: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+        """The study as study.json has it; ``measured``: what trying them showed of environments, by id."""
+        runs = self.runs()
         asked = {run.seed for run in runs}
         return {
             "schema_version": store.STUDY_VERSION,
@@ -243,7 +243,10 @@ class Study:
             "neutral": _described(DQN),
             **({"pieces": dict(self.registry.files)} if self.registry.files else {}),
             "record": vars(self.record).copy(),
-            "environments": [self._plain_environment(each, scores) for each in self.environments],
+            "environments": [
+                self._plain_environment(each, (measured or {}).get(each.env_id, {}))
+                for each in self.environments
+            ],
             "rows": [row.plain() for row in self.rows],
             "aliases": [{**alias._asdict(), "cell": dict(alias.cell)} for alias in self.aliases],
             "left_out": [each._asdict() for each in self.left_out],
@@ -253,10 +256,8 @@ class Study:
             ],
         }
 
-    def _plain_environment(
-        self, environment: Environment, scores: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Any]:
-        env_id, bounds = environment.env_id, environment.value_bounds
+    def _plain_environment(self, environment: Environment, measured: Mapping[str, Any]) -> dict[str, Any]:
+        bounds = environment.value_bounds
         own = {row.label: self.row_in(environment, row).slots for row in self.rows}
         differing = {
             row.label: {
@@ -267,14 +268,15 @@ class Study:
             for row in self.rows
         }
         return {
-            "env_id": env_id,
+            "env_id": environment.env_id,
             "args": dict(environment.args),
             "settings": dict(environment.settings),
             "row_slots": {label: slots for label, slots in differing.items() if slots},
             "reward_threshold": environment.reward_threshold,
             "value_bounds": None if bounds is None else list(bounds),
             "margin": environment.margin,
-            "random_policy": dict(scores[env_id]) if env_id in scores else None,
+            "random_policy": measured.get("random_policy"),
+            "repeatability": measured.get("repeatability"),
         }
 
     def _run(self, environment: Environment, here: Row, seed: int) -> Run:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.types import StepRecord
 from ablations.dqn.variants import DQN
+from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
 
 from . import toys, worlds
@@ -80,10 +81,9 @@ def test_a_frozen_lanes_parameters_stay_as_they_were() -> None:
 @cache
 def spiked(name: str, loss: str, spike: float, engine: str) -> tuple[Learner, EpisodeRecorder]:
     """Three lanes on walks of which the middle one's pays ``spike`` at step 40."""
-    odd, even = toys.odd_and_even(2)
-    args = {"at_step": 40, "spike": spike}
-    variant, seeds = SHOWING[name], [even[0], odd[0], even[1]]
-    learner = untrained(variant, seeds, "tests/Spiky-v0", env_args=args, loss=loss, **SHORT)
+    learner = untrained(SHOWING[name], range(3), "tests/Walk-v0", loss=loss, **SHORT)
+    assert isinstance(learner.envs, GymLanes)
+    toys.poison(learner.envs, LANE, 40, spike)
     moments, recorder = watched(learner)
     assert len(moments) == 90
     return learner, recorder
@@ -102,6 +102,28 @@ def test_a_poisonous_reward_stays_in_its_lane(spike: float, name: str, loss: str
         assert list(learner.diverged_at) == [LANE]
         assert 40 <= learner.diverged_at[LANE] <= 90
     assert learner.online.flat[LANE].isfinite().all()
+
+
+@pytest.mark.parametrize("how", [*toys.WRONG_STEPS, *toys.WRONG_RESETS])
+def test_an_environment_that_hands_over_what_it_may_not_fails_its_own_lane_alone(how: str) -> None:
+    """It is told what and when; nobody has learned from it, and no learner diverged."""
+    if worlds.ENGINE != "reference":
+        pytest.skip("engines have no part in it")
+    odd, even = toys.odd_and_even(2)
+    seeds = [even[0], odd[0], even[1]]
+    learner = untrained(DQN, seeds, "tests/Misbehaving-v0", env_args={"how": how}, **SHORT)
+    _, recorder = watched(learner)
+    sound = untrained(DQN, seeds, "tests/Walk-v0", **SHORT)
+    _, expected = watched(sound)
+    assert torch.equal(others(learner.online.flat), others(sound.online.flat))
+    assert series(recorder) == series(expected)
+    assert list(learner.envs.failures) == [LANE]
+    failure = learner.envs.failures[LANE]
+    assert {**toys.WRONG_STEPS, **toys.WRONG_RESETS}[how][1] in failure.message
+    assert f"step {failure.step};" in failure.message
+    assert failure.step == 30 or how in toys.WRONG_RESETS
+    assert "; expected " in failure.message
+    assert learner.diverged_at == {}
 
 
 def test_lanes_diverge_each_at_a_step_of_their_own_and_as_if_they_were_alone() -> None:

@@ -14,6 +14,7 @@ from ablations import engines
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.optimizer import SGD, Adam
 from ablations.dqn.variants import DQN
+from ablations.envs.gym import GymLanes
 from tests.own_pieces import VARIANTS
 
 from . import toys, worlds
@@ -80,12 +81,13 @@ def on_the_reference(own: str, spike: float) -> Learner:
 
 def spiked(own: str, spike: float, dtype: torch.dtype) -> Learner:
     """Three lanes on walks of which the middle one's pays ``spike`` at step 40."""
-    odd, even = toys.odd_and_even(2)
-    seeds, args = [even[0], odd[0], even[1]], {"at_step": 40, "spike": spike}
     numbers: Any = (
         {"adam_eps": 1e-3} if isinstance(VARIANTS[own].optimizer, Adam) else {}
     )  # rounding shows less
-    return drained(untrained(VARIANTS[own], seeds, "tests/Spiky-v0", dtype, args, **numbers, **SHORT))
+    learner = untrained(VARIANTS[own], range(3), "tests/Walk-v0", dtype, **numbers, **SHORT)
+    assert isinstance(learner.envs, GymLanes)
+    toys.poison(learner.envs, 1, 40, spike)
+    return drained(learner)
 
 
 @pytest.mark.parametrize("own", VARIANTS)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
+
+from ablations.envs.gym import GymLanes, Steps
 
 Observation = np.ndarray[Any, Any]
 Seen = tuple[Observation, float, bool, bool, dict[str, Any]]
@@ -125,11 +127,94 @@ class Spiky(Walk):
         )
 
 
+WRONG_STEPS: Mapping[str, tuple[Callable[..., Any], str]] = {
+    "four things": (lambda seen, r, over, cut, info: (seen, r, over, info), "step gave a tuple of 4 at step"),
+    "one thing": (lambda seen, *rest: seen, "step gave an array of float32 and the shape (4,)"),
+    "nothing": (lambda *given: None, "step gave None"),
+    "a text": (lambda *given: "abcde", "step gave 'abcde'"),
+    "an observation too many": (lambda seen, *rest: (np.append(seen, 0), *rest), "has the shape (5,)"),
+    "a number for an observation": (lambda seen, *rest: (3.0, *rest), "has the shape ()"),
+    "a column": (lambda seen, *rest: (seen[:, None], *rest), "has the shape (4, 1)"),
+    "no observation": (lambda seen, *rest: (None, *rest), "the observation is None"),
+    "a dictionary": (lambda seen, *rest: ({"a": seen}, *rest), "the observation is a dict"),
+    "complex numbers": (lambda seen, *rest: (seen + 1j, *rest), "an array of complex64 and the shape (4,)"),
+    "texts": (lambda seen, *rest: (["1", "2", "3", "4"], *rest), "the observation is a list of 4"),
+    "unequal lists": (lambda seen, *rest: ([[1], [1, 2], 3, 4], *rest), "which makes no array"),
+    "a sensor without a number": (lambda seen, *rest: (_put(seen, 2, np.nan), *rest), "NaN in place 2"),
+    "a sensor at infinity": (lambda seen, *rest: (_put(seen, 0, -np.inf), *rest), "-inf in place 0"),
+    "more than float32 holds": (lambda seen, *rest: ([0.0, 1e300, 0, 0], *rest), "inf in place 1"),
+    "two rewards": (lambda seen, r, *rest: (seen, np.array([r, r]), *rest), "the reward has the shape (2,)"),
+    "no reward": (lambda seen, r, *rest: (seen, None, *rest), "the reward is None"),
+    "a reward in words": (lambda seen, r, *rest: (seen, "1.0", *rest), "the reward is '1.0'"),
+    "a reward that is none": (lambda seen, r, *rest: (seen, np.float32("nan"), *rest), "the reward is NaN"),
+    "an infinite reward": (lambda seen, r, *rest: (seen, -math.inf, *rest), "the reward is -inf"),
+    "a reward beyond float32": (lambda seen, r, *rest: (seen, 2e39, *rest), "the reward is 2e+39"),
+    "no flag": (lambda seen, r, over, *rest: (seen, r, None, *rest), "terminated is None"),
+    "information for a flag": (lambda seen, r, over, cut, info: (seen, r, over, {}, info), "truncated is {}"),
+    "half a flag": (lambda seen, r, over, *rest: (seen, r, 0.5, *rest), "terminated is 0.5"),
+    "a flag for each": (
+        lambda seen, r, over, cut, info: (seen, r, over, np.zeros(2, bool), info),
+        "truncated is an array of bool and the shape (2,)",
+    ),
+}
+"""Ways to misbehave in a step: what is made of the five things that are right, and what is said of it."""
+WRONG_RESETS: Mapping[str, tuple[Callable[..., Any], str]] = {
+    "the observation alone": (lambda seen, info: seen, "reset gave an array of float32 and the shape (4,)"),
+    "two numbers": (lambda seen, info: [0.5, -0.5], "reset gave a list of 2"),
+    "three things": (lambda seen, info: (seen, info, 0), "reset gave a tuple of 3"),
+    "no information": (lambda seen, info: (seen, seen), "reset gave a tuple of 2"),
+    "another shape": (lambda seen, info: (seen[:3], info), "has the shape (3,)"),
+    "no number": (lambda seen, info: (_put(seen, 3, np.nan), info), "NaN in place 3"),
+}
+"""Ways to misbehave in a reset."""
+
+
+def _put(seen: Observation, place: int, number: float) -> Observation:
+    seen[place] = number
+    return seen
+
+
+class Misbehaving(Walk):
+    """A walk that hands over what it may not from a step on, or at its second reset, where its first draw is odd."""
+
+    def __init__(self, how: str, at_step: int = 30) -> None:
+        super().__init__()
+        self.how, self.at_step = how, at_step
+        self.doomed, self.steps, self.resets = False, 0, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        if seed is not None:
+            self.doomed = seed % 2 == 1
+        self.resets += 1
+        given = super().reset(seed=seed, options=options)
+        wrong = self.doomed and self.resets > 1 and self.how in WRONG_RESETS
+        return WRONG_RESETS[self.how][0](*given) if wrong else given
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        given = super().step(action)
+        wrong = self.doomed and self.steps >= self.at_step and self.how in WRONG_STEPS
+        return WRONG_STEPS[self.how][0](*given) if wrong else given
+
+
 class Strange(gymnasium.Env[Any, Any]):
     """Spaces that are not supported."""
 
     def __init__(self, observes: Space[Any], acts: Space[Any]) -> None:
         self.observation_space, self.action_space = observes, acts
+
+
+def poison(envs: GymLanes, lane: int, at_step: int, spike: float) -> None:
+    """Let a lane's reward be ``spike`` at a step, behind the back of those who look at what environments hand over."""
+    step = envs.step
+
+    def poisoned(actions: Any) -> Steps:
+        steps = step(actions)
+        if envs.steps == at_step:
+            steps.reward[lane] = spike
+        return steps
+
+    envs.step = poisoned  # type: ignore[method-assign]
 
 
 def odd_and_even(count: int = 1) -> tuple[list[int], list[int]]:
@@ -152,6 +237,6 @@ UNSUPPORTED: dict[str, tuple[Space[Any], Space[Any]]] = {
     "action space is MultiDiscrete": (BOX, MultiDiscrete([2, 2])),
 }
 
-REGISTERED: tuple[Any, ...] = (Walk, Counter, Fragile, Spiky, Strange)
+REGISTERED: tuple[Any, ...] = (Walk, Counter, Fragile, Spiky, Misbehaving, Strange)
 for made in REGISTERED:
     gymnasium.register(f"tests/{made.__name__}-v0", made)

@@ -22,6 +22,11 @@ LINE = 16
 """A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
 
 
+def row_width(features: int) -> int:
+    """W: the numbers of a row, padding included."""
+    return -(-(2 * features + NUMBERS) // LINE) * LINE
+
+
 class Ring:
     """Storage that forgets the oldest transition first. Lanes move in step, so position and size are shared."""
 
@@ -29,7 +34,7 @@ class Ring:
         self.engine = space.engine
         self.features = space.features
         self.capacity = capacity
-        width = -(-(2 * space.features + NUMBERS) // LINE) * LINE
+        width = row_width(space.features)
         self.block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
         self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
         self.position: Count = space.engine.counter()  # the slot that is written next

@@ -60,7 +60,9 @@ def draws(entropy: int, seeds: Sequence[int], role: Role, width: int) -> DeviceD
     return DeviceDraws(entropy, seeds, role, width, DEVICE)
 
 
-def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> DeviceLanes:
+def lanes(
+    env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int], own_generators: bool = False
+) -> DeviceLanes:
     """The environments, of a kind that ``cuda.refusals`` has nothing against."""
     return DeviceLanes(env_id, args, entropy, seeds, DEVICE)
 

@@ -37,9 +37,13 @@ counter, advance = reference.counter, reference.advance
 body = bodies.body
 
 
-def lanes(env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int]) -> Lanes:
+def lanes(
+    env_id: str, args: Mapping[str, Any], entropy: int, seeds: Sequence[int], own_generators: bool = False
+) -> Lanes:
     """All at once where that is known to give Gymnasium's bits."""
-    return lanes_of(env_id, args, entropy, seeds, fast=True, kind=CompiledLanes)
+    return lanes_of(
+        env_id, args, entropy, seeds, fast=True, kind=CompiledLanes, own_generators=own_generators
+    )
 
 
 compile = reference.compile

@@ -19,7 +19,7 @@ Status = Literal["done", "died", "timeout", "memory", "unwritten"]
 
 Note = Callable[[str], None]
 Task = dict[str, Any]
-"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy" | "self_test", ...}``."""
+"""Plain JSON: ``{"kind": "cohort", "job": CohortJob}`` or ``{"kind": "random_policy" | "self_test" | ..., ...}``."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class TaskResult:
     """Outcome of one attempt at a task.
 
     ``done``: the worker said so; the results of a cohort then lie in the results folder. ``died``: it ended without
-    saying so, with whatever exit code. ``timeout`` and ``memory``: the executor ended it over a limit. ``unwritten``:
-    its results could not be written, and ``cause`` names the file and the need.
+    saying so, with whatever exit code. ``timeout`` and ``memory``: it was ended over a limit, or was refused memory.
+    ``unwritten``: its results could not be written, and ``cause`` names the file and the need.
     """
 
     task: Task

@@ -5,6 +5,9 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
+from contextlib import suppress
+from pathlib import Path
 
 from ablations.runner.executors import parent_death
 
@@ -18,8 +21,18 @@ import ablations.runner.cohort  # noqa: E402
 import ablations.runner.executors.worker  # noqa: E402
 import ablations.runner.random_policy  # noqa: E402
 
+
+def _end() -> None:
+    """End workers and what their environments have started, and then this process."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for worker in map(int, children.read_text().split()):
+            with suppress(OSError):  # it has gone, or has no group of its own yet
+                os.killpg(worker, signal.SIGKILL)
+    os._exit(0)
+
+
 # The server ends when the driver has gone, and its workers end with it: no time may be lost in taking torch apart.
-atexit.register(os._exit, 0)
+atexit.register(_end)
 
 # What is imported stays: the workers' garbage collectors need not look through it again and again.
 gc.collect()

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -26,7 +27,15 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from ablations.runner.executors import ExecutorConfig, Note, Status, Task, TaskResult, parent_death
+from ablations.runner.executors import (
+    ExecutorConfig,
+    ExecutorLost,
+    Note,
+    Status,
+    Task,
+    TaskResult,
+    parent_death,
+)
 from ablations.runner.executors.worker import main
 from ablations.store import env_folder, row_folder
 
@@ -38,6 +47,9 @@ EXIT_SECONDS = 2.0
 LONGEST_TICK = 1.0
 """A longer pause between two polls of a worker is the driver's own (it was suspended), and not the worker's silence."""
 LOG_BYTES = 8_000
+LONGEST_TMPDIR = 70
+"""Bytes of a folder below which multiprocessing can have a socket: the name of one may have some hundred."""
+SHORT_FOLDERS = ("/tmp", "/var/tmp")
 
 
 def executor(executor_config: ExecutorConfig, folder: Path, note: Note) -> LocalExecutor:
@@ -66,7 +78,7 @@ class LocalExecutor:
         self.logs.mkdir(parents=True, exist_ok=True)
         os.environ[parent_death.DRIVER] = str(os.getpid())
         resource_tracker.ensure_running()  # before, as it unblocks what is blocked
-        with _sigint_blocked(), hidden_main():
+        with _sigint_blocked(), hidden_main(), _short_temporary_folder():
             forkserver.ensure_running()
         results: SimpleQueue[TaskResult | BaseException | None] = SimpleQueue()
         self.feeder = threading.Thread(target=self._feed, args=(tasks, advance, results), daemon=True)
@@ -111,7 +123,8 @@ class LocalExecutor:
         log = self.logs / log_name(task)
         log.unlink(missing_ok=True)
         receiver, sender = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=main, args=(json.dumps(task), sender, str(log)), daemon=True)
+        # not daemonic: environments may have processes of their own
+        process = self.context.Process(target=main, args=(json.dumps(task), sender, str(log)), daemon=False)
         try:
             with self.start_lock, hidden_main():
                 process.start()
@@ -177,7 +190,7 @@ class _Supervisor:
         elif kind == "done":
             self.status, self.result = "done", value
         else:
-            self.status, self.cause = "unwritten", value
+            self.status, self.cause = kind, value
         return bool(kind == "steps")
 
     def _within_limits(self) -> bool:
@@ -200,6 +213,7 @@ class _Supervisor:
         stays = self.process.is_alive()
         if stays:
             _kill(self.process)
+        end_group(self.process)
         if stays and self.status == "died":
             self.cause = "it closed its connection to the driver"
         code = self.process.exitcode or 0
@@ -266,6 +280,14 @@ def _kill(process: BaseProcess) -> None:
     if process.is_alive():
         process.kill()
         process.join()
+    end_group(process)
+
+
+def end_group(worker: BaseProcess) -> None:
+    """End what a worker's environments have started and left behind, and the worker."""
+    if worker.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.pid, signal.SIGKILL)
 
 
 def read_log(log: Path) -> str:
@@ -291,6 +313,23 @@ def hidden_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """Let temporary files lie elsewhere where TMPDIR is too long for the name of a socket. Raises ``ExecutorLost``."""
+    before, here = tempfile.tempdir, tempfile.gettempdir()
+    if len(os.fsencode(here)) > LONGEST_TMPDIR:
+        short = [folder for folder in SHORT_FOLDERS if os.access(folder, os.W_OK | os.X_OK)]
+        if not short:
+            raise ExecutorLost(
+                f"TMPDIR is too long for a socket ({len(os.fsencode(here))} bytes; {LONGEST_TMPDIR} fit)"
+            )
+        tempfile.tempdir = short[0]
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextmanager

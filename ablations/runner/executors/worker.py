@@ -11,29 +11,29 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ablations.runner.executors import parent_death
+from ablations.runner.heartbeat import BEAT_SECONDS, at_most_every
 from ablations.store import Unwritten
 
-BEAT_SECONDS = 0.3
 fork_server_pid: int | None = None
 """The process id of our fork server, which sets it; a worker inherits it."""
 
 
 def main(task_json: str, connection: Connection, log: str) -> None:
-    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test", ...}``.
+    """Carry out a task: ``{"kind": "cohort" | "random_policy" | "self_test" | "self_test_elsewhere", ...}``.
 
-    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result) or ("unwritten", what
-    could not be written).
+    Messages to the driver are pairs: ("steps", lane-steps done), and finally ("done", result), ("unwritten", what
+    could not be written) or ("memory", what was refused).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # for what environments start
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.setpgid(0, 0)  # what environments start belongs to this process's group and is ended with it
     _end_with_driver()
     redirect_output(log)
     connection.send(carry_out(json.loads(task_json), _reporter(connection)))
@@ -41,36 +41,38 @@ def main(task_json: str, connection: Connection, log: str) -> None:
 
 
 def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str, Any]:
-    """Do a task here and now: ("done", result) or ("unwritten", why). ``report`` gets lane-steps as they come."""
+    """Do a task here and now: ("done", result), ("unwritten", why) or ("memory", why).
+
+    ``report`` gets lane-steps as they come.
+    """
     import torch
 
-    from ablations.envs.gym import why_no_checkpoints
-    from ablations.runner.cohort import train
+    from ablations.envs import repeatability
+    from ablations.runner.cohort import memory_was_refused, train
     from ablations.runner.random_policy import random_policy
 
     torch.set_num_threads(1)
+    heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
     try:
         if task["kind"] == "random_policy":
-            heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
-            return "done", random_policy(task["env_id"], task["env_args"], task["entropy"], heartbeat)
+            env_id, args, entropy = task["env_id"], task["env_args"], task["entropy"]
+            return "done", random_policy(env_id, args, entropy, heartbeat, task.get("own_generators", False))
         if task["kind"] == "self_test":
-            return "done", why_no_checkpoints(task["env_id"], task["env_args"])
+            return "done", repeatability.tried_here(
+                task["env_id"], task["env_args"], task["checkpoints"], heartbeat
+            )
+        if task["kind"] == "self_test_elsewhere":
+            return "done", repeatability.tried_elsewhere(task["env_id"], task["env_args"], heartbeat)
         return "done", train(task["job"], report)
     except Unwritten as problem:
         return "unwritten", str(problem)
-
-
-def at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """``act``, at most once in so many seconds however often it is called."""
-    due = time.monotonic() + seconds
-
-    def maybe() -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + seconds
-            act()
-
-    return maybe
+    except Exception as problem:
+        if not memory_was_refused(problem):
+            raise
+        return (
+            "memory",
+            f"memory was refused ({' '.join(str(problem).split())[:200] or type(problem).__name__})",
+        )
 
 
 def _reporter(connection: Connection) -> Callable[[int], None]:
@@ -80,7 +82,7 @@ def _reporter(connection: Connection) -> Callable[[int], None]:
         try:
             connection.send(("steps", steps))
         except OSError:
-            os._exit(1)
+            _end_group()
 
     return report
 
@@ -103,7 +105,12 @@ def _wait_for_the_drivers_end() -> None:
     driver_pid = parent_process()
     if driver_pid is not None:
         driver_pid.join()
-        os._exit(1)
+        _end_group()
+
+
+def _end_group() -> None:
+    """End this process and all that its environments have started."""
+    os.killpg(0, signal.SIGKILL)
 
 
 def redirect_output(log: str) -> None:

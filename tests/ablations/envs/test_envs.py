@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablations.envs.gym import GymLanes, UnsupportedSpace, make, sizes
+from ablations.envs.checked import UnsupportedSpace, sizes
+from ablations.envs.gym import GymLanes, make
 from ablations.rng.streams import Role, stream
 from tests.laws import toys
 

@@ -11,7 +11,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from ablations.envs import checks
-from ablations.envs.gym import make, sizes
+from ablations.envs.checked import sizes
+from ablations.envs.gym import make
 from ablations.envs.registry import GRID_SIZES
 from ablations.envs.worlds import World, baird, grid
 from ablations.errors import Findings

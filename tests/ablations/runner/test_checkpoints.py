@@ -21,6 +21,7 @@ from ablations.runner.checkpoints import Refused, Saver
 from ablations.runner.cohort import train
 from ablations.runner.executors import ExecutorConfig, make
 from ablations.runner.machine import bit_maker
+from ablations.runner.self_test import conclude
 from ablations.runner.tasks import CohortJob, self_tests
 from ablations.runner.training import Training
 from ablations.studies import load
@@ -486,12 +487,14 @@ def test_an_environment_whose_self_test_dies_has_no_checkpoints(
     tried = replace(
         study, environments=(replace(study.environments[0], args={"fault": "exit", "one_in": 1}),)
     )
-    tasks = self_tests(tried, study.runs())
-    points = resume.ResumePoints(10.0)
-    notes: list[str] = []
     executor = make(ExecutorConfig(1), tmp_path)
-    for task_result in executor.run(tasks, lambda steps: None):
-        points.record_self_test(task_result, notes.append)
+    tests = {
+        ended.task["kind"]: ended
+        for ended in executor.run(self_tests(tried, ["faulty:World-v0"]), lambda steps: None)
+    }
     executor.stop()
-    assert points.refused == {"faulty:World-v0": "its self-test ended early: exit code 7"}
-    assert len(notes) == 1
+    found = conclude("faulty:World-v0", tests)
+    assert found.repeatability is None
+    assert found.no_checkpoints == "its self-test ended early: exit code 7"
+    (note,) = found.notes
+    assert "to the same bits" not in note

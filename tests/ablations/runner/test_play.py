@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from gymnasium.wrappers import NormalizeObservation, NormalizeReward
 from PIL import Image
 
 from ablations import store
@@ -66,6 +67,14 @@ class Painted(gymnasium.Env[Any, Any]):
 
 
 gymnasium.register(PAINTED, entry_point=lambda **args: Painted(**args))
+NORMALIZED = "tests/Normalized-v0"
+
+
+def normalized(**args: Any) -> Any:
+    return NormalizeReward(NormalizeObservation(gymnasium.make("CartPole-v1", **args)))
+
+
+gymnasium.register(NORMALIZED, entry_point=normalized)
 
 
 def stored(folder: Path, env_id: str, variant: str = "dqn") -> list[Path]:
@@ -197,10 +206,27 @@ def test_the_stored_network_values_a_start_as_it_did_in_the_evaluation(cartpole:
         assert greedy(obs) == q.argmax().item()
 
 
+def test_play_sees_through_the_running_statistics_of_the_training_as_the_last_evaluation_did(
+    tmp_path: Path, said: Said
+):
+    """Rewards are normalized too, so that a return tells whose statistics were used."""
+    (_, run_dir) = stored(tmp_path, NORMALIZED)
+    last = store.read_table(run_dir, "evaluations").to_pylist()[-3:]
+    played = lines(said(run_dir)[1])
+    assert [float(total) for _, _, total, *_ in played] == pytest.approx(
+        [row["episodic_return"] for row in last], rel=1e-5
+    )
+    assert [int(length) for *_, length, _ in played] == [row["episodic_length"] for row in last]
+    assert open_run(run_dir).manifest["environment"]["running_statistics"] == [
+        "NormalizeObservation.obs_rms",
+        "NormalizeReward.return_rms",
+    ]
+
+
 def test_an_episode_without_an_end_is_cut():
     env = Painted(endless=True)
     seen = []
-    played = play(env, lambda obs: 3, 0, lambda: seen.append(env.done))
+    played = play(env, lambda obs: 0, 0, lambda: seen.append(env.done))
     assert (played.length, played.cut, played.terminated, played.truncated) == (
         MOST_STEPS,
         True,

@@ -11,7 +11,7 @@ import pytest
 
 from ablations.runner.executors import ExecutorConfig, Task, TaskResult
 from ablations.runner.executors.local import LocalExecutor, log_name, resident_bytes, signal_name
-from ablations.runner.executors.worker import at_most_every
+from ablations.runner.heartbeat import at_most_every
 
 WORLD = """
 import os, signal, sys, time

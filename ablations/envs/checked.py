@@ -1,0 +1,222 @@
+"""An environment of which nothing is believed: what it hands over is looked at before anybody uses it.
+
+Training lanes, evaluations, probe states, random policies, self-tests and ``play`` reach environments through
+``CheckedEnv`` alone. Harmless habits are taken (lists, rewards and flags as numbers or arrays of one); all else raises
+``ValueError`` with a sentence that names the thing, the step, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from math import isfinite
+from typing import Any, NamedTuple, NoReturn
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from ablations.envs.global_generators import GlobalGenerators
+
+Env = gymnasium.Env[Any, Any]
+Observation = npt.NDArray[np.float32]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number that the learner's own kind of numbers holds."""
+FLOAT32 = np.dtype(np.float32)
+NUMBERS, FLAGS = "biuf", (0, 1)
+SEQUENCES = (tuple, list)
+PAIR = "a pair (observation, info)"
+FIVE = "five things (observation, reward, terminated, truncated, info)"
+FINITE = "finite numbers that float32 holds"
+LONGEST = 60
+"""Characters of a value that is shown as it is."""
+FEW = 32
+"""Numbers of an observation that are added up faster than looked at."""
+
+
+class UnsupportedSpace(Exception):
+    """An environment that this suite cannot train on; the text names the space."""
+
+
+class Step(NamedTuple):
+    """What a step handed over, once it has been looked at."""
+
+    obs: Observation  # (D,); the environment's own memory, perhaps
+    reward: float
+    terminated: bool
+    truncated: bool
+
+
+def sizes(env: Env) -> tuple[int, int]:
+    """(numbers in an observation, number of actions). Raises ``UnsupportedSpace`` for others than Box and Discrete."""
+    observation, action = env.observation_space, env.action_space
+    if not isinstance(observation, gymnasium.spaces.Box):
+        raise UnsupportedSpace(
+            f"its observation space is {type(observation).__name__}; only Box is supported"
+        )
+    if not isinstance(action, gymnasium.spaces.Discrete):
+        raise UnsupportedSpace(f"its action space is {type(action).__name__}; only Discrete is supported")
+    return int(np.prod(observation.shape)), int(action.n)
+
+
+class CheckedEnv:
+    """One environment. Actions count from 0, observations are flat."""
+
+    def __init__(self, env: Env, generators: GlobalGenerators | None = None) -> None:
+        self.env, self.generators = env, generators
+        self._step: Callable[..., Any] = env.step if generators is None else generators.around(env.step)
+        self._reset: Callable[..., Any] = env.reset if generators is None else generators.around(env.reset)
+        self.spaces = _own_spaces(env)
+        self.features, self.actions = sizes(env)
+        self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
+        self.shape = env.observation_space.shape
+        self.flat = self.shape == (self.features,)
+        self.steps = 0  # since it was made; who brings one back sets it
+
+    def reset(self, seed: int | None = None) -> Observation:
+        """Begin an episode: the first observation (D,). A seed decides all that is drawn from there on."""
+        given: Any
+        if seed is not None:
+            for number, space in enumerate(self.spaces):
+                space.seed(_derived(seed, number))
+            if self.generators is not None:
+                self.generators.seed(_derived(seed, len(self.spaces)))
+        try:
+            given = self._reset(seed=seed)
+        except ValueError as problem:
+            self._blame(problem, "reset", PAIR)
+            raise
+        if not isinstance(given, SEQUENCES) or len(given) != 2 or not isinstance(given[1], Mapping):
+            self._refuse(f"reset gave {_brief(given)}", PAIR, self._at_reset())
+        return self._observation(given[0], after_reset=True)
+
+    def step(self, action: int) -> Step:
+        """Take an action, 0 to ``actions`` - 1."""
+        given: Any
+        self.steps += 1
+        try:
+            given = self._step(self.first_action + action)
+        except ValueError as problem:
+            self._blame(problem, "step", FIVE)
+            raise
+        if not isinstance(given, SEQUENCES) or len(given) != 5:
+            self._refuse(f"step gave {_brief(given)}", FIVE)
+        seen, reward, terminated, truncated, _ = given
+        obs = self._observation(seen)
+        if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
+            reward = self._reward(reward)
+        if type(terminated) is not bool:
+            terminated = self._flag("terminated", terminated)
+        if type(truncated) is not bool:
+            truncated = self._flag("truncated", truncated)
+        return Step(obs, reward, terminated, truncated)
+
+    def close(self) -> None:
+        """Release what it holds."""
+        with suppress(Exception):  # one that can't be closed has nothing more to give
+            self.env.close()
+
+    def _observation(self, seen: Any, after_reset: bool = False) -> Observation:
+        """An observation as the learner's numbers (D,): of the space's shape, and finite."""
+        if not (
+            self.flat and type(seen) is np.ndarray and seen.dtype is FLOAT32 and seen.shape == self.shape
+        ):
+            seen = self._converted(seen, after_reset)
+        # a sum of few floats is finite where they are, and costs a sixth of looking at each
+        finite = isfinite(sum(seen.tolist())) if len(seen) <= FEW else np.isfinite(seen).all()
+        if not finite:
+            place = int(np.flatnonzero(~np.isfinite(seen))[0])
+            found = f"the observation holds {_number(seen[place])} in place {place}"
+            self._refuse(found, FINITE, self._at_reset() if after_reset else None)
+        obs: Observation = seen
+        return obs
+
+    def _converted(self, seen: Any, after_reset: bool) -> Observation:
+        place = self._at_reset() if after_reset else None
+        expected = f"numbers of the shape {self.shape}"
+        try:
+            array = np.asarray(seen)
+        except Exception:  # lists of unequal lengths, say
+            self._refuse(f"the observation is {_brief(seen)}, which makes no array", expected, place)
+        if array.dtype.kind not in NUMBERS:
+            self._refuse(f"the observation is {_brief(seen)}", expected, place)
+        if array.shape != self.shape:
+            self._refuse(f"the observation has the shape {array.shape}", f"the shape {self.shape}", place)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite then, which is looked for
+            return array.astype(np.float32, copy=False).reshape(-1)
+
+    def _reward(self, reward: Any) -> float:
+        """A reward that is not plainly a float, or one that is too large."""
+        array = _array_of(reward)
+        if array is None:
+            self._refuse(f"the reward is {_brief(reward)}", "one number")
+        if array.size != 1:
+            self._refuse(f"the reward has the shape {array.shape}", "one number")
+        number = float(array.item())
+        if not -LARGEST <= number <= LARGEST:
+            self._refuse(f"the reward is {_number(number)}", "a finite number that float32 holds")
+        return number
+
+    def _flag(self, name: str, value: Any) -> bool:
+        """A flag that is not plainly a bool."""
+        array = _array_of(value)
+        if array is None or array.size != 1 or array.item() not in FLAGS:
+            self._refuse(f"{name} is {_brief(value)}", "a bool")
+        return bool(array.item())
+
+    def _at_reset(self) -> str:
+        return f"at the reset after step {self.steps}" if self.steps else "at the first reset"
+
+    def _refuse(self, found: str, expected: str, place: str | None = None) -> NoReturn:
+        raise ValueError(f"{found} {place or f'at step {self.steps}'}; expected {expected}")
+
+    def _blame(self, problem: ValueError, name: str, expected: str) -> None:
+        """Say it in our words where a wrapper of Gymnasium's failed to unpack what the environment gave it."""
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        if "to unpack" in str(problem) and where.name == name and "gymnasium" in where.filename:
+            place = self._at_reset() if name == "reset" else None
+            self._refuse(f"{name} gave another number of things ({problem})", expected, place)
+
+
+def _own_spaces(env: Env) -> list[gymnasium.Space[Any]]:
+    """The spaces of an environment and its wrappers, from which it may sample: its own, not its class's."""
+    base = env.unwrapped
+    with suppress(AttributeError):  # properties are what they are
+        base.observation_space, base.action_space = deepcopy((base.observation_space, base.action_space))
+    layers = [env]
+    while isinstance(layers[-1], gymnasium.Wrapper):
+        layers.append(layers[-1].env)
+    found = [space for layer in layers for space in (layer.observation_space, layer.action_space)]
+    return list({id(space): space for space in found}.values())
+
+
+def _derived(seed: int, number: int) -> int:
+    """A seed of its own for something that an environment draws from besides its generator."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _array_of(value: Any) -> npt.NDArray[Any] | None:
+    """A value as an array of numbers or bools, if it is one."""
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return None
+    return array if array.dtype.kind in NUMBERS else None
+
+
+def _number(value: Any) -> str:
+    number = float(value)
+    return "NaN" if number != number else f"{number:g}"
+
+
+def _brief(value: Any) -> str:
+    """A value in few words: its kind, with its shape or length, or itself where it is short."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} and the shape {value.shape}"
+    if isinstance(value, SEQUENCES) and len(value) != 1:
+        return f"a {type(value).__name__} of {len(value)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"a {type(value).__name__}"

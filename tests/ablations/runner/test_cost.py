@@ -1,0 +1,148 @@
+"""What ``plan`` counts is what a run does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from ablations.dqn.replay.ring import row_width
+from ablations.envs.repeatability import tried_elsewhere, tried_here
+from ablations.recorders.probes import probe_states
+from ablations.runner import progress
+from ablations.runner.cost import Played, bytes_of, is_fast, played, seconds_per_lane_step
+from ablations.runner.progress import announced
+from ablations.runner.random_policy import random_policy
+from ablations.studies import load
+from tests.contract.outside import ablations, assert_answered, write_study
+
+
+class Counted(gymnasium.Env[Any, Any]):
+    """Episodes of eight steps; counts them all and takes its time."""
+
+    taken = 0
+    observation_space = gymnasium.spaces.Box(-1.0, 1.0, (50,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause, self.left = pause, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.left = 8
+        return self.observation_space.sample(), {}
+
+    def step(self, action: Any) -> Any:
+        Counted.taken += 1
+        self.left -= 1
+        time.sleep(self.pause)
+        return self.np_random.uniform(-1, 1, 50).astype(np.float32), 1.0, self.left == 0, False, {}
+
+
+gymnasium.register("tests/Counted-v0", lambda **args: Counted(**args))
+STEP = Played(1.0, 8.0, False)
+
+
+def study_of(pause: float, **record: Any) -> Any:
+    return load.from_document(
+        {
+            "name": "costly",
+            "envs": ["tests/Counted-v0"],
+            "env": {"tests/Counted-v0": {"args": {"pause": pause}}},
+            "seeds": 3,
+            "variants": ["dqn", "no-replay"],
+            "settings": {"total_timesteps": 1000, "learning_starts": 64, "buffer_size": 700_000},
+            "record": {"probe_every": 0, "eval_every": 0, "eval_episodes": 2, **record},
+        }
+    )
+
+
+def steps_of(what: Any) -> int:
+    before = Counted.taken
+    what()
+    return Counted.taken - before
+
+
+@pytest.mark.parametrize("checkpoints", [False, True])
+def test_the_steps_of_self_tests_and_random_policies_are_counted(checkpoints: bool) -> None:
+    def tests() -> None:
+        tried_here("tests/Counted-v0", {}, checkpoints)
+        tried_elsewhere("tests/Counted-v0", {})
+
+    assert steps_of(tests) == pytest.approx(STEP.self_tests(checkpoints), rel=0.35)
+    assert steps_of(lambda: random_policy("tests/Counted-v0", {}, 0)) == STEP.random_policy == 800
+
+
+def test_probe_states_and_evaluations_are_counted() -> None:
+    (run, *_) = study_of(0.0, probe_every=100, eval_every=250).runs()
+    walk = steps_of(lambda: probe_states("tests/Counted-v0", {}, 0, [1], False))
+    assert STEP.looking_on(run) == walk + 4 * 2 * 8
+
+
+def test_an_environment_is_played_for_a_moment_and_not_by_every_lane_of_a_row() -> None:
+    found = played("tests/Counted-v0", {"pause": 0.01}, False)
+    assert 0.01 <= found.seconds < 0.03
+    assert found.length == pytest.approx(8, abs=1)
+    runs = study_of(0.01).runs()
+    assert is_fast(runs[0]) == (False, 50)
+    started = time.monotonic()
+    costs = seconds_per_lane_step(runs, {"tests/Counted-v0": found})
+    assert time.monotonic() - started < 20
+    assert all(found.seconds < cost < 5 * found.seconds for cost in costs.values())
+
+
+def test_a_buffer_is_counted_unless_a_piece_has_none() -> None:
+    dqn, latest = (run for run in study_of(0.0).runs() if run.seed == 0)
+    assert bytes_of(dqn, 50) == 700_000 * 4 * row_width(50) > 2.8e8
+    assert bytes_of(latest, 50) == 0
+
+
+def test_plan_says_time_memory_and_disk(tmp_path: Path) -> None:
+    write_study(tmp_path, {"seeds": 2}, {"total_timesteps": 200, "buffer_size": 1_000_000})
+    answer = ablations("plan", "tiny.toml", "--jobs", "1", cwd=tmp_path)
+    assert_answered(answer, 0)
+    (estimate,) = [line for line in answer.stdout.splitlines() if line.startswith("estimate: ")]
+    assert " with 1 job " in estimate
+    assert (
+        "about 428.0 MB of memory, about" in estimate
+    )  # the libraries', and two rows of 16 floats a million times
+
+
+def test_what_takes_long_is_announced_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUICK_SECONDS", 0.2)
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0.3)
+    said: list[str] = []
+
+    class Hears(progress.Progress):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    with announced(Hears(), "dusting"):
+        pass
+    assert said == []
+    with announced(Hears(), "dusting"):
+        time.sleep(1.0)
+    assert said[0] == "dusting"
+    assert len(said) >= 2
+    assert said[1].startswith("dusting, for ")
+    before = len(said)
+    time.sleep(0.5)
+    assert len(said) == before
+
+
+def test_steps_of_what_counts_no_steps_are_signs_of_life() -> None:
+    """Without them a limit of time would end what is well."""
+    beats: list[int] = []
+
+    def beat() -> None:
+        beats.append(1)
+
+    tried_elsewhere("tests/Counted-v0", {}, beat)
+    tests = len(beats)
+    assert tests >= 200
+    probe_states("tests/Counted-v0", {}, 0, [1, 2], False, heartbeat=beat)
+    assert len(beats) == tests + 1024

@@ -1,0 +1,71 @@
+"""Memory that is refused: fewer runs together are tried, and none fails that has room alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ablations.runner.cohort import memory_was_refused
+from tests.contract.outside import ablations, assert_answered, manifest_of, runs_in, write_study
+
+# As many as there is room for: what a system refuses, without filling one.
+CROWDED = """
+import weakref
+import gymnasium
+import numpy as np
+
+class Crowded(gymnasium.Env):
+    living = weakref.WeakSet()
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, room=3):
+        self.living.add(self)
+        if len(self.living) > room:
+            raise MemoryError
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32), {}
+
+    def step(self, action):
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32), 1.0, bool(action), False, {}
+
+gymnasium.register("Crowded-v0", Crowded)
+"""
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda: torch.empty(2**50), lambda: np.empty(2**50), lambda: bytearray(2**60)]
+)
+def test_a_refusal_is_known_whoever_tells_it(ask):
+    with pytest.raises((RuntimeError, MemoryError)) as refused:
+        ask()
+    assert memory_was_refused(refused.value)
+
+
+@pytest.mark.parametrize(
+    "problem", [RuntimeError("shapes differ"), ValueError("memory"), OSError(12, "none")]
+)
+def test_other_problems_are_none(problem: Exception):
+    assert not memory_was_refused(problem)
+
+
+@pytest.mark.parametrize(("room", "status"), [(3, "ok"), (0, "died")])
+def test_a_cohort_that_is_refused_memory_is_halved(room: int, status: str, tmp_path: Path):
+    (tmp_path / "crowded.py").write_text(CROWDED.replace("room=3", f"room={room or 3}"), encoding="utf-8")
+    top = {"envs": ["crowded:Crowded-v0"], "allow_modules": ["crowded"], "variants": ["dqn"], "seeds": 5}
+    write_study(
+        tmp_path, top, {"total_timesteps": 200 if room else 10**9, "buffer_size": 500 if room else 2**44}
+    )
+    answer = ablations("run", "tiny.toml", "--jobs", "1", cwd=tmp_path)
+    assert_answered(answer, 0 if room else 1)
+    assert "memory was refused" in answer.stderr
+    assert "trying in halves" in answer.stderr
+    for run in runs_in(tmp_path / "results" / "tiny"):
+        manifest = manifest_of(tmp_path / "results" / "tiny", run)
+        assert manifest["status"] == status
+        assert manifest["lanes"] <= 3 if room else "memory was refused" in manifest["error"]["message"]
