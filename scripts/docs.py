@@ -52,7 +52,12 @@ def pieces() -> str:
     return table(("slot", "piece", "numbers", "file", "named variants"), *rows)
 
 
-PARTS = {"variants": variants, "studies": studies, "pieces": pieces}
+def core() -> str:
+    """The verdicts of the default study, as they came out."""
+    return f"```\n{(REPO / 'docs/core/verdicts.txt').read_text('utf-8').rstrip()}\n```\n"
+
+
+PARTS = {"variants": variants, "studies": studies, "pieces": pieces, "core": core}
 
 
 def filled(text: str) -> str:

@@ -249,6 +249,7 @@ def _caption(here: Sequence[RowComparison], some: RowComparison, left_out: int) 
     looks = " A row that is decided gets no more seeds." if some.looks.planned else ""
     return (
         f"Mean of the differences over n common seeds, with intervals that agree with sign-flip tests. {margin}"
-        "▲ better, ▼ worse, △ higher, ▽ lower (Holm over all rows), = within the margin, ? undecided (hollow)."
+        "▲ better, ▼ worse, △ higher, ▽ lower: different from 0 (Holm over all rows); = within the margin; "
+        "? undecided (hollow)."
         f"{looks} Cells: differences on secondary metrics, each a family of its own.{more}"
     )

@@ -14,7 +14,7 @@ from analysis.findings.evidence import Evidence
 from analysis.loading import Row
 from analysis.report.claims import reasons
 from analysis.statistics.power import MOST
-from analysis.tables.spelling import interval_text, lowered, number_text, range_text, row_name
+from analysis.tables.spelling import interval_text, lowered, number_text, percent, range_text, row_name
 
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
@@ -75,12 +75,20 @@ def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[C
     """Every finding that these runs test, a line for each environment: supported and contradicted ones first."""
     order = ("supported", "contradicted", "undecided")
     lines = [
-        ClaimLine(claim.text, claim.source, one.env_id, one.outcome, " ".join(reasons(one)))
+        ClaimLine(claim.text, claim.source, one.env_id, one.outcome, " ".join(_telling_first(one)))
         for claim, ones in judged
         for one in ones
         if one.outcome != NOT_TESTED
     ]
     return sorted(lines, key=lambda line: order.index(line.outcome))
+
+
+def _telling_first(judged: JudgedClaim) -> list[str]:
+    """The reasons, those first that the outcome rests on."""
+    said = reasons(judged)
+    outcomes = [step.outcome for step in judged.steps]
+    order = sorted(range(len(outcomes)), key=lambda place: outcomes[place] != judged.outcome)
+    return [*(said[place] for place in order), *said[len(outcomes) :]]
 
 
 def _about(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
@@ -96,7 +104,9 @@ def _about(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     parts = [f"{differ} of {len(here)} rows differ from the baseline"]
     parts += [f"{counts['same']} within the margin"] * bool(counts["same"])
     parts += [f"{counts['undecided']} undecided"] * bool(counts["undecided"])
-    return f"{text}. {'; '.join(parts)}."
+    alpha = percent(here[0].looks.decide["alpha"])
+    sure = f'Any false difference among them: a chance of at most {alpha}; any false "within the margin": likewise'
+    return f"{text}. {'; '.join(parts)}. {sure}."
 
 
 def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
@@ -117,7 +127,7 @@ def _slot(row: Row, base: Row) -> str:
 
 
 def _differs(one: RowComparison, rows: Mapping[str, Row]) -> str:
-    """'No replay costs half of it: -145 [-152, -139], 12 seeds'."""
+    """'No replay costs half of the mean: -145 [-152, -139], 12 seeds'."""
     point, mean = one.difference.point, one.means[1]
     size = _size(abs(point / mean)) if mean and np.isfinite(mean) else ""
     verb = {
@@ -139,8 +149,8 @@ def _differs(one: RowComparison, rows: Mapping[str, Row]) -> str:
 def _size(share: float) -> str:
     for part, word in FRACTIONS:
         if abs(share - part) <= CLOSE:
-            return f"{word} of it"
-    return f"{share:.0%} of it".replace("%", " %") if share >= 0.005 else "less than 1 % of it"
+            return f"{word} of the mean"
+    return f"{percent(share)} of the mean" if share >= 0.005 else "less than 1 % of the mean"
 
 
 def _same(ones: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:

@@ -594,7 +594,8 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
         },
         sweep={"target.period": [5, 10]},
     )
-    stored = resolved.plain({"CartPole-v1": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0}})
+    score = {"episodes": 100, "mean_return": 22.0, "std_return": 11.0}
+    stored = resolved.plain({"CartPole-v1": {"random_policy": score}})
     assert json.loads(json.dumps(stored, allow_nan=False)) == stored
     assert stored["environments"] == [
         {
@@ -610,7 +611,8 @@ def test_the_stored_study_is_plain_json_with_rows_environments_and_runs():
             "reward_threshold": 475.0,
             "value_bounds": [1.0, 100.0],
             "margin": None,
-            "random_policy": {"episodes": 100, "mean_return": 22.0, "std_return": 11.0},
+            "random_policy": score,
+            "repeatability": None,
         }
     ]
     assert stored["rows"][0]["swept"] == {"target.period": 5}

@@ -29,7 +29,7 @@ def test_each_slot_has_a_sentence_with_difference_interval_and_seeds(found: Evid
     (opening,) = openings(found)
     said = dict(opening.sentences)
     assert said["replay"].startswith("No replay costs ")
-    assert " of it: -1" in said["replay"]
+    assert " of the mean: -1" in said["replay"]
     assert said["replay"].endswith("], 10 seeds.")
     assert "gains" in said["several slots at once"]
 
@@ -46,7 +46,8 @@ def test_the_first_line_counts_rows_and_gives_the_baselines_mean(found: Evidence
     (opening,) = openings(found)
     assert opening.about.startswith("Judged by the mean of the curve (return per episode), which is ")
     assert "for DQN (10 seeds)" in opening.about
-    assert "2 of 4 rows differ from the baseline" in opening.about
+    assert "2 of 4 rows differ from the baseline; 2 within the margin." in opening.about
+    assert "a chance of at most 5 %" in opening.about
 
 
 def test_claims_that_are_decided_come_first_and_untested_ones_not_at_all(found: Evidence):
