@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 
 from analysis.figures import parts, style
-from analysis.figures.layout import base_slots
+from analysis.figures.layout import base_slots, piece_name
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.loading import Row
-from analysis.tables.spelling import brief_text, swept_text
+from analysis.tables.spelling import swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -28,7 +28,7 @@ def draw(data: EnvironmentBands) -> Page:
     width = (WIDTH - LEFT - 0.1 - GAP * (columns - 1)) / columns
     tall = min(0.72 * width, 1.6)
     rows = -(-len(pairs) // columns)
-    titles = [title_lines(drawn, width) for drawn, _ in pairs]
+    titles = [title_lines(data, drawn, width) for drawn, _ in pairs]
     heads = [0.09 + LINE * max(map(len, titles[row * columns :][:columns])) for row in range(rows)]
     tops = [sum(heads[:row]) + row * (tall + 0.1) for row in range(rows)]
     reference = next((found for _, found in pairs if found is not None), None)
@@ -77,12 +77,12 @@ def columns_for(panels: int) -> int:
     return 6
 
 
-def title_lines(drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
+def title_lines(data: EnvironmentBands, drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
     """(text, bold, color) of the lines above a panel: its name, its point of the sweep, what is missing.
 
     A cell of a factorial is named by its pieces; no color means the panel's own.
     """
-    first, second = _name(drawn.row)
+    first, second = _name(data, drawn.row)
     letters = int(width / parts.LETTER)
     lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
     together = ", ".join(second)
@@ -92,12 +92,12 @@ def title_lines(drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
     return lines
 
 
-def _name(row: Row) -> tuple[str, list[str]]:
+def _name(data: EnvironmentBands, row: Row) -> tuple[str, list[str]]:
     """The bold part of a panel's name, and the parts of its plain one."""
     if row.swept:
         return row.title, [swept_text(key, value) for key, value in row.swept.items()]
     if row.cell:
-        texts = [brief_text(row.slots[slot]) for slot in row.slots if slot in row.cell]
+        texts = [piece_name(data, row.slots, slot) for slot in row.slots if slot in row.cell]
         return " + ".join(texts[:2]), [" + ".join(texts[2:])]
     return row.title, []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,16 @@ def key_text(key: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A swept value for people: lists as 64x64, numbers short."""
+    """A swept value for people: lists as 64x64, numbers in as few digits as tell them from any other."""
     if isinstance(value, list):
-        return "x".join(str(item) for item in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return "x".join(value_text(item) for item in value) or "none"
+    return _plain(value) if isinstance(value, float) else str(value)
+
+
+def _plain(value: float) -> str:
+    """'0.001', '1e-05', '10': short where that is the number, otherwise all of its digits."""
+    short = f"{value:g}"
+    return short if float(short) == value else str(value)
 
 
 def piece_text(piece: Piece) -> str:
@@ -130,11 +137,20 @@ def piece_text(piece: Piece) -> str:
     return f"{piece['kind']} ({', '.join(numbers)})" if numbers else str(piece["kind"])
 
 
-def brief_text(piece: Piece) -> str:
-    """A piece in short: its kind, and its number where it has just one: 'hard 100', 'prioritized', 'dueling 64'."""
-    numbers = [number for name, number in piece.items() if name != "kind"]
-    one = len(numbers) == 1 and numbers[0] != []
-    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
+def brief_text(piece: Piece, among: Sequence[Piece]) -> str:
+    """A piece in short, told apart from all others ``among`` which it stands: 'hard 100', 'prioritized', 'dueling 64'.
+
+    Its kind, with its number where it has just one; of several, with those in which pieces of its kind differ.
+    """
+    alike = [other for other in among if other["kind"] == piece["kind"]]
+    numbers = {name: number for name, number in piece.items() if name != "kind"}
+    if len(numbers) > 1:
+        numbers = {name: number for name, number in numbers.items() if any(o[name] != number for o in alike)}
+    if len(numbers) == 1:
+        texts = [value_text(number) for number in numbers.values() if number != []]
+    else:
+        texts = [", ".join(f"{name} {value_text(number)}" for name, number in numbers.items())]
+    return " ".join([str(piece["kind"]), *filter(None, texts)])
 
 
 def setting_text(value: Any) -> str:
@@ -143,4 +159,4 @@ def setting_text(value: Any) -> str:
         return "[" + ", ".join(setting_text(item) for item in value) + "]"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _plain(value) if isinstance(value, float) else str(value)
