@@ -101,12 +101,15 @@ def _known(drawn: RowBands | None, value: Callable[[RowBands], float]) -> float:
 
 
 def _text(drawn: RowBands | None, value: Callable[[RowBands], float], text: Callable[[float], str]) -> str:
-    """A place's number, * where some of its runs diverged or don't stand, 'none' where none stands."""
+    """A place's number, * where some of its runs diverged or don't stand, 'none' where none stands.
+
+    'n/a' where runs stand and have no such number.
+    """
     if drawn is None:
         return ""
     number = _known(drawn, value)
     if np.isnan(number):
-        return "none"
+        return "n/a" if drawn.n else "none"
     return text(number) + ("*" if parts.missing_text(drawn) else "")
 
 

@@ -282,9 +282,10 @@ def variance_sentence(form: str = "full windows") -> str:
 
 def write_no_data(axes: Axes, shown: Sequence[RowBands]) -> None:
     """Say so in a panel in which there is no curve to see."""
-    if any(np.isfinite(drawn.bands["curve"].mean).any() for drawn in shown):
+    runs = [run_data for drawn in shown for run_data in drawn.summary.run_data]
+    if any(len(run_data.ends) for run_data in runs):
         return
-    text = "no episode finished" if any(drawn.n for drawn in shown) else "no run stands"
+    text = "no episode finished" if runs else "no run stands"
     axes.text(0.97, 0.06, text, transform=axes.transAxes, ha="right", color=ALERT, fontsize=SMALL, zorder=6)
 
 

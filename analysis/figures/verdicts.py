@@ -72,7 +72,7 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
             size=_fitting(row_name(drawn.row)),
             align="right",
         )
-        _draw_line(axes, one, top, color)
+        _draw_line(axes, one, top, color, _why_empty(drawn, data.reference(drawn.row)))
     for slot, members in groups:
         _draw_group(axes, slot, [tops[drawn.row.label] for drawn in members])
     left += FOREST + GAP
@@ -130,11 +130,18 @@ def _set_axes(axes: Axes, some: RowComparison, shown: Sequence[RowComparison], h
     axes.set_xlabel(f"difference in {what}\n{towards[some.metric.bigger_is_better]}", labelpad=1.5)
 
 
-def _draw_line(axes: Axes, one: RowComparison, top: float, color: str) -> None:
+def _why_empty(drawn: RowBands, base: RowBands | None) -> str:
+    """What a line says that has no difference to show."""
+    if not drawn.n:
+        return "no run stands"
+    return "no common seed has a score" if base is not None and base.n else "no run of the baseline stands"
+
+
+def _draw_line(axes: Axes, one: RowComparison, top: float, color: str, empty: str) -> None:
     """A difference with its interval; hollow where nothing is decided."""
     point, low, high = _ends(one)
     if np.isnan(point):
-        axes.text(0, top, "no run stands", color=ALERT, fontsize=SMALL, va="center")
+        axes.text(0, top, empty, color=ALERT, fontsize=SMALL, va="center")
         return
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [top, top], color=color, linewidth=1.3, zorder=2)

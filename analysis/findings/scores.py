@@ -157,6 +157,10 @@ class EnvironmentScores:
         found = np.where(np.arange(found.shape[1]) < ends[:, None], found, np.nan)
         return [_untested(one, line) for one, line in zip(judged, found, strict=True)], found
 
+    def stores(self, table: str) -> bool:
+        """True if any run stored rows of a table: 'probes', 'evaluations' or 'exact'."""
+        return any(getattr(run_data, table) for line in self.summaries for run_data in line.run_data)
+
     def has(self, name: str) -> bool:
         """True if any run has such a score."""
         return any(line.has(name) for line in self.summaries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.findings.evidence import Evidence
+from analysis.findings.margins import why_not_normalized
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Results
 
@@ -46,18 +47,22 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
     texts = []
     for scores in found:
         env_id = scores.env_id
-        without = [(what, tells) for what, name, tells in RECORDED if not scores.has(name)]
+        without = [(what, tells) for what, _, tells in RECORDED if not scores.stores(what)]
         if without:
             what, tells = (list(side) for side in zip(*without, strict=True))
             texts.append(
                 f"{env_id}: no {' and no '.join(what)} stored, so nothing is said of {' or '.join(tells)}."
             )
+        texts += [
+            f"{env_id}: {what} are stored and hold no finite number, so nothing is said of {tells}."
+            for what, name, tells in RECORDED
+            if scores.stores(what) and not scores.has(name)
+        ]
         if scores.threshold is None:
             texts.append(f"{env_id}: no reward threshold, so nothing is said of solving or collapse.")
-        if scores.random is None:
-            texts.append(
-                f"{env_id}: no random policy stored, so returns have no scale and no effect can be called small."
-            )
+        why = why_not_normalized(scores.environment)
+        if why is not None:
+            texts.append(f"{env_id}: returns have no scale of their own, as {why}.")
         if not scores.environment.get("value_bounds"):
             texts.append(f"{env_id}: no value bounds, so nothing is said of soft divergence.")
         if others := [summary.row.label for summary in scores.summaries if summary.row.no_return]:
