@@ -38,9 +38,7 @@ PRIMARY_METRICS = tuple(
     name for name, metric in METRICS.items() if metric.is_compared and metric.bigger_is_better is not None
 )
 """What a study may decide by: scores of single runs that have a better side."""
-NUMBERS = ("look", "n", "difference", "vectors", "hits", "hits_same", "p", "p_same", "sequential_p",
-           "sequential_p_same", "p_adjusted", "p_same_adjusted")  # fmt: skip
-ENDS = ("low", "high", "own_low", "own_high", "all_low", "all_high")
+NUMBERS = ("look", "n", *(name for name in store.JUDGED if "mean" not in name))
 
 
 class Stored(NamedTuple):
@@ -287,7 +285,7 @@ def _row(label: str, against: str, means: Mapping[str, Any], one: Judged, metric
         **{name: _plain(getattr(one, name)) for name in NUMBERS},
         "verdict": one.verdict(metric.bigger_is_better),
         "within_margin": one.same,
-        "interval": {name: _plain(getattr(one, name)) for name in ENDS},
+        "interval": {name: _plain(getattr(one, name)) for name in store.ENDS},
     }
 
 
