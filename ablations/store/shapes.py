@@ -50,7 +50,7 @@ STUDY_SHAPE = {
             "value_bounds?": Maybe([NUMBER]),
             "margin?": Maybe(NUMBER),
             "random_policy?": Maybe(SCORE),
-            "repeatability?": Maybe({"repeats": bool, "shares_state": bool, "reason": Maybe(str)}),
+            "repeatability?": Maybe({"repeats": bool, "shares_state": bool, "reason?": Maybe(str)}),
         }
     ],
     "rows": [

@@ -14,6 +14,7 @@ import numpy as np
 from ablations import store
 from analysis.findings.margins import margin_of, without_scale
 from analysis.findings.measured import measured
+from analysis.findings.repeatability import why_not_independent
 from analysis.findings.unequal import unequal
 from analysis.loading import Results, Row, read_run
 from analysis.metrics import METRICS, Metric
@@ -139,9 +140,9 @@ class Environment:
         return [row["label"] for row in self.plan["rows"] if row["label"] in wanted]
 
     def finished(self, k: int, before: Look | None) -> Valid | None:
-        """The valid runs that look k rests on; None unless each run that it needs is finished."""
+        """The valid runs that look k rests on; None unless each run that it needs is finished, and all independent."""
         labels, seeds = self.needed(k, before), self.seeds(k)
-        if not labels or len(seeds) < self.design.looks[k - 1]:
+        if not labels or len(seeds) < self.design.looks[k - 1] or why_not_independent(self.facts) is not None:
             return None
         valid = {}
         for label in labels:

@@ -218,6 +218,8 @@ def verdict_text(one: RowComparison) -> str:
     """The verdict in words: 'worse', 'better by less than the margin', 'undecided: about 24 seeds (9 to > 100)'."""
     if one.verdict == "same":
         return "within the margin"
+    if one.untested is not None:
+        return f"undecided: {one.untested}"
     if one.verdict == "undecided" and one.seeds is not None:
         return f"undecided: {seeds_needed_text(one.seeds)}"
     return one.verdict + (" by less than the margin" if one.is_small else "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from analysis.findings.evidence import Evidence
 from analysis.findings.margins import why_not_normalized
+from analysis.findings.repeatability import why_not_independent, why_not_repeatable
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Results
 
@@ -60,6 +62,7 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
         ]
         if scores.threshold is None:
             texts.append(f"{env_id}: no reward threshold, so nothing is said of solving or collapse.")
+        texts += _repeatability(env_id, scores.environment)
         why = why_not_normalized(scores.environment)
         if why is not None:
             texts.append(f"{env_id}: returns have no scale of their own, as {why}.")
@@ -71,6 +74,18 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
                 "overestimation there."
             )
     return texts
+
+
+def _repeatability(env_id: str, environment: Mapping[str, Any]) -> Iterator[str]:
+    """What follows where runs share state, or where two with one seed differ."""
+    shared, differ = why_not_independent(environment), why_not_repeatable(environment)
+    if shared is not None:
+        yield f"{env_id}: runs are no independent samples ({shared}), so no difference is tested."
+    if differ is not None:
+        yield (
+            f"{env_id}: runs can't be repeated ({differ}), so equal seeds share no luck: pairing gains nothing, and "
+            "a difference at a seed is one of two independent runs."
+        )
 
 
 def invalid_runs(results: Results, most: int = 20) -> list[str]:
