@@ -86,8 +86,10 @@ def figures(folder: Folder) -> int:
         return 0
     if folder.found is None:
         return 1
-    from analysis.figures import draw  # matplotlib only where something is drawn
+    from analysis.figures import draw, fonts  # matplotlib only where something is drawn
 
+    for line in fonts(folder.found)[1]:
+        say(f"note: {line}")
     files: dict[str, bytes] = {}
     for name, found in draw(folder.found):
         files |= found

@@ -121,7 +121,8 @@ def _by_slot(data: EnvironmentBands) -> Layout:
     panels = []
     for name, found in groups.items():
         for chunk in _chunks(found):
-            looks = style.distinguished([style.look(d.row.slots, d.row.facts, base) for d in chunk])
+            beside = [style.BASELINE] if reference is not None else []
+            looks = style.distinguished([style.look(d.row.slots, d.row.facts, base) for d in chunk], beside)
             members = zip(chunk, looks, strict=True)
             panels.append(
                 Panel(
@@ -225,7 +226,7 @@ def _swept(data: EnvironmentBands) -> Layout:
         looks = style.sequential_looks(len(found), color)
         for start in range(0, len(found), MOST_LINES + 2):
             part = slice(start, start + MOST_LINES + 2)
-            members = zip(found[part], looks[part], strict=True)
+            members = zip(found[part], style.distinguished(looks[part]), strict=True)
             panels.append(Panel(title, color, tuple(PanelLine(d, k, _last(d)) for d, k in members)))
     return Layout(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 

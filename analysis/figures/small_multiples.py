@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from analysis.figures import parts, style
 from analysis.figures.layout import base_slots, piece_name
+from analysis.figures.lettering import width_of, wrapped
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.findings.bands import EnvironmentBands, RowBands
@@ -62,10 +61,9 @@ def draw(data: EnvironmentBands) -> Page:
         parts.draw_row(axes, data.at, drawn, look)
         page.name_axes(axes, "curve", data.places(drawn, beside))
         below = place + columns < len(pairs)
-        parts.set_returns(axes, limits, numbers=column == 0, ticks=3)
+        name = "return" if column == 0 else ""
+        parts.set_returns(axes, limits, numbers=column == 0, ticks=3, room=LEFT, name=name)
         parts.set_steps(axes, data.at, numbers=not below, ticks=2)
-        if column == 0:
-            axes.set_ylabel("return")
     return page
 
 
@@ -83,12 +81,11 @@ def title_lines(data: EnvironmentBands, drawn: RowBands, width: float) -> list[t
     A cell of a factorial is named by its pieces; no color means the panel's own.
     """
     first, second = _name(data, drawn.row)
-    letters = int(width / parts.LETTER)
-    lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
+    lines = [(text, True, "") for text in wrapped(first, width, SMALL, "bold")]
     together = ", ".join(second)
-    texts = [(text, PLAIN) for text in ([together] if len(together) <= letters else second)]
+    texts = [(text, PLAIN) for text in ([together] if width_of(together, SMALL) <= width else second)]
     for text, color in [*texts, (parts.missing_text(drawn), style.ALERT)]:
-        lines += [(part, False, color) for part in textwrap.wrap(text, letters)]
+        lines += [(part, False, color) for part in wrapped(text, width, SMALL)]
     return lines
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from analysis.figures import parts, style
 from analysis.figures.heatmap import draw_heat_map
 from analysis.figures.layout import base_slots, is_factorial, piece_name, values_of, varied_slots
+from analysis.figures.lettering import fitted, wrapped
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.findings.bands import EnvironmentBands, RowBands
@@ -181,17 +181,18 @@ def _panels(data: EnvironmentBands, matrix: Matrix) -> Page:
         for c, drawn in enumerate(line):
             left = LEFT + c * (width + GAP)
             if r == 0 or not matrix.aligned:
-                page.text(left, HEADER + top + head - 0.06, matrix.across[r][c], size=SMALL, weight="bold")
+                name, size = fitted(matrix.across[r][c], width + GAP / 2, SMALL, "bold")
+                page.text(left, HEADER + top + head - 0.06, name, size=size, weight="bold")
             if drawn is None:
                 continue
             axes = page.axes(left, top + head, width, tall)
             _draw_place(data, drawn, axes)
             page.name_axes(axes, "curve", data.places(drawn, data.reference(drawn.row)))
             last = r == rows - 1 or not matrix.aligned
-            parts.set_returns(axes, limits, numbers=c == 0, ticks=3)
+            parts.set_returns(
+                axes, limits, numbers=c == 0, ticks=3, room=LEFT, name="return" if c == 0 else ""
+            )
             parts.set_steps(axes, data.at, numbers=last, label=r == rows - 1, ticks=2)
-            if c == 0:
-                axes.set_ylabel("return")
         for place, text in enumerate(sides[r]):
             start = WIDTH - 0.1 - 0.115 * place
             page.text(start, HEADER + top + head, text, size=SMALL, weight="bold", turn=-90)
@@ -216,9 +217,7 @@ def _draw_place(data: EnvironmentBands, drawn: RowBands, axes: Axes) -> None:
 
 def _side(name: str, tall: float) -> list[str]:
     """A line's name for its right side, turned, in pieces that fit its height."""
-    return [part for text in name.split("\n") for part in textwrap.wrap(text, max(8, int(tall / 0.066)))] or [
-        ""
-    ]
+    return [part for text in name.split("\n") for part in wrapped(text, tall, SMALL, "bold")] or [""]
 
 
 def _rows(data: EnvironmentBands) -> list[Row]:

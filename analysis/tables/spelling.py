@@ -21,11 +21,21 @@ HUGE = 1e6
 
 def interval_text(metric: str, number: Interval) -> str:
     """'412.3 [380.1, 440.2]'; an end that isn't defined is an ellipsis, no interval is left out."""
-    point = number_text(metric, number.point)
+    point, *ends = number_texts(metric, [number.point, number.low, number.high], number.high - number.low)
     if np.isnan(number.low) and np.isnan(number.high):
         return point
-    ends = ("…" if np.isnan(end) else number_text(metric, end) for end in (number.low, number.high))
+    ends = ["…" if np.isnan(end) else text for end, text in zip((number.low, number.high), ends, strict=True)]
     return f"{point} [{', '.join(ends)}]"
+
+
+def number_texts(metric: str, values: Sequence[float], shown: float) -> list[str]:
+    """Values beside each other: with as many more digits as it takes to see a difference, an interval's width say."""
+    texts = [number_text(metric, value) for value in values]
+    off = [abs(float(text) - x) for text, x in zip(texts, values, strict=True) if np.isfinite(x)]
+    if not 0 < shown < np.inf or max(off, default=0.0) < shown / 2:
+        return texts
+    digits = max(0, -int(np.floor(np.log10(shown))))
+    return [f"{x:z.{digits}f}" if np.isfinite(x) else text for text, x in zip(texts, values, strict=True)]
 
 
 def number_text(metric: str, value: float) -> str:
