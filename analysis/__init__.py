@@ -14,3 +14,10 @@ def load(folder: str | Path) -> pd.DataFrame:
     from analysis.loading import load as load_episodes  # pandas only where it is wanted
 
     return load_episodes(folder)
+
+
+def runs(folder: str | Path) -> pd.DataFrame:
+    """Every listed run with its state; see ``analysis.loading.load_runs``."""
+    from analysis.loading import load_runs
+
+    return load_runs(folder)

@@ -1,6 +1,6 @@
 """``python -m analysis figures|tables|report|all|export DIR``: what the stored runs of ``results/<study>`` show.
 
-Exit code: 0 drawn (or up to date), 1 nothing to draw, 2 DIR is no results folder, or another mistake.
+Exit code: 0 drawn (or up to date), 1 nothing to draw or no room for it, 2 DIR is no results folder, or another mistake.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadFolder as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    except store.Unwritten as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
     except OSError as problem:
         print(f"error: {problem.filename or options.folder}: {problem.strerror or problem}", file=sys.stderr)
         return 2
@@ -83,8 +86,10 @@ def figures(folder: Folder) -> int:
         return 0
     if folder.found is None:
         return 1
-    from analysis.figures import draw  # matplotlib only where something is drawn
+    from analysis.figures import draw, fonts  # matplotlib only where something is drawn
 
+    for line in fonts(folder.found)[1]:
+        say(f"note: {line}")
     files: dict[str, bytes] = {}
     for name, found in draw(folder.found):
         files |= found

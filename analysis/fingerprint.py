@@ -96,15 +96,15 @@ def _version(name: str) -> str:
 def _read(products: Path) -> dict[str, Any]:
     """The fingerprint beside the products; one that is missing or unreadable says nothing."""
     try:
-        fingerprint = json.loads((products / FINGERPRINT).read_bytes())
+        fingerprint = store.json_or_empty(products / FINGERPRINT)
         files = {str(name): str(digest) for name, digest in fingerprint["files"].items() if "/" not in name}
         return {"inputs": fingerprint["inputs"], "files": files}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return {"inputs": None, "files": {}}
 
 
 def _is(path: Path, digest: str) -> bool:
     try:
-        return sha256(path.read_bytes()) == digest
-    except OSError:
+        return sha256(store.read_plain(path)) == digest
+    except (OSError, store.Damaged):
         return False

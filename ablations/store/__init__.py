@@ -12,6 +12,7 @@ from ablations.store.files import (
     leftovers,
     npz_bytes,
     parquet_bytes,
+    read_plain,
     replacing,
     sync_folder,
     write_atomic,
@@ -49,6 +50,7 @@ from ablations.store.schema import (
     Array,
     tabulate,
 )
+from ablations.store.shapes import ENDS, JUDGED
 from ablations.store.study_file import (
     DECISIONS_DIGEST,
     STUDY_DIGEST,

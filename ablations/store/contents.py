@@ -19,11 +19,8 @@ CHECKED = ("env_id", "variant", "seed", "global_step", "episodic_return")
 
 def path_problem(run_dir: Path, manifest: Mapping[str, Any]) -> str | None:
     """Why a manifest is none of a run in this folder; one that lies in no study may lie anywhere."""
-    config, label = manifest["config"], manifest.get("label")
-    env_id, seed = config.get("env_id"), config.get("seed")
-    if not isinstance(env_id, str) or not isinstance(label, str) or type(seed) is not int:
-        return "the manifest lacks its label, or its configuration an environment or a seed"
-    path = run_path(env_id, label, seed, manifest["key"])
+    config = manifest["config"]
+    path = run_path(config["env_id"], manifest["label"], config["seed"], manifest["key"])
     if run_dir.parts[-4:-3] != ("runs",) or run_dir.parts[-3:] == tuple(path.split("/")[1:]):
         return None
     return f"the manifest belongs to {path}"

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -150,15 +151,22 @@ def with_digest(document: Mapping[str, Any], entry: str) -> bytes:
 
 def read_json(path: Path) -> tuple[dict[str, Any], bytes]:
     """The object in a file, and the file's bytes. Raises FileNotFoundError or Damaged."""
-    if path.is_symlink():
-        raise Damaged(f"{path.name} is a link")
+    data = read_plain(path)
+    return json_object(data, path.name), data
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a regular file; nothing else is opened, as a pipe would be waited for. Raises as ``read_json``."""
     try:
-        data = path.read_bytes()
+        mode = path.lstat().st_mode
     except NotADirectoryError:
         raise FileNotFoundError(path) from None
-    except IsADirectoryError:
-        raise Damaged(f"{path.name} is a folder") from None
-    return json_object(data, path.name), data
+    if not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"))
+        raise Damaged(
+            f"{path.name} is {next((kind for of, kind in kinds if of(mode)), 'a device or socket')}"
+        )
+    return path.read_bytes()
 
 
 def json_or_empty(path: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from ablations.store.files import (
 )
 from ablations.store.keys import key_of
 from ablations.store.schema import ATTEMPTS, MANIFEST, SCHEMA_VERSION, VALID, WEIGHTS, Array
+from ablations.store.shapes import ATTEMPT_SHAPE, RESULT_SHAPE, misfit
 
 MANIFEST_DIGEST = "manifest_sha256"
 
@@ -116,10 +117,8 @@ def inspect(run_dir: Path, key: str | None = None, tables: dict[str, pa.Table] |
     except Damaged as problem:
         return RunStatus("damaged", str(problem), manifest)
     reason = _manifest_problem(manifest, key) or path_problem(run_dir, manifest)
-    for name, facts in manifest["files"].items() if reason is None else ():
-        reason = (
-            reason or _entry_problem(name, facts) or _file_problem(run_dir, packed, name, manifest, tables)
-        )
+    for name in manifest["files"] if reason is None else ():
+        reason = reason or _entry_problem(name) or _file_problem(run_dir, packed, name, manifest, tables)
     if reason is not None:
         return RunStatus("damaged", reason, manifest)
     return RunStatus(manifest["status"], None, manifest)
@@ -140,12 +139,13 @@ def _manifest_problem(manifest: Mapping[str, Any], key: str | None) -> str | Non
         return f"the manifest's configuration has the key {stated}, not {key or manifest.get('key')}"
     if status in VALID and "episodes.parquet" not in files:
         return "the manifest lists no episodes.parquet"
-    return None
+    found = misfit(manifest, RESULT_SHAPE if status in VALID else ATTEMPT_SHAPE)
+    return found and f"the manifest is not of its schema: {found}"
 
 
-def _entry_problem(name: str, facts: Any) -> str | None:
+def _entry_problem(name: str) -> str | None:
     """Why a manifest may not list such a file."""
-    if re.fullmatch(r"[a-z_]+\.(parquet|npz)", name) and isinstance(facts, dict):
+    if re.fullmatch(r"[a-z_]+\.(parquet|npz)", name):
         return None
     return f"the manifest lists a strange file {name!r}"
 

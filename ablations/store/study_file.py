@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ablations.store.files import Damaged, check_document, read_json, with_digest, write_atomic
 from ablations.store.schema import DECISIONS, DECISIONS_VERSION, STUDY, STUDY_VERSION
+from ablations.store.shapes import DECISIONS_SHAPE, STUDY_SHAPE, misfit
 
 STUDY_DIGEST = "study_sha256"
 DECISIONS_DIGEST = "decisions_sha256"
@@ -39,6 +39,9 @@ def read_decisions(folder: Path) -> dict[str, Any]:
     """A study's plan and what its looks found. Raises FileNotFoundError or Damaged."""
     decisions, data = read_json(folder / DECISIONS)
     check_document(decisions, data, DECISIONS_VERSION, DECISIONS_DIGEST)
+    problem = misfit(decisions, DECISIONS_SHAPE)
+    if problem is not None:
+        raise Damaged(problem)
     return {name: value for name, value in decisions.items() if name != DECISIONS_DIGEST}
 
 
@@ -47,33 +50,21 @@ def _write(path: Path, data: bytes) -> None:
         write_atomic(path, data)
 
 
-_ENTRIES: dict[str, dict[str, type]] = {
-    "runs": {"label": str, "env_id": str, "seed": int, "key": str, "path": str},
-    "rows": {"label": str},
-    "environments": {"env_id": str},
-}
-"""What every entry of study.json's lists has."""
-_SCORE = {"episodes", "mean_return", "std_return"}
-"""What the score of a random policy may hold."""
-
-
 def _problem(study: Mapping[str, Any]) -> str | None:
     """Why a stored study can't be relied on."""
-    if not isinstance(study.get("runs"), list) or not isinstance(study.get("rows"), list):
-        return "the file lists no runs or no rows"
-    for part, needed in _ENTRIES.items():
-        for entry in study.get(part, ()):
-            if not isinstance(entry, dict) or not all(isinstance(entry.get(k), v) for k, v in needed.items()):
-                return f"an entry of '{part}' lacks one of {', '.join(needed)}"
-    scores = (env.get("random_policy") for env in study.get("environments", ()))
-    if not all(score is None or _is_score(score) for score in scores):
-        return "the score of a random policy is none"
+    found = misfit(study, STUDY_SHAPE)
+    if found is not None:
+        return found
+    labels, env_ids = ({one[key] for one in study[part]} for part, key in _NAMED)
+    for run in study["runs"]:
+        if run["label"] not in labels or run["env_id"] not in env_ids or run["seed"] not in study["seeds"]:
+            return f"a run of 'runs' is of no row, environment or seed of the study: {run['path']!r}"
+        if run["path"].startswith("/") or ".." in run["path"].split("/"):
+            return f"a run's path leads out of the folder: {run['path']!r}"
+    for slots in (study["neutral"], *(row["slots"] for row in study["rows"])):
+        if not study["slots"].keys() <= slots.keys():
+            return "a row lacks a piece for one of its slots"
     return None
 
 
-def _is_score(score: Any) -> bool:
-    return (
-        isinstance(score, dict)
-        and set(score) <= _SCORE
-        and all(isinstance(number, int | float) and math.isfinite(number) for number in score.values())
-    )
+_NAMED = (("rows", "label"), ("environments", "env_id"))

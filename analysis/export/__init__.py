@@ -58,9 +58,9 @@ def _why(state: str, reason: str | None) -> str:
 def _recorded(record: Path) -> dict[str, str]:
     """The files of an earlier export and their digests; a record that is unreadable says nothing."""
     try:
-        files = json.loads(record.read_bytes())["files"]
+        files = store.json_or_empty(record)["files"]
         return {str(name): str(digest) for name, digest in files.items() if _inside(str(name))}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return {}
 
 

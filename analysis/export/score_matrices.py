@@ -8,33 +8,25 @@ Normalised score (x - random) / (threshold - random): 0 is the random policy, 1 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ablations import store
 from analysis.export.exported import Exported
-from analysis.loading import Results, Row, Run
-from analysis.metrics import auc, final_return
+from analysis.findings.margins import normal_scale, why_not_normalized
+from analysis.findings.measured import measured
+from analysis.loading import Results, Row
+from analysis.metrics import METRICS, Metric
+from analysis.statistics.aggregates import normalized
 
-SCORES: dict[str, Callable[[Run], float]] = {
-    "final_return": lambda run: final_return(run.ends, run.returns, run.steps),
-    "auc": lambda run: auc(run.ends, run.returns, run.steps),
-}
+SCORES = ("final_return", "auc")
 """One file for each."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The two ends that normalize an environment's scores."""
-
-    random: float
-    threshold: float
-
-    def __call__(self, score: float) -> float:
-        return (score - self.random) / (self.threshold - self.random)
+Scale = tuple[float, float]
+"""(random, threshold): the two ends that normalize an environment's scores."""
 
 
 def export(results: Results) -> Exported:
@@ -51,14 +43,13 @@ def export(results: Results) -> Exported:
             rows.setdefault(row.label, {})[env_id] = row
     scales, notes = _scales(results)
     files = {}
-    for name, score in SCORES.items():
-        scores = {label: _scores(by_env, score) for label, by_env in rows.items()}
+    for name in SCORES:
+        scores = {label: _scores(results, by_env, METRICS[name]) for label, by_env in rows.items()}
         arrays: dict[str, Any] = {"environments": _names(envs)}
         arrays |= _matrices("raw", scores, envs, {}, name, notes)
         if scales:
             arrays["normalised_environments"] = _names(list(scales))
-            arrays["random"] = np.array([scale.random for scale in scales.values()])
-            arrays["threshold"] = np.array([scale.threshold for scale in scales.values()])
+            arrays["random"], arrays["threshold"] = np.array(list(scales.values())).T
             arrays |= _matrices("normalised", scores, list(scales), scales, name, notes)
         arrays["rows"] = _names([label for label in rows if f"raw/{label}" in arrays])
         files[f"{name}.npz"] = store.npz_bytes(arrays)
@@ -69,8 +60,14 @@ ByEnvironment = Mapping[str, Mapping[int, float]]
 """{environment: {seed: score}}, NaN where a run has none."""
 
 
-def _scores(rows: Mapping[str, Row], score: Callable[[Run], float]) -> ByEnvironment:
-    return {env_id: {run.seed: score(run) for run in row.valid_runs} for env_id, row in rows.items()}
+def _scores(results: Results, rows: Mapping[str, Row], metric: Metric) -> ByEnvironment:
+    return {
+        env_id: {
+            run.seed: metric.known(measured(row, run, results.environment(env_id)))[0]
+            for run in row.valid_runs
+        }
+        for env_id, row in rows.items()
+    }
 
 
 def _matrices(
@@ -95,8 +92,12 @@ def _matrices(
             )
         counts[label] = len(seeds)
         if seeds:
-            matrix = [[_scaled(by_env[e][seed], scales.get(e)) for e in envs] for seed in seeds]
-            arrays[f"{prefix}/{label}"] = np.array(matrix)
+            columns = [np.array([by_env[env_id][seed] for seed in seeds]) for env_id in envs]
+            if scales:
+                columns = [
+                    normalized(one, *scales[env_id]) for one, env_id in zip(columns, envs, strict=True)
+                ]
+            arrays[f"{prefix}/{label}"] = np.column_stack(columns)
             arrays[f"{prefix}_seeds/{label}"] = np.array(seeds, dtype=np.int64)
     if len(set(counts.values())) > 1:
         unequal = ", ".join(f"{label} {count}" for label, count in counts.items())
@@ -104,23 +105,15 @@ def _matrices(
     return arrays
 
 
-def _scaled(score: float, scale: Scale | None) -> float:
-    return score if scale is None else scale(score)
-
-
 def _scales(results: Results) -> tuple[dict[str, Scale], list[str]]:
     """Of each environment that can be normalised; of each other a sentence why not."""
     scales, notes = {}, []
     for environment in results.environments:
-        env_id, threshold = environment["env_id"], environment.get("reward_threshold")
-        random = (environment.get("random_policy") or {}).get("mean_return")
-        if threshold is None or random is None:
-            lacks = "reward threshold" if threshold is None else "score of the random policy"
-            notes.append(f"{env_id} is not normalised: it has no {lacks}")
-        elif threshold == random:
-            notes.append(f"{env_id} is not normalised: its threshold is what the random policy earns")
+        scale = normal_scale(environment)
+        if scale is not None:
+            scales[environment["env_id"]] = scale
         else:
-            scales[env_id] = Scale(float(random), float(threshold))
+            notes.append(f"{environment['env_id']} is not normalised: {why_not_normalized(environment)}")
     return scales, notes
 
 

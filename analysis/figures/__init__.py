@@ -18,6 +18,7 @@ from analysis.figures import (
     variance,
     verdicts,
 )
+from analysis.figures.lettering import fonts_for
 from analysis.figures.page import Page, drawing
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import QUANTITIES, Band, EnvironmentBands
@@ -25,6 +26,7 @@ from analysis.findings.evidence import Evidence
 from analysis.findings.recorded import EXACT, INSIDE, Recorded, recorded
 from analysis.metrics import METRICS, Floats, Ints
 from analysis.tables.aggregates import curve_table
+from analysis.tables.spelling import row_name
 from analysis.tables.table import Table, csv_text
 from analysis.tables.verdicts import verdict_records
 from analysis.tables.world_sizes import numbers
@@ -37,13 +39,19 @@ Figure = tuple[str, dict[str, bytes]]
 
 def draw(found: Evidence) -> Iterator[Figure]:
     """Every figure, environment by environment; one in which no run stands has none."""
-    with drawing():
+    with drawing(fonts(found)[0]):
         for data in found.bands:
             yield from _of_environment(data, [one for one in found.comparisons if one.env_id == data.env_id])
         if found.world_sizes:
             page = sample_efficiency.draw(found.results, found.bands, found.world_sizes)
             yield _files("sample-efficiency", page, csv_text(numbers(found.world_sizes), DIGITS))
         yield from _over_environments(found)
+
+
+def fonts(found: Evidence) -> tuple[list[str], list[str]]:
+    """The fonts that the names of a study need, and a line for each name that no font here has the letters of."""
+    env_ids = [str(environment["env_id"]) for environment in found.results.environments]
+    return fonts_for(dict.fromkeys([found.name, *env_ids, *map(row_name, found.rows)]))
 
 
 def _of_environment(data: EnvironmentBands, comparisons: Sequence[RowComparison]) -> Iterator[Figure]:

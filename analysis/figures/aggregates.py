@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 
 from matplotlib.axes import Axes
 
 from analysis.figures import parts
 from analysis.figures.layout import Layout, Panel, PanelLine, lay_out
-from analysis.figures.page import Page
+from analysis.figures.lettering import wrapped
+from analysis.figures.page import SMALL, Page
 from analysis.figures.panel_grid import Place, draw_grid
-from analysis.figures.parts import LETTER
 from analysis.figures.style import BASELINE, PALE, Look
 from analysis.findings.bands import EnvironmentBands
 from analysis.findings.normalized import NormalizedScores, RowCurves
@@ -53,12 +52,12 @@ def draw_efficiency(data: EnvironmentBands, scores: NormalizedScores, curves: Ro
 
     def set_axes(axes: Axes, first: bool, last: bool) -> None:
         axes.set_xlim(0, 1)
-        axes.set_ylim(*limits)
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.get_xticklabels()[-1].set_horizontalalignment("right")  # or it would run into the next panel's 0
         for place in (0, 1):
             axes.axhline(place, color=PALE, linewidth=0.6, zorder=1)
-        _label(axes, "share of the budget" if last else "", "IQM, normalised" if first else "")
+        _label(axes, "share of the budget" if last else "", "")
+        parts.set_returns(axes, limits, numbers=first, room=LEFT, name="IQM, normalised" if first else "")
 
     return _draw(data, scores, curves, "sample-efficiency curves", caption, "of the IQM", set_axes)
 
@@ -127,7 +126,7 @@ def _draw_panel(
 
 def _key_name(member: PanelLine, width: float) -> str:
     """A line's name in its key, on as many lines as it takes."""
-    return "\n".join(textwrap.wrap(member.name, int((width - parts.KEY_HANDLE) / LETTER)))
+    return "\n".join(wrapped(member.name, width - parts.KEY_HANDLE, SMALL))
 
 
 def _draw_line(axes: Axes, curves: RowCurves, v: int, look: Look, shade: float) -> None:

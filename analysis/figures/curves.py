@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import parts
 from analysis.figures.layout import Layout, Panel, lay_out
-from analysis.figures.page import SMALL, Page
+from analysis.figures.page import Page
 from analysis.figures.panel_grid import Place, draw_grid
 from analysis.figures.parts import key_name
 from analysis.figures.style import BASELINE
@@ -42,13 +42,12 @@ def draw(data: EnvironmentBands) -> Page:
         watched = data.places(layout.reference, *(member.drawn for member in panel.members))
         page.name_axes(curves, "curve", watched)
         page.name_axes(variance, "running_variance", watched)
-        parts.set_returns(curves, limits, numbers=at.first, ticks=5)
+        names = ("return", "variance") if at.first else ("", "")
+        parts.set_returns(curves, limits, numbers=at.first, ticks=5, room=LEFT, name=names[0])
         parts.set_steps(curves, data.at, numbers=False)
-        parts.set_variance(variance, top_variance, numbers=at.first)
+        parts.set_variance(variance, top_variance, numbers=at.first, room=LEFT, name=names[1])
         parts.set_steps(variance, data.at, label=at.last)
         if at.first:
-            curves.set_ylabel("return")
-            variance.set_ylabel("variance", fontsize=SMALL)
             page.figure.align_ylabels([curves, variance])
 
     return draw_grid(

@@ -58,18 +58,26 @@ def draw(data: EnvironmentBands, recorded: Mapping[str, Recorded]) -> Page:
     if bounds and "q_max" in quantities:
         caption.append(f"Dotted red: no true value lies outside [{bounds[0]:g}, {bounds[1]:g}].")
 
+    ends = {name: recorded_panels.limits(name, recorded.values()) for name in quantities}
+    if bounds and "q_max" in ends:
+        low, high = ends["q_max"]
+        ends["q_max"] = min(low, bounds[0]), max(high, bounds[1])
+
     def set_axes(axes: Axes, quantity: str) -> None:
-        low, high = recorded_panels.limits(quantity, recorded.values())
-        if quantity == "q_max" and bounds:
-            low, high = min(low, bounds[0]), max(high, bounds[1])
-            for bound in bounds:
-                axes.axhline(bound, color=ALERT, linewidth=0.7, dashes=(1, 2), zorder=1)
+        low, high = ends[quantity]
+        for bound in bounds or () if quantity == "q_max" else ():
+            axes.axhline(bound, color=ALERT, linewidth=0.7, dashes=(1, 2), zorder=1)
         if quantity in powers:
             recorded_panels.set_powers(axes, low, high, _linear(bounds))
         else:
             recorded_panels.set_linear(axes, low, high)
 
-    headings = {name: QUANTITIES[name] for name in quantities}
+    headings = {
+        name: QUANTITIES[name]
+        if name in powers
+        else recorded_panels.linear_unit(*ends[name]).of(QUANTITIES[name])
+        for name in quantities
+    }
     return recorded_panels.draw(
         data, recorded, headings, "values and networks from inside", caption, set_axes
     )

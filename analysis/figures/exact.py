@@ -44,6 +44,9 @@ def draw(data: EnvironmentBands, recorded: Mapping[str, Recorded]) -> Page:
             recorded_panels.set_powers(axes, low, high, LINEAR)
 
     headings = {name: QUANTITIES[name] for name in quantities}
+    if "regret" in headings:
+        unit = recorded_panels.linear_unit(*recorded_panels.limits("regret", recorded.values()))
+        headings["regret"] = unit.of(headings["regret"])
     return recorded_panels.draw(data, recorded, headings, "learned against exact values", caption, set_axes)
 
 

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from analysis.figures import parts
-from analysis.figures.page import HEADER, NORMAL, SMALL, WIDTH, Page
+from analysis.figures.lettering import fitted, width_of, wrapped
+from analysis.figures.page import DPI, HEADER, NORMAL, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT
+from analysis.figures.units import unit_of
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import WINDOW, Floats
 
 PLACE = 0.27
 """Inches down per line."""
-LETTER = 0.058
+WIDEST = 2.4
+"""Inches at most of the names at the left."""
+Text = Callable[[float], str]
 
 Cells = Sequence[Sequence[RowBands | None]]
 
@@ -26,10 +29,16 @@ def draw_heat_map(
     data: EnvironmentBands, what: str, down: Sequence[str], across: Sequence[str], cells: Cells
 ) -> Page:
     """Two maps, one above the other, with a number in each place."""
-    names = [name.replace("\n", ", ") for name in down]
-    head = 0.3 + 0.11 * max(name.count("\n") + 1 for name in across)
-    left = 0.2 + LETTER * max(map(len, names))
+    small = SMALL if len(across) < 10 else SMALL - 1.5
+    fit = [fitted(name.replace("\n", ", "), WIDEST, small) for name in down]
+    names, small = [text for text, _ in fit], min(size for _, size in fit)
+    left = 0.2 + max(width_of(name, small) for name in names)
     width, tall = WIDTH - left - 0.6, PLACE * len(names)
+    place_wide = width / len(across)
+    across = [
+        "\n".join(p for part in name.split("\n") for p in wrapped(part, place_wide, small)) for name in across
+    ]
+    head = 0.3 + 0.11 * max(name.count("\n") + 1 for name in across)
     step = head + tall + 0.2
     marked = any(parts.missing_text(drawn) for line in cells for drawn in line if drawn is not None)
     holes = any(drawn is None for line in cells for drawn in line)
@@ -48,20 +57,35 @@ def draw_heat_map(
             ]
         ),
     )
-    maps: tuple[tuple[str, str, Callable[[RowBands], float], Callable[[float], str]], ...] = (
-        ("final return", "viridis", _final, lambda value: f"{value:.0f}"),
-        ("running variance", "rocket_r", _deviation, lambda value: f"{value:.0f}²"),
+    maps: tuple[tuple[str, Callable[[RowBands], float], bool], ...] = (
+        ("viridis", _final, False),
+        ("rocket_r", _deviation, True),
     )
-    for place, (title, colors, value, text) in enumerate(maps):
+    for place, (colors, value, is_deviation) in enumerate(maps):
         top = place * step
+        numbers = np.array([[_known(drawn, value) for drawn in line] for line in cells], dtype=np.float64)
+        title, text = _written(numbers, is_deviation)
         page.text(left, HEADER + top + 0.15, title, size=NORMAL, weight="bold")
         axes = page.axes(left, top + head, width, tall)
         bar = page.axes(left + width + 0.08, top + head, 0.09, tall)
-        numbers = np.array([[_known(drawn, value) for drawn in line] for line in cells], dtype=np.float64)
         texts = [[_text(drawn, value, text) for drawn in line] for line in cells]
-        _draw_map(axes, bar, numbers, texts, colors, names, across)
-        bar.yaxis.set_major_formatter(FuncFormatter(lambda number, _, text=text: text(number)))
+        _draw_map(axes, bar, numbers, texts, colors, small)
+        axes.set_yticks(axes.get_yticks(), names, fontsize=small)
+        axes.set_xticks(axes.get_xticks(), across, fontsize=small)
+        ends = sorted(bar.get_ylim())
+        ticks = {text(tick): float(tick) for tick in bar.get_yticks() if ends[0] <= tick <= ends[1]}
+        bar.set_yticks(list(ticks.values()), list(ticks))
     return page
+
+
+def _written(numbers: Floats, is_deviation: bool) -> tuple[str, Text]:
+    """The title of a map, with its unit, and how its numbers are written."""
+    known = numbers[np.isfinite(numbers)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    unit = unit_of(low, high, shifted=not is_deviation)
+    if is_deviation:
+        return unit.squared("running variance"), lambda value: f"{unit.text(value)}²"
+    return unit.of("final return"), unit.text
 
 
 def _draw_map(
@@ -70,10 +94,11 @@ def _draw_map(
     numbers: Floats,
     texts: list[list[str]],
     colors: str,
-    down: Sequence[str],
-    across: Sequence[str],
+    small: float,
 ) -> None:
-    small = SMALL if len(across) < 10 else SMALL - 1.5
+    box = axes.get_window_extent()
+    widest = max(width_of(text, small) for line in texts for text in line)
+    written = small * min(1.0, 0.94 * box.width / DPI / numbers.shape[1] / max(widest, 1e-9))
     sns.heatmap(
         numbers,
         ax=axes,
@@ -81,11 +106,11 @@ def _draw_map(
         cmap=colors,
         annot=np.array(texts, dtype=object),
         fmt="",
-        annot_kws={"fontsize": small},
+        annot_kws={"fontsize": written},
         linewidths=0.6,
         mask=np.isnan(numbers),
-        xticklabels=list(across),
-        yticklabels=list(down),
+        xticklabels=1,
+        yticklabels=1,
     )
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=small, rotation=0)
@@ -101,12 +126,15 @@ def _known(drawn: RowBands | None, value: Callable[[RowBands], float]) -> float:
 
 
 def _text(drawn: RowBands | None, value: Callable[[RowBands], float], text: Callable[[float], str]) -> str:
-    """A place's number, * where some of its runs diverged or don't stand, 'none' where none stands."""
+    """A place's number, * where some of its runs diverged or don't stand, 'none' where none stands.
+
+    'n/a' where runs stand and have no such number.
+    """
     if drawn is None:
         return ""
     number = _known(drawn, value)
     if np.isnan(number):
-        return "none"
+        return "n/a" if drawn.n else "none"
     return text(number) + ("*" if parts.missing_text(drawn) else "")
 
 

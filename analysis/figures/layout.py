@@ -121,7 +121,8 @@ def _by_slot(data: EnvironmentBands) -> Layout:
     panels = []
     for name, found in groups.items():
         for chunk in _chunks(found):
-            looks = style.distinguished([style.look(d.row.slots, d.row.facts, base) for d in chunk])
+            beside = [style.BASELINE] if reference is not None else []
+            looks = style.distinguished([style.look(d.row.slots, d.row.facts, base) for d in chunk], beside)
             members = zip(chunk, looks, strict=True)
             panels.append(
                 Panel(
@@ -157,6 +158,11 @@ def values_of(data: EnvironmentBands, slot: str) -> list[Piece]:
     return found
 
 
+def piece_name(data: EnvironmentBands, slots: Slots, slot: str) -> str:
+    """A row's piece in short, told apart from all others of the study's."""
+    return brief_text(slots[slot], values_of(data, slot))
+
+
 def _factorial(data: EnvironmentBands) -> Layout:
     down, across, *rest = varied_slots(data)
     panels: list[Panel | None] = []
@@ -166,7 +172,8 @@ def _factorial(data: EnvironmentBands) -> Layout:
             cell = [
                 d for d in data.drawn if d.row.slots[down] == vertical and d.row.slots[across] == horizontal
             ]
-            title = f"{down} {brief_text(vertical)}, {across} {brief_text(horizontal)}"
+            pair = {down: vertical, across: horizontal}
+            title = ", ".join(f"{slot} {piece_name(data, pair, slot)}" for slot in pair)
             panels += _cells(data, title, cell, rest)
     colors = f"; colors: {' and '.join(rest)}" if rest else ""
     note = f"Panels: {down} and {across}{colors}."
@@ -190,7 +197,8 @@ def _cells(
             one = replace(one, color=style.GRAY)
         looks.append(one)
     names = [
-        " + ".join(brief_text(drawn.row.slots[slot]) for slot in rest) or drawn.row.title for drawn in cell
+        " + ".join(piece_name(data, drawn.row.slots, slot) for slot in rest) or drawn.row.title
+        for drawn in cell
     ]
     members = [PanelLine(*found) for found in zip(cell, style.distinguished(looks), names, strict=True)]
     size = MOST_LINES + 2
@@ -218,7 +226,7 @@ def _swept(data: EnvironmentBands) -> Layout:
         looks = style.sequential_looks(len(found), color)
         for start in range(0, len(found), MOST_LINES + 2):
             part = slice(start, start + MOST_LINES + 2)
-            members = zip(found[part], looks[part], strict=True)
+            members = zip(found[part], style.distinguished(looks[part]), strict=True)
             panels.append(Panel(title, color, tuple(PanelLine(d, k, _last(d)) for d, k in members)))
     return Layout(tuple(panels), columns_for(len(panels)), None, "Shades follow the order of the values.")
 

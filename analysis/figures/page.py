@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from analysis.figures.lettering import FAMILY, fitted, width_of, wrapped
 from analysis.figures.style import ALERT, shaded
 
 WIDTH = 7.0
@@ -35,22 +35,22 @@ LARGE = 9.5
 HEADER = 0.62
 """Inches above the first panel: title, counts and key."""
 CAPTION_LINE = 0.125
-CAPTION_WIDTH = 148
-"""Letters of the caption that fit into a line."""
+KEY_LINE, KEY_PAD, KEY_GAP = 2.4, 0.5, 1.4
+"""Of a key, in heights of its type: a line's sample, from it to its name, from column to column."""
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
     """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
     with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # said once, by label: lettering.fonts_for
         mpl.rcdefaults()
         theme: Any = sns.axes_style("ticks")
         mpl.rcParams.update(theme)
         mpl.rcParams.update(
             {
                 "font.family": "sans-serif",
-                "font.sans-serif": ["DejaVu Sans"],
+                "font.sans-serif": list(fonts),
                 "font.size": NORMAL,
                 "axes.titlesize": NORMAL,
                 "axes.labelsize": SMALL,
@@ -85,7 +85,7 @@ class Page:
     """A figure of fixed width, whose panels are placed in inches from its upper left corner."""
 
     def __init__(self, height: float, title: str, counts: str, caption: str) -> None:
-        lines = textwrap.wrap(caption, CAPTION_WIDTH)
+        lines = wrapped(caption, WIDTH - 2 * MARGIN, SMALL)
         self.height = HEADER + height + CAPTION_LINE * len(lines) + 2 * MARGIN
         self.figure = Figure(figsize=(WIDTH, self.height))
         self.text(MARGIN, 0.17, title, size=LARGE, weight="bold")
@@ -106,7 +106,12 @@ class Page:
         align: str = "left",
         turn: float = 0.0,
     ) -> None:
-        """Write text whose baseline begins at a place."""
+        """Write text whose baseline begins at a place; smaller, or cut, where the page would end before it does."""
+        if turn:
+            room = self.height - top
+        else:
+            room = {"left": WIDTH - left, "right": left, "center": 2 * min(left, WIDTH - left)}[align]
+        text, size = fitted(text, room - 0.04, size, weight)
         self.figure.text(
             left / WIDTH,
             1 - top / self.height,
@@ -145,7 +150,14 @@ class Page:
     def key(
         self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1
     ) -> None:
-        """A key whose upper left corner is at a place (from the end of the header)."""
+        """A key whose upper left corner is at a place (from the end of the header), no wider than the page."""
+        shape = -(-len(names) // columns)  # lines of a column
+        wide = [
+            max(width_of(name, SMALL) for name in names[at : at + shape])
+            for at in range(0, len(names), shape)
+        ]
+        blanks = (len(wide) * (KEY_LINE + KEY_PAD) + (len(wide) - 1) * KEY_GAP) * SMALL / 72
+        size = SMALL * min(1.0, (WIDTH - MARGIN - left) / (sum(wide) + blanks))
         self.figure.legend(
             handles,
             list(names),
@@ -155,11 +167,11 @@ class Page:
             frameon=False,
             borderpad=0.0,
             borderaxespad=0.0,
-            handlelength=2.4,
-            handletextpad=0.5,
+            handlelength=KEY_LINE,
+            handletextpad=KEY_PAD,
             labelspacing=0.25,
-            columnspacing=1.4,
-            fontsize=SMALL,
+            columnspacing=KEY_GAP,
+            fontsize=size,
         )
 
     def save(self, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.figures import parts
 from analysis.figures.layout import Layout, Panel, PanelLine
+from analysis.figures.lettering import wrapped
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 
 KEY_LINE = 0.128
-BOLD_LETTER = 0.068
-"""Inches per letter of a panel's title, on the safe side."""
 FOOT = 0.36
 
 
@@ -41,7 +39,7 @@ def draw_grid(
     """Every panel, ``tall`` inches high; ``name`` is what its key calls a line in so many inches."""
     panels, across = layout.panels, layout.columns
     width = (WIDTH - left - 0.12 - gap * (across - 1)) / across
-    titles = [textwrap.wrap(panel.title, int(width / BOLD_LETTER)) if panel else [] for panel in panels]
+    titles = [wrapped(panel.title, width, NORMAL, "bold") if panel else [] for panel in panels]
     names = [[name(member, width) for member in panel.members] if panel else [] for panel in panels]
     counts = [
         len(title) + sum(1 + text.count("\n") for text in found)

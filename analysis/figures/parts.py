@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,17 +12,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from analysis.figures.page import SMALL
+from analysis.figures import units
+from analysis.figures.lettering import fitted, width_of, wrapped
+from analysis.figures.page import DPI, SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.findings.bands import Band, EnvironmentBands, RowBands
 from analysis.metrics import WINDOW, Floats, Ints
 from analysis.statistics.draws import LEVEL
-from analysis.tables.spelling import range_text, row_name
+from analysis.tables.spelling import range_text, row_name, value_text
 
 PERCENT = f"{LEVEL * 100:g} %"
 THRESHOLD = "#6b6b6b"
-LETTER = 0.054
-"""Inches per letter of small text, on the safe side."""
+ROOM = 0.42
+"""Inches to the left of an axis for its numbers and its name."""
+NAME_BEYOND = 0.2
+"""Inches by which the name of an axis may be longer than the axis."""
 MOST_NAMED = 6
 """Rows that are left out and named."""
 KEY_HANDLE = 0.3
@@ -111,26 +114,53 @@ def steps_text(steps: float) -> str:
     return f"{steps:g}"
 
 
-def set_returns(axes: Axes, limits: tuple[float, float], *, numbers: bool = True, ticks: int = 4) -> None:
-    """The vertical axis of a learning curve."""
+def set_returns(
+    axes: Axes,
+    limits: tuple[float, float],
+    *,
+    numbers: bool = True,
+    ticks: int = 4,
+    room: float = ROOM,
+    name: str = "",
+) -> None:
+    """The vertical axis of a learning curve, with ``room`` inches to its left for numbers and name, if any."""
     axes.set_ylim(*limits)
-    axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    unit = units.number(axes.yaxis, *limits, ticks)
+    set_name(axes, unit.of(name) if name else "", numbers, room)
+
+
+def set_name(axes: Axes, name: str, numbers: bool, room: float) -> None:
+    """What stands to the left of an axis."""
     axes.tick_params(axis="y", labelleft=numbers)
+    if numbers:
+        units.fit_numbers(axes, room, is_named=bool(name))
+    if name:
+        box = axes.get_window_extent()
+        text, size = fitted(name, box.height / DPI + NAME_BEYOND, SMALL)
+        axes.set_ylabel(text, fontsize=size)
 
 
-def set_variance(axes: Axes, top: float, *, numbers: bool = True, ticks: int = 4) -> None:
+def variance_unit(top: float, ticks: int = 4) -> units.Unit:
+    """The unit of the standard deviations by which variances are written."""
+    return units.tick_unit(0.0, float(np.sqrt(top)), ticks)
+
+
+def set_variance(
+    axes: Axes, top: float, *, numbers: bool = True, ticks: int = 4, room: float = ROOM, name: str = ""
+) -> None:
     """The vertical axis of a variance: spaced by its square root, so that heights compare as standard deviations.
 
     Tick labels are squares (100² is a standard deviation of 100 points of return).
     """
     axes.set_yscale("function", functions=(_root, np.square))
-    places = np.asarray(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, float(np.sqrt(top))))
-    places = places[(places >= 0) & (places**2 <= top * 1.0001)]
+    unit, places = variance_unit(top, ticks), np.asarray(units.places(0.0, float(np.sqrt(top)), ticks))
     axes.yaxis.set_major_locator(FixedLocator((places**2).tolist()))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{np.sqrt(value):g}²" if value else "0"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{unit.text(np.sqrt(value))}²" if value else "0")
+    )
     axes.minorticks_off()
     axes.set_ylim(0, top)
-    axes.tick_params(axis="y", labelleft=numbers)
+    set_name(axes, unit.squared(name) if name else "", numbers, room)
 
 
 def _root(values: Floats) -> Floats:
@@ -167,7 +197,7 @@ def _padded(values: Floats) -> tuple[float, float]:
     if not len(known):
         return 0.0, 1.0
     low, high = float(known.min()), float(known.max())
-    room = 0.04 * (high - low) or 0.5
+    room = 0.04 * (high - low) or 0.05 * abs(high) or 0.5
     return low - room, high + room
 
 
@@ -203,7 +233,7 @@ def general_key(
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=0.8, dashes=(1, 2)))
         low, high = return_limits(data.drawn, data.threshold, seeds=seeds)
         beyond = "" if low <= data.threshold <= high else " (beyond the axis)"
-        names.append(f"solved: {data.threshold:g}{beyond}")
+        names.append(f"solved: {value_text(float(data.threshold))}{beyond}")
     if any(drawn.diverged for drawn in data.drawn):
         handles.append(Line2D([], [], color=ALERT, linewidth=0, marker="x", markersize=4))
         names.append("diverged")
@@ -248,10 +278,9 @@ def missing_text(drawn: RowBands) -> str:
 def key_name(name: str, drawn: RowBands, width: float) -> str:
     """A line's name in a key of so many inches, with what is missing of it, on as many lines as it takes."""
     missing = missing_text(drawn)
-    letters = int((width - KEY_HANDLE) / LETTER)
-    text = f"{name}: {missing}" if missing else name
-    texts = [text] if len(text) <= letters else [name, missing]
-    return "\n".join(line for text in texts for line in textwrap.wrap(text, letters))
+    text, free = f"{name}: {missing}" if missing else name, width - KEY_HANDLE
+    texts = [text] if width_of(text, SMALL) <= free else [name, missing]
+    return "\n".join(line for text in texts for line in wrapped(text, free, SMALL))
 
 
 def _has_intervals(data: EnvironmentBands) -> bool:
@@ -282,9 +311,10 @@ def variance_sentence(form: str = "full windows") -> str:
 
 def write_no_data(axes: Axes, shown: Sequence[RowBands]) -> None:
     """Say so in a panel in which there is no curve to see."""
-    if any(np.isfinite(drawn.bands["curve"].mean).any() for drawn in shown):
+    runs = [run_data for drawn in shown for run_data in drawn.summary.run_data]
+    if any(len(run_data.ends) for run_data in runs):
         return
-    text = "no episode finished" if any(drawn.n for drawn in shown) else "no run stands"
+    text = "no episode finished" if runs else "no run stands"
     axes.text(0.97, 0.06, text, transform=axes.transAxes, ha="right", color=ALERT, fontsize=SMALL, zorder=6)
 
 

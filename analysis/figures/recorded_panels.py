@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.figures import parts, style
+from analysis.figures import parts, style, units
 from analysis.figures.layout import Layout, Panel, PanelLine, lay_out
+from analysis.figures.lettering import fitted
 from analysis.figures.page import HEADER, NORMAL, WIDTH, Page
 from analysis.figures.parts import key_name
 from analysis.figures.style import ALERT, BASELINE
@@ -22,6 +23,7 @@ GAP = 0.5
 TALL = 1.15
 KEY_LINE = 0.135
 KEY_COLUMNS = 3
+TICKS = 4
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -107,12 +109,14 @@ def draw_lines(
     key = parts.general_key(data, layout.reference, seeds=False, threshold=threshold)
     page.key(columns.lefts[0], -0.19, *key, columns=5)
     for heading, left in zip(columns.headings.values(), columns.lefts, strict=True):
-        page.text(left, HEADER + placed.headings, heading, size=NORMAL - 0.7, color="#444444")
+        heading, size = fitted(heading, columns.width, NORMAL - 0.7)
+        page.text(left, HEADER + placed.headings, heading, size=size, color="#444444")
     for place, (panel, top, head) in enumerate(zip(panels, placed.tops, placed.heads, strict=True)):
         left = columns.lefts[0]
         page.text(left, HEADER + top + 0.14, panel.title, size=NORMAL, weight="bold", color=panel.color)
         handles = [parts.line_handle(member.look) for member in panel.members]
-        names = [key_name(member.name, member.drawn, WIDTH) for member in panel.members]
+        wide = (WIDTH - left) / KEY_COLUMNS - 0.2
+        names = [key_name(member.name, member.drawn, wide) for member in panel.members]
         page.key(left, top + placed.key, handles, names, columns=KEY_COLUMNS)
         watched = data.places(layout.reference, *(member.drawn for member in panel.members))
         for quantity, left in zip(columns.headings, columns.lefts, strict=True):
@@ -167,10 +171,20 @@ def limits(quantity: str, recorded: Iterable[Recorded]) -> tuple[float, float]:
     return float(np.nanmin(known)), float(np.nanmax(known))
 
 
-def set_linear(axes: Axes, low: float, high: float) -> None:
-    """An axis with a little room at both ends."""
+def linear_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits with a little room at both ends."""
     room = 0.04 * (high - low or 1)
-    axes.set_ylim(low - room, high + room)
+    return low - room, high + room
+
+
+def linear_unit(low: float, high: float) -> units.Unit:
+    """The unit in which ``set_linear`` numbers an axis."""
+    return units.tick_unit(*linear_limits(low, high), TICKS)
+
+
+def set_linear(axes: Axes, low: float, high: float) -> None:
+    """An axis with a little room at both ends; what its numbers are written in stands in the heading."""
+    parts.set_returns(axes, linear_limits(low, high), ticks=TICKS, room=GAP)
 
 
 def set_powers(axes: Axes, low: float, high: float, linear: float) -> None:

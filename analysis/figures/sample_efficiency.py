@@ -37,7 +37,7 @@ def draw(results: Results, worlds: Sequence[EnvironmentBands], found: Sequence[L
         "network without hidden layers on one-hot states. An interval without an upper end is drawn to the latest run. "
         "An open triangle at the budget: too few seeds got there for a median.",
     )
-    looks = [_look(line, worlds) for line in found]
+    looks = style.distinguished([_look(line, worlds) for line in found])
     handles = [_handle(*pair) for pair in zip(found, looks, strict=True)]
     page.key(LEFT, -0.19, handles, [_title(line) + _missed(line) for line in found])
     axes = page.axes(LEFT + 0.1, head, WIDTH - LEFT - 0.3, tall)

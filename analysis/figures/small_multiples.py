@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from analysis.figures import parts, style
-from analysis.figures.layout import base_slots
+from analysis.figures.layout import base_slots, piece_name
+from analysis.figures.lettering import width_of, wrapped
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.loading import Row
-from analysis.tables.spelling import brief_text, swept_text
+from analysis.tables.spelling import swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -28,7 +27,7 @@ def draw(data: EnvironmentBands) -> Page:
     width = (WIDTH - LEFT - 0.1 - GAP * (columns - 1)) / columns
     tall = min(0.72 * width, 1.6)
     rows = -(-len(pairs) // columns)
-    titles = [title_lines(drawn, width) for drawn, _ in pairs]
+    titles = [title_lines(data, drawn, width) for drawn, _ in pairs]
     heads = [0.09 + LINE * max(map(len, titles[row * columns :][:columns])) for row in range(rows)]
     tops = [sum(heads[:row]) + row * (tall + 0.1) for row in range(rows)]
     reference = next((found for _, found in pairs if found is not None), None)
@@ -62,10 +61,9 @@ def draw(data: EnvironmentBands) -> Page:
         parts.draw_row(axes, data.at, drawn, look)
         page.name_axes(axes, "curve", data.places(drawn, beside))
         below = place + columns < len(pairs)
-        parts.set_returns(axes, limits, numbers=column == 0, ticks=3)
+        name = "return" if column == 0 else ""
+        parts.set_returns(axes, limits, numbers=column == 0, ticks=3, room=LEFT, name=name)
         parts.set_steps(axes, data.at, numbers=not below, ticks=2)
-        if column == 0:
-            axes.set_ylabel("return")
     return page
 
 
@@ -77,27 +75,26 @@ def columns_for(panels: int) -> int:
     return 6
 
 
-def title_lines(drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
+def title_lines(data: EnvironmentBands, drawn: RowBands, width: float) -> list[tuple[str, bool, str]]:
     """(text, bold, color) of the lines above a panel: its name, its point of the sweep, what is missing.
 
     A cell of a factorial is named by its pieces; no color means the panel's own.
     """
-    first, second = _name(drawn.row)
-    letters = int(width / parts.LETTER)
-    lines = [(text, True, "") for text in textwrap.wrap(first, int(letters / 1.12))]
+    first, second = _name(data, drawn.row)
+    lines = [(text, True, "") for text in wrapped(first, width, SMALL, "bold")]
     together = ", ".join(second)
-    texts = [(text, PLAIN) for text in ([together] if len(together) <= letters else second)]
+    texts = [(text, PLAIN) for text in ([together] if width_of(together, SMALL) <= width else second)]
     for text, color in [*texts, (parts.missing_text(drawn), style.ALERT)]:
-        lines += [(part, False, color) for part in textwrap.wrap(text, letters)]
+        lines += [(part, False, color) for part in wrapped(text, width, SMALL)]
     return lines
 
 
-def _name(row: Row) -> tuple[str, list[str]]:
+def _name(data: EnvironmentBands, row: Row) -> tuple[str, list[str]]:
     """The bold part of a panel's name, and the parts of its plain one."""
     if row.swept:
         return row.title, [swept_text(key, value) for key, value in row.swept.items()]
     if row.cell:
-        texts = [brief_text(row.slots[slot]) for slot in row.slots if slot in row.cell]
+        texts = [piece_name(data, row.slots, slot) for slot in row.slots if slot in row.cell]
         return " + ".join(texts[:2]), [" + ".join(texts[2:])]
     return row.title, []
 

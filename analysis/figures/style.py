@@ -47,6 +47,16 @@ DASHDOT: Dash = (5.0, 1.4, 1.2, 1.4)
 DOTTED: Dash = (1.2, 1.2)
 LONG: Dash = (8.0, 1.6)
 DASHES = (SOLID, DASHED, DASHDOT, DOTTED, LONG)
+ALL_DASHES = (*DASHES, (5.0, 1.2, 1.2, 1.2, 1.2, 1.2))
+"""The last only where five are not enough to tell lines apart."""
+NEAR = 10.0
+"""Colors less apart than this (CIE76) are not told apart in thin lines."""
+XYZ_OF_RGB = (
+    ((0.4124564, 0.3575761, 0.1804375), 0.95047),
+    ((0.2126729, 0.7151522, 0.0721750), 1.0),
+    ((0.0193339, 0.1191920, 0.9503041), 1.08883),
+)
+"""Linear sRGB to X, Y and Z, each with that of white."""
 NAMED_DASHES = {"solid": SOLID, "dashed": DASHED, "dashdot": DASHDOT, "dotted": DOTTED, "long": LONG}
 
 
@@ -123,13 +133,35 @@ def sequential_looks(count: int, color: str) -> list[Look]:
     return [Look(shade, DASHES[i % len(DASHES)]) for i, shade in enumerate(colors)]
 
 
-def distinguished(looks: Sequence[Look]) -> list[Look]:
-    """The same looks, but where two of one panel are equal the later one gets another dash."""
-    found: list[Look] = []
+def distinguished(looks: Sequence[Look], beside: Sequence[Look] = ()) -> list[Look]:
+    """The same looks, but where two of one panel are too alike the later one gets another dash.
+
+    ``beside`` are lines of the panel that keep their look. With six dashes, six lines can be told apart in any colors.
+    """
+    found = list(beside)
     for one in looks:
-        choices = [one, *(replace(one, dash=dash) for dash in DASHES)]
-        found.append(next((choice for choice in choices if choice not in found), one))
-    return found
+        choices = [one, *(replace(one, dash=dash) for dash in ALL_DASHES)]
+        apart = (choice for choice in choices if not any(_are_alike(choice, other) for other in found))
+        found.append(next(apart, one))
+    return found[len(beside) :]
+
+
+def _are_alike(one: Look, other: Look) -> bool:
+    return one.dash == other.dash and color_distance(one.color, other.color) < NEAR
+
+
+def color_distance(one: str, other: str) -> float:
+    """CIE76: the distance of two colors in L*a*b* (D65); from some 2 on they can be told apart side by side."""
+    return math.dist(_lab(one), _lab(other))
+
+
+def _lab(color: str) -> tuple[float, float, float]:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    x, y, z = (
+        sum(weight * c for weight, c in zip(line, linear, strict=True)) / white for line, white in XYZ_OF_RGB
+    )
+    fx, fy, fz = (t ** (1 / 3) if t > (6 / 29) ** 3 else t * (29 / 6) ** 2 / 3 + 4 / 29 for t in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
 
 
 def shaded(color: str, amount: float) -> str:

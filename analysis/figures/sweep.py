@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,12 +10,13 @@ from matplotlib.axes import Axes
 
 from analysis.figures import parts, style
 from analysis.figures.heatmap import draw_heat_map
-from analysis.figures.layout import base_slots, is_factorial, values_of, varied_slots
+from analysis.figures.layout import base_slots, is_factorial, piece_name, values_of, varied_slots
+from analysis.figures.lettering import fitted, wrapped
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import BASELINE, Look
 from analysis.findings.bands import EnvironmentBands, RowBands
-from analysis.loading import Row
-from analysis.tables.spelling import brief_text, key_text, swept_text
+from analysis.loading import Row, Slots
+from analysis.tables.spelling import key_text, swept_text
 
 LEFT = 0.45
 GAP = 0.12
@@ -69,21 +69,28 @@ def draw(data: EnvironmentBands) -> Page:
 def _swept(data: EnvironmentBands) -> Matrix:
     """Down: the variant and all swept values but the last; across: the values of the last key."""
     several = len({drawn.row.variant for drawn in data.drawn}) > 1
-    lines: dict[str, dict[str, RowBands]] = {}
+    groups: dict[tuple[str, str], list[RowBands]] = {}
     for drawn in data.drawn:
-        texts = [swept_text(key, value) for key, value in drawn.row.swept.items()] or ["not swept"]
-        down = "\n".join(([drawn.row.title] if several else []) + texts[:-1])
-        lines.setdefault(down, {})[texts[-1]] = drawn
-    lines = {down: line for down, line in lines.items() if any(drawn.row.is_tried for drawn in line.values())}
+        groups.setdefault((drawn.row.variant, str(list(drawn.row.swept.items())[:-1])), []).append(drawn)
+    lines = [line for line in groups.values() if any(drawn.row.is_tried for drawn in line)]
+    down, across = [], []
+    for line in lines:
+        texts = [_swept_texts(drawn) for drawn in line]
+        down.append("\n".join(([line[0].row.title] if several else []) + texts[0][:-1]))
+        across.append(tuple(text[-1] for text in texts))
     keys = dict.fromkeys(key_text(key) for drawn in data.drawn for key in drawn.row.swept)
     return _wrapped(
         Matrix(
             what=f"sweep of {' x '.join(keys)}",
-            down=tuple(lines),
-            across=tuple(tuple(line) for line in lines.values()),
-            cells=tuple(tuple(line.values()) for line in lines.values()),
+            down=tuple(down),
+            across=tuple(across),
+            cells=tuple(map(tuple, lines)),
         )
     )
+
+
+def _swept_texts(drawn: RowBands) -> list[str]:
+    return [swept_text(key, value) for key, value in drawn.row.swept.items()] or ["not swept"]
 
 
 def _wrapped(matrix: Matrix, most: int = MOST_ACROSS - 2) -> Matrix:
@@ -105,29 +112,41 @@ def _crossed(data: EnvironmentBands) -> Matrix:
     """A factorial. Down: the first varied slot with the fourth; across: the second with the third."""
     first, second, *rest = varied_slots(data)
     down_slots, across_slots = (first, *rest[1::2]), (second, *rest[::2])
-    found: Mapping[tuple[str, str], RowBands] = {
-        (_pieces(drawn, down_slots), _pieces(drawn, across_slots)): drawn for drawn in data.drawn
+    found = {
+        (_pieces(drawn.row.slots, down_slots), _pieces(drawn.row.slots, across_slots)): drawn
+        for drawn in data.drawn
     }
     down, across = _combinations(data, down_slots), _combinations(data, across_slots)
+    names = [[_names(data, one) for one in every] for every in (down, across)]
     return Matrix(
         what=f"{' and '.join(down_slots)} (down) x {' and '.join(across_slots)} (across)",
-        down=tuple(down),
-        across=tuple(tuple(across) for _ in down),
-        cells=tuple(tuple(found.get((vertical, horizontal)) for horizontal in across) for vertical in down),
+        down=tuple(names[0]),
+        across=tuple(tuple(names[1]) for _ in down),
+        cells=tuple(
+            tuple(
+                found.get((_pieces(vertical, down_slots), _pieces(horizontal, across_slots)))
+                for horizontal in across
+            )
+            for vertical in down
+        ),
     )
 
 
-def _combinations(data: EnvironmentBands, slots: Sequence[str]) -> list[str]:
+def _combinations(data: EnvironmentBands, slots: Sequence[str]) -> list[Slots]:
     """Every combination of pieces that occurs, the first slot slowest, in the study's order."""
-    present = {_pieces(drawn, slots) for drawn in data.drawn}
-    names = [
-        "\n".join(map(brief_text, pieces)) for pieces in product(*(values_of(data, slot) for slot in slots))
-    ]
-    return [name for name in names if name in present]
+    present = {_pieces(drawn.row.slots, slots) for drawn in data.drawn}
+    every = product(*(values_of(data, slot) for slot in slots))
+    combined = [dict(zip(slots, pieces, strict=True)) for pieces in every]
+    return [one for one in combined if _pieces(one, slots) in present]
 
 
-def _pieces(drawn: RowBands, slots: Sequence[str]) -> str:
-    return "\n".join(brief_text(drawn.row.slots[slot]) for slot in slots)
+def _pieces(pieces: Slots, slots: Sequence[str]) -> str:
+    """What tells a combination from every other."""
+    return str([pieces[slot] for slot in slots])
+
+
+def _names(data: EnvironmentBands, pieces: Slots) -> str:
+    return "\n".join(piece_name(data, pieces, slot) for slot in pieces)
 
 
 # ---- drawing ----
@@ -162,17 +181,18 @@ def _panels(data: EnvironmentBands, matrix: Matrix) -> Page:
         for c, drawn in enumerate(line):
             left = LEFT + c * (width + GAP)
             if r == 0 or not matrix.aligned:
-                page.text(left, HEADER + top + head - 0.06, matrix.across[r][c], size=SMALL, weight="bold")
+                name, size = fitted(matrix.across[r][c], width + GAP / 2, SMALL, "bold")
+                page.text(left, HEADER + top + head - 0.06, name, size=size, weight="bold")
             if drawn is None:
                 continue
             axes = page.axes(left, top + head, width, tall)
             _draw_place(data, drawn, axes)
             page.name_axes(axes, "curve", data.places(drawn, data.reference(drawn.row)))
             last = r == rows - 1 or not matrix.aligned
-            parts.set_returns(axes, limits, numbers=c == 0, ticks=3)
+            parts.set_returns(
+                axes, limits, numbers=c == 0, ticks=3, room=LEFT, name="return" if c == 0 else ""
+            )
             parts.set_steps(axes, data.at, numbers=last, label=r == rows - 1, ticks=2)
-            if c == 0:
-                axes.set_ylabel("return")
         for place, text in enumerate(sides[r]):
             start = WIDTH - 0.1 - 0.115 * place
             page.text(start, HEADER + top + head, text, size=SMALL, weight="bold", turn=-90)
@@ -197,9 +217,7 @@ def _draw_place(data: EnvironmentBands, drawn: RowBands, axes: Axes) -> None:
 
 def _side(name: str, tall: float) -> list[str]:
     """A line's name for its right side, turned, in pieces that fit its height."""
-    return [part for text in name.split("\n") for part in textwrap.wrap(text, max(8, int(tall / 0.066)))] or [
-        ""
-    ]
+    return [part for text in name.split("\n") for part in wrapped(text, tall, SMALL, "bold")] or [""]
 
 
 def _rows(data: EnvironmentBands) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from analysis.figures import parts
+from analysis.figures import parts, units
 from analysis.figures.layout import Layout, Panel
 from analysis.figures.page import WIDTH, Page
 from analysis.figures.recorded_panels import Columns, draw_lines
@@ -44,10 +44,17 @@ def draw(data: EnvironmentBands) -> Page:
             parts.draw_mean(axes, data.at, member.drawn.bands[quantity], member.look, front=4)
         if quantity == "curve":
             parts.draw_threshold(axes, data.threshold)
-            parts.set_returns(axes, limits, ticks=3)
+            parts.set_returns(axes, limits, ticks=3, room=LEFT)
             parts.write_no_data(axes, [member.drawn for member in panel.members])
         else:
-            parts.set_variance(axes, top_variance, numbers=quantity == "running_variance_growing")
+            parts.set_variance(
+                axes, top_variance, numbers=quantity == "running_variance_growing", room=LEVEL_GAP
+            )
 
-    columns = Columns(HEADINGS, lefts, width)
+    level, deviation = units.tick_unit(*limits, 3), parts.variance_unit(top_variance)
+    headings = {
+        name: level.of(text) if name == "curve" else deviation.squared(text)
+        for name, text in HEADINGS.items()
+    }
+    columns = Columns(headings, lefts, width)
     return draw_lines(data, "running variance in three forms", caption, columns, TALL, draw_panel, True)

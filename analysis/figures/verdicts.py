@@ -11,16 +11,16 @@ from itertools import groupby
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
-from analysis.figures import parts, style
+from analysis.figures import parts, style, units
 from analysis.figures.layout import base_slots
+from analysis.figures.lettering import fitted, wrapped
 from analysis.figures.page import HEADER, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT, BLACK, GRAY, PALE
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import METRICS
-from analysis.tables.spelling import lowered, number_text, row_name
+from analysis.tables.spelling import lowered, number_text, number_texts, row_name
 from analysis.tables.terminal import telling_columns
 
 MOST_ROWS = 60
@@ -34,8 +34,6 @@ COUNT, WORD = 0.28, 0.9
 GAP = 0.06
 HEADS = 0.1
 FOOT = 0.36
-CELL_LETTER = 0.046
-"""Inches per letter of a cell's text."""
 BETTER, WORSE, SAME = "#9ecae1", "#fdae6b", "#e3e3e3"
 """Cells: light enough to read numbers on, told apart by the colour-blind; in grey the signs ▲ and ▼ tell them apart."""
 SIGNS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same": "=", "undecided": "?"}
@@ -65,14 +63,8 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
     for drawn in lines:
         one, top = primary[drawn.row.label], tops[drawn.row.label]
         color = _color(data, drawn)
-        page.text(
-            NAME - 0.06,
-            HEADER + HEADS + top + 0.035,
-            row_name(drawn.row),
-            size=_fitting(row_name(drawn.row)),
-            align="right",
-        )
-        _draw_line(axes, one, top, color)
+        page.text(NAME - 0.06, HEADER + HEADS + top + 0.035, row_name(drawn.row), size=SMALL, align="right")
+        _draw_line(axes, one, top, color, _why_empty(drawn, data.reference(drawn.row)))
     for slot, members in groups:
         _draw_group(axes, slot, [tops[drawn.row.label] for drawn in members])
     left += FOREST + GAP
@@ -83,7 +75,8 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
             one, top = primary[drawn.row.label], HEADER + HEADS + tops[drawn.row.label] + 0.035
             text = str(one.n) if title == "n" else f"{SIGNS[one.verdict]} {_word(one)}"
             weight = "bold" if title == "verdict" and one.verdict not in ("same", "undecided") else "normal"
-            page.text(place, top, text, size=SMALL, align=align, weight=weight)
+            text, size = fitted(text, width, SMALL, weight)
+            page.text(place, top, text, size=size, align=align, weight=weight)
         left += width
     _draw_cells(page, left + GAP, telling_columns(here)[0], here, tops)
     return page
@@ -119,22 +112,30 @@ def _set_axes(axes: Axes, some: RowComparison, shown: Sequence[RowComparison], h
     ends = [0.0, margin, -margin]
     for one in shown:
         ends += [end for end in _ends(one) if np.isfinite(end)]
-    room = 0.05 * (max(ends) - min(ends)) or 1.0
+    room = 0.05 * (max(ends) - min(ends)) or 1.0  # a difference of 0 in every row has no size
     axes.set_xlim(min(ends) - room, max(ends) + room)
     if margin:
         axes.axvspan(-margin, margin, color=SAME, linewidth=0, zorder=0)
     axes.axvline(0, color=BLACK, linewidth=1.0, zorder=1)
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    unit = units.number(axes.xaxis, *axes.get_xlim(), 4)
     towards = {True: "right is better", False: "left is better", None: "neither way is better"}
-    what = f"{lowered(some.metric.title)} ({some.metric.unit})"
-    axes.set_xlabel(f"difference in {what}\n{towards[some.metric.bigger_is_better]}", labelpad=1.5)
+    what = f"difference in {lowered(some.metric.title)} ({some.metric.unit})"
+    what, size = fitted(unit.of(what) if unit.power else what, 2 * (NAME + FOREST / 2) - 0.1, SMALL)
+    axes.set_xlabel(f"{what}\n{towards[some.metric.bigger_is_better]}", labelpad=1.5, fontsize=size)
 
 
-def _draw_line(axes: Axes, one: RowComparison, top: float, color: str) -> None:
+def _why_empty(drawn: RowBands, base: RowBands | None) -> str:
+    """What a line says that has no difference to show."""
+    if not drawn.n:
+        return "no run stands"
+    return "no common seed has a score" if base is not None and base.n else "no run of the baseline stands"
+
+
+def _draw_line(axes: Axes, one: RowComparison, top: float, color: str, empty: str) -> None:
     """A difference with its interval; hollow where nothing is decided."""
     point, low, high = _ends(one)
     if np.isnan(point):
-        axes.text(0, top, "no run stands", color=ALERT, fontsize=SMALL, va="center")
+        axes.text(0, top, empty, color=ALERT, fontsize=SMALL, va="center")
         return
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [top, top], color=color, linewidth=1.3, zorder=2)
@@ -178,7 +179,7 @@ def _draw_cells(
     cells = {(one.label, one.metric.name): one for one in found}
     for place, name in enumerate(metrics):
         at = left + place * width
-        for line, text in enumerate(reversed(_wrapped(METRICS[name].title, int(width / CELL_LETTER)))):
+        for line, text in enumerate(reversed(wrapped(METRICS[name].title, width - 0.04, SMALL - 1)[:3])):
             page.text(
                 at + width / 2, HEADER + HEADS - 0.07 - 0.1 * line, text, size=SMALL - 1, align="center"
             )
@@ -204,36 +205,23 @@ def _draw_cells(
                     zorder=0,
                 )
             )
-            page.text(at + width / 2, middle + 0.033, text, size=SMALL - 1, align="center")
-
-
-def _wrapped(title: str, letters: int) -> list[str]:
-    lines = [""]
-    for word in title.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if len(longer) <= letters or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines[:3]
+            text, size = fitted(text, width - 0.05, SMALL - 1)
+            page.text(at + width / 2, middle + 0.033, text, size=size, align="center")
 
 
 def _color(data: EnvironmentBands, drawn: RowBands) -> str:
     return style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row)).color
 
 
-def _fitting(name: str) -> float:
-    """The size of type at which a name fits."""
-    return SMALL * min(1.0, (NAME - 0.1) / parts.LETTER / len(name))
-
-
 def _baseline(primary: dict[str, RowComparison]) -> str:
     against = sorted({one.against for one in primary.values()})
     if len(against) > 1:
         return "the baseline at the same point"
-    mean = next(iter(primary.values())).means[1]
+    some = next(iter(primary.values()))
+    mean = some.means[1]
     one = len({one.n for one in primary.values()}) == 1
-    text = number_text(next(iter(primary.values())).metric.name, mean)
+    sizes = [abs(one.difference.point) for one in primary.values() if one.difference.point]
+    (text,) = number_texts(some.metric.name, [mean], min(sizes, default=np.nan))
     return f"{against[0]}'s {text}" if one and np.isfinite(mean) else against[0]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.findings.decide import judged_row
 from analysis.findings.looks import FIXED, Looks
+from analysis.findings.repeatability import why_not_independent, why_not_repeatable
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import reference
 from analysis.metrics import METRICS, Floats, Metric
@@ -60,6 +61,8 @@ class RowComparison:
     at_best: float
     is_identical: bool = False
     """True if row and baseline score the same in every run; answers (yes or no) are never known to."""
+    untested: str | None = None
+    """Why nothing is tested here, whatever the seeds."""
     looks: Looks = FIXED
     """How many seeds there are, and by which metric that was decided."""
 
@@ -126,7 +129,8 @@ def compare_rows(
     """Rows of an environment against other rows of it, but for its first ``skipped`` seeds, as one family."""
     values, looks, margin = scores.of(metric.name), scores.looks, scores.margin(metric)
     judged, differences = scores.judge(metric, [minus(*pair) for pair in pairs], skipped)
-    family = sum(one.n > 0 for one in judged)
+    untested, is_paired = why_not_independent(scores.environment), not why_not_repeatable(scores.environment)
+    family = 0 if untested else sum(one.n > 0 for one in judged)
     worst, best = (scores.imputed(metric.name, end) for end in (True, False))
     found = []
     for (row, base), one, line in zip(pairs, judged, differences, strict=True):
@@ -146,7 +150,7 @@ def compare_rows(
                 margin=margin,
                 effect_size=effect,
                 cliffs_delta=cliffs_delta(x, y),
-                variance_reduction=variance_reduction(x, y),
+                variance_reduction=variance_reduction(x, y) if is_paired else np.nan,
                 seeds=seeds_needed_over(
                     one.difference, one.low, one.high, spread, looks.decide["alpha"] / max(1, family)
                 ),
@@ -154,6 +158,7 @@ def compare_rows(
                 at_worst=_mean((worst[row] - best[base])[seeds]),
                 at_best=_mean((best[row] - worst[base])[seeds]),
                 is_identical=bool(metric.summary != "share" and one.n and not line[both].any()),
+                untested=untested,
                 looks=looks,
             )
         )

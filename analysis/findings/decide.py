@@ -14,6 +14,7 @@ import numpy as np
 from ablations import store
 from analysis.findings.margins import margin_of, without_scale
 from analysis.findings.measured import measured
+from analysis.findings.repeatability import why_not_independent
 from analysis.findings.unequal import unequal
 from analysis.loading import Results, Row, read_run
 from analysis.metrics import METRICS, Metric
@@ -38,9 +39,7 @@ PRIMARY_METRICS = tuple(
     name for name, metric in METRICS.items() if metric.is_compared and metric.bigger_is_better is not None
 )
 """What a study may decide by: scores of single runs that have a better side."""
-NUMBERS = ("look", "n", "difference", "vectors", "hits", "hits_same", "p", "p_same", "sequential_p",
-           "sequential_p_same", "p_adjusted", "p_same_adjusted")  # fmt: skip
-ENDS = ("low", "high", "own_low", "own_high", "all_low", "all_high")
+NUMBERS = ("look", "n", *(name for name in store.JUDGED if "mean" not in name))
 
 
 class Stored(NamedTuple):
@@ -141,9 +140,9 @@ class Environment:
         return [row["label"] for row in self.plan["rows"] if row["label"] in wanted]
 
     def finished(self, k: int, before: Look | None) -> Valid | None:
-        """The valid runs that look k rests on; None unless each run that it needs is finished."""
+        """The valid runs that look k rests on; None unless each run that it needs is finished, and all independent."""
         labels, seeds = self.needed(k, before), self.seeds(k)
-        if not labels or len(seeds) < self.design.looks[k - 1]:
+        if not labels or len(seeds) < self.design.looks[k - 1] or why_not_independent(self.facts) is not None:
             return None
         valid = {}
         for label in labels:
@@ -287,7 +286,7 @@ def _row(label: str, against: str, means: Mapping[str, Any], one: Judged, metric
         **{name: _plain(getattr(one, name)) for name in NUMBERS},
         "verdict": one.verdict(metric.bigger_is_better),
         "within_margin": one.same,
-        "interval": {name: _plain(getattr(one, name)) for name in ENDS},
+        "interval": {name: _plain(getattr(one, name)) for name in store.ENDS},
     }
 
 

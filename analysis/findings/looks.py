@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.findings.margins import DECIDE, decided_by
+from analysis.findings.repeatability import why_not_independent
 from analysis.statistics.sequential import SEED
 
 
@@ -41,7 +42,9 @@ FIXED = Looks(DECIDE)
 def looks_of(study: Mapping[str, Any], decisions: Mapping[str, Any] | None, env_id: str) -> Looks:
     """The looks at an environment, as far as they are judged."""
     decide = decided_by(study)
-    if decisions is None:
+    known: Mapping[str, Any] = {}
+    environment = next((one for one in study.get("environments", ()) if one["env_id"] == env_id), known)
+    if decisions is None or why_not_independent(environment) is not None:
         return Looks(decide, tuple(decide["looks"] or ()))
     plan = decisions["plan"]
     judged = [look for look in decisions["looks"] if look["env_id"] == env_id]

@@ -20,10 +20,21 @@ def decided_by(study: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def normal_scale(environment: Mapping[str, Any]) -> tuple[float, float] | None:
     """(random, threshold) of an environment whose scores can be normalised, otherwise None."""
-    random, threshold = environment.get("random_policy"), environment.get("reward_threshold")
-    if not random or threshold is None or not random["mean_return"] < threshold:
+    if why_not_normalized(environment) is not None:
         return None
-    return float(random["mean_return"]), float(threshold)
+    return float(environment["random_policy"]["mean_return"]), float(environment["reward_threshold"])
+
+
+def why_not_normalized(environment: Mapping[str, Any]) -> str | None:
+    """Why scores of an environment have no common scale; None where 0 is the random policy and 1 the threshold."""
+    random, threshold = environment.get("random_policy"), environment.get("reward_threshold")
+    if threshold is None:
+        return "it has no reward threshold"
+    if not random:
+        return "it has no score of the random policy"
+    if not random["mean_return"] < threshold:
+        return f"its threshold, {threshold:g}, is not above what the random policy earns"
+    return None
 
 
 def scale_of(metric: Metric, environment: Mapping[str, Any], budget: int) -> float:

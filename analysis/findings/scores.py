@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ablations import store
 from analysis.findings.looks import Looks, looks_of
 from analysis.findings.margins import margin_of, normal_scale
+from analysis.findings.repeatability import why_not_independent
 from analysis.findings.summary import RowSummary
 from analysis.loading import Results
 from analysis.metrics import METRICS, Floats, Metric, RunData
@@ -130,10 +131,13 @@ class EnvironmentScores:
 
         With looks each is tested up to the last look of all of its rows. The first ``skipped`` seeds don't count.
         ``family``: for how many hypotheses to correct; otherwise those of which anything is known. Yes or no has an
-        exact interval where one row is taken from another; of other contrasts nothing is called the same.
+        exact interval where one row is taken from another; of other contrasts nothing is called the same. Where runs
+        are not independent there are differences, and no tests.
         """
         found, looks = differences(self.of(metric.name), contrasts), self.looks
         found[:, :skipped] = np.nan
+        if why_not_independent(self.environment) is not None:
+            return [_untested(Judged(), line) for line in found], found
         if (
             metric.summary == "wait"
         ):  # where nobody got to the end two budgets are compared, which are equal anyway
@@ -157,13 +161,17 @@ class EnvironmentScores:
         found = np.where(np.arange(found.shape[1]) < ends[:, None], found, np.nan)
         return [_untested(one, line) for one, line in zip(judged, found, strict=True)], found
 
+    def stores(self, table: str) -> bool:
+        """True if any run stored rows of a table: 'probes', 'evaluations' or 'exact'."""
+        return any(getattr(run_data, table) for line in self.summaries for run_data in line.run_data)
+
     def has(self, name: str) -> bool:
         """True if any run has such a score."""
         return any(line.has(name) for line in self.summaries)
 
 
 def _untested(one: Judged, differences: Floats) -> Judged:
-    """Before the first look there is a difference, and no test."""
+    """Before the first look, and of runs that share state, there is a difference and no test."""
     known = differences[np.isfinite(differences)]
     if one.look or not len(known):
         return one

@@ -1,7 +1,7 @@
 """A results folder as records: the study, its rows with their pieces and facts, the state of every run it lists."""
 
 from analysis.loading.pieces import BOOTSTRAP, TARGET, Facts, Piece, Pieces, Slots
-from analysis.loading.reading import BadFolder, load, read, read_run, read_study, unlisted
+from analysis.loading.reading import BadFolder, load, load_runs, read, read_run, read_study, unlisted
 from analysis.loading.records import Results, Row, Run, reference, runs_text
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "Slots",
     "load",
+    "load_runs",
     "read",
     "read_run",
     "read_study",

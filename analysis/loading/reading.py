@@ -29,17 +29,13 @@ def read_study(folder: Path) -> dict[str, Any]:
         kind = "a file, not a folder" if folder.exists() else "no such folder"
         raise BadFolder(f"{folder}: {kind}{_hint(folder)}")
     try:
-        study = store.read_study(folder)
+        return store.read_study(folder)
     except FileNotFoundError:
         raise BadFolder(
             f"{folder}: no {store.STUDY} in it, so it is no results folder{_hint(folder)}"
         ) from None
     except (store.Damaged, OSError) as problem:
         raise BadFolder(f"{folder}: {store.STUDY} can't be read: {problem}") from None
-    missing = _malformed(study)
-    if missing:
-        raise BadFolder(f"{folder}: {store.STUDY} can't be read: {missing}")
-    return study
 
 
 def read(folder: str | Path) -> Results:
@@ -53,18 +49,37 @@ def read(folder: str | Path) -> Results:
 def load(folder: str | Path) -> pd.DataFrame:
     """The finished episodes of every run that study.json lists and that stands, one row each.
 
-    The columns are those of episodes.parquet. What doesn't stand is in ``.attrs``: ``states`` maps every
-    listed run's path to its state, ``steps`` and ``diverged_at`` to what its manifest says.
+    The columns are those of episodes.parquet; what is known of whole runs is in ``runs``.
     """
     results = read(folder)
     tables = [run.episodes for run in results.runs if run.episodes is not None]
     frame: pd.DataFrame = pa.concat_tables([store.EPISODES.empty_table(), *tables]).to_pandas(
         use_threads=False
     )
-    frame.attrs["states"] = {run.path: run.state for run in results.runs}
-    frame.attrs["steps"] = {run.path: run.steps for run in results.runs if run.is_valid}
-    frame.attrs["diverged_at"] = {run.path: run.diverged_at for run in results.runs if run.is_valid}
     return frame
+
+
+def load_runs(folder: str | Path) -> pd.DataFrame:
+    """Every run that study.json lists, one row each, be it that it doesn't stand.
+
+    Columns: env_id, variant, seed, path below the folder, state (as in ``Run``), reason where it is damaged; of runs
+    that stand the steps they made and the step at which they diverged, whole numbers or missing.
+    """
+    import pandas as pd
+
+    study = read_study(Path(folder))
+    runs = [read_run(Path(folder), listed) for listed in study["runs"]]
+    columns: dict[str, tuple[list[Any], str]] = {
+        "env_id": ([run.env_id for run in runs], "str"),
+        "variant": ([run.label for run in runs], "str"),
+        "seed": ([run.seed for run in runs], "int64"),
+        "path": ([run.path for run in runs], "str"),
+        "state": ([run.state for run in runs], "str"),
+        "reason": ([run.reason for run in runs], "str"),
+        "steps": ([run.steps if run.is_valid else None for run in runs], "Int64"),
+        "diverged_at": ([run.diverged_at if run.is_valid else None for run in runs], "Int64"),
+    }
+    return pd.DataFrame({name: pd.Series(values, dtype=kind) for name, (values, kind) in columns.items()})
 
 
 def unlisted(folder: Path, study: Mapping[str, Any]) -> tuple[str, ...]:
@@ -104,29 +119,3 @@ def _hint(folder: Path) -> str:
         return f"; did you mean {under_results.as_posix()}?"
     inside = sorted(path.parent.name for path in folder.glob(f"*/{store.STUDY}")) if folder.is_dir() else []
     return f"; it holds the results folders {', '.join(inside)}" if inside else ""
-
-
-def _malformed(study: Mapping[str, Any]) -> str | None:
-    """The first thing a study.json lacks of what analysis relies on."""
-    kinds = {"name": str, "slots": dict, "neutral": dict}
-    kinds |= dict.fromkeys(("environments", "rows", "runs", "seeds"), list)
-    for key, kind in kinds.items():
-        if not isinstance(study.get(key), kind):
-            return f"it lacks {key!r}"
-    needed = {
-        "environments": {"env_id"},
-        "rows": {"label", "variant", "slots", "settings"},
-        "runs": {"label", "env_id", "seed", "key", "path"},
-    }
-    for key, fields in needed.items():
-        for entry in study[key]:
-            if not isinstance(entry, dict) or not fields <= entry.keys():
-                return f"an entry of {key!r} lacks one of {', '.join(sorted(fields))}"
-    for slots in (study["neutral"], *(row["slots"] for row in study["rows"])):
-        if not isinstance(slots, dict) or not study["slots"].keys() <= slots.keys():
-            return "a row lacks a piece for one of its slots"
-    for run in study["runs"]:
-        path = run["path"]
-        if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
-            return f"a run's path leads out of the folder: {path!r}"
-    return None

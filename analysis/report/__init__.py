@@ -107,10 +107,9 @@ def digest(script: str) -> str:
 
 def made_from(path: Path) -> str | None:
     """The digest that a report says it was made from; None where there is no report."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            head = file.read(4000)
-    except (OSError, UnicodeDecodeError):
+    if not path.is_file():
         return None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        head = file.read(4000)
     found = re.search(re.escape(MARK) + r"([0-9a-f]{64})\"", head)
     return found.group(1) if found else None

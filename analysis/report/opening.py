@@ -167,6 +167,9 @@ def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     open_ = [one for one in here if one.verdict == "undecided"]
     if not open_:
         return ""
+    untested = open_[0].untested
+    if untested is not None:
+        return f"Undecided whatever the seeds, as nothing is tested here: {untested}."
     texts = []
     for one in open_[:MOST_ROWS]:
         about = one.seeds and (f"> {MOST}" if one.seeds.about is None else str(one.seeds.about))

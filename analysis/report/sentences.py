@@ -107,6 +107,8 @@ def _verdict(one: RowComparison, row: str, base: str) -> str:
         )
     if one.judged.same:
         return f"{row} is within the margin of {base} on {what} ({difference}; the margin is {margin}), {n}."
+    if one.untested is not None:
+        return f"{row} against {base}: {what} is undecided, as {one.untested} ({difference}, {n})."
     if one.looks.planned and not found.look:
         return f"{row} against {base}: no look at {what} is judged yet ({difference}, {n})."
     if np.isnan([ends.low, ends.high]).all():

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.findings.aggregates import Aggregate
 from analysis.findings.evidence import Evidence
+from analysis.findings.margins import why_not_normalized
 from analysis.findings.normalized import RowCurves
 from analysis.findings.scores import EnvironmentScores
 from analysis.metrics import METRICS
@@ -113,14 +114,8 @@ def notes(found: Sequence[Aggregate]) -> list[str]:
 
 def left_out_environments(found: Sequence[EnvironmentScores]) -> list[str]:
     """Environments that are in no aggregate, each with the reason."""
-    texts = []
-    for scores in found:
-        if not scores.is_normalized:
-            lacks = (
-                "threshold" if scores.threshold is None else "score of the random policy below its threshold"
-            )
-            texts.append(f"{scores.env_id} has no stored {lacks}: it is left out of aggregates.")
-    return texts
+    reasons = [(scores.env_id, why_not_normalized(scores.environment)) for scores in found]
+    return [f"{env_id} is left out of aggregates: {why}." for env_id, why in reasons if why is not None]
 
 
 def curve_table(found: RowCurves | None) -> Table:

@@ -19,6 +19,7 @@ from analysis.tables.spelling import (
     lowered,
     metric_heading,
     number_text,
+    number_texts,
     percent,
 )
 from analysis.tables.summary import facts
@@ -196,11 +197,12 @@ def _cells(one: RowComparison) -> dict[str, str]:
 def cells(one: RowComparison) -> dict[str, str]:
     """A comparison as people read it, by what it is: n, both means, the difference, its tests and the verdict."""
     found, metric, stopped = one.judged, one.metric.name, "^" if one.is_stopped else ""
+    means = number_texts(metric, one.means, abs(one.difference.point))
     texts = {
         "n": str(one.n),
         **({"look": str(found.look or "none")} if one.looks.planned else {}),
-        "mean": number_text(metric, one.means[0]) + stopped,
-        "against": number_text(metric, one.means[1]) + stopped,
+        "mean": means[0] + stopped,
+        "against": means[1] + stopped,
         "difference": interval_text(metric, one.difference) + ("~" if one.is_marked else ""),
         "effect": _two_digits(one.effect_size),
         "delta": _two_digits(one.cliffs_delta),
@@ -218,6 +220,8 @@ def verdict_text(one: RowComparison) -> str:
     """The verdict in words: 'worse', 'better by less than the margin', 'undecided: about 24 seeds (9 to > 100)'."""
     if one.verdict == "same":
         return "within the margin"
+    if one.untested is not None:
+        return f"undecided: {one.untested}"
     if one.verdict == "undecided" and one.seeds is not None:
         return f"undecided: {seeds_needed_text(one.seeds)}"
     return one.verdict + (" by less than the margin" if one.is_small else "")

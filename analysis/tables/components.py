@@ -36,13 +36,16 @@ def _notes(study: Mapping[str, Any]) -> list[str]:
     shared = [f"{slot} {piece_text(_neutral(study)[slot])}" for slot in study["slots"] if slot not in varied]
     notes = [f"All rows share {', '.join(shared)}."] if shared else []
     for environment in study["environments"]:
-        found: dict[str, list[str]] = {}
+        found: dict[tuple[str, str], list[str]] = {}
+        texts = {}
         for label, slots in environment.get("row_slots", {}).items():
             for slot, piece in slots.items():
-                found.setdefault(f"{slot} {piece_text(without_facts(piece))}", []).append(label)
+                plain = without_facts(piece)
+                found.setdefault((slot, str(plain)), []).append(label)
+                texts[slot, str(plain)] = f"{slot} {piece_text(plain)}"
         for piece, labels in found.items():
             rows = "all rows have" if len(labels) == len(study["rows"]) else f"{', '.join(labels)}:"
-            notes.append(f"On {environment['env_id']}, {rows} {piece}.")
+            notes.append(f"On {environment['env_id']}, {rows} {texts[piece]}.")
     return [*notes, *not_run(study)]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from analysis.findings.evidence import Evidence
+from analysis.findings.margins import why_not_normalized
+from analysis.findings.repeatability import why_not_independent, why_not_repeatable
 from analysis.findings.scores import EnvironmentScores
 from analysis.loading import Results
 
@@ -46,18 +49,23 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
     texts = []
     for scores in found:
         env_id = scores.env_id
-        without = [(what, tells) for what, name, tells in RECORDED if not scores.has(name)]
+        without = [(what, tells) for what, _, tells in RECORDED if not scores.stores(what)]
         if without:
             what, tells = (list(side) for side in zip(*without, strict=True))
             texts.append(
                 f"{env_id}: no {' and no '.join(what)} stored, so nothing is said of {' or '.join(tells)}."
             )
+        texts += [
+            f"{env_id}: {what} are stored and hold no finite number, so nothing is said of {tells}."
+            for what, name, tells in RECORDED
+            if scores.stores(what) and not scores.has(name)
+        ]
         if scores.threshold is None:
             texts.append(f"{env_id}: no reward threshold, so nothing is said of solving or collapse.")
-        if scores.random is None:
-            texts.append(
-                f"{env_id}: no random policy stored, so returns have no scale and no effect can be called small."
-            )
+        texts += _repeatability(env_id, scores.environment)
+        why = why_not_normalized(scores.environment)
+        if why is not None:
+            texts.append(f"{env_id}: returns have no scale of their own, as {why}.")
         if not scores.environment.get("value_bounds"):
             texts.append(f"{env_id}: no value bounds, so nothing is said of soft divergence.")
         if others := [summary.row.label for summary in scores.summaries if summary.row.no_return]:
@@ -66,6 +74,18 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
                 "overestimation there."
             )
     return texts
+
+
+def _repeatability(env_id: str, environment: Mapping[str, Any]) -> Iterator[str]:
+    """What follows where runs share state, or where two with one seed differ."""
+    shared, differ = why_not_independent(environment), why_not_repeatable(environment)
+    if shared is not None:
+        yield f"{env_id}: runs are no independent samples ({shared}), so no difference is tested."
+    if differ is not None:
+        yield (
+            f"{env_id}: runs can't be repeated ({differ}), so equal seeds share no luck: pairing gains nothing, and "
+            "a difference at a seed is one of two independent runs."
+        )
 
 
 def invalid_runs(results: Results, most: int = 20) -> list[str]:

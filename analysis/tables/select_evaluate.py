@@ -17,12 +17,11 @@ from analysis.tables.spelling import (
     lowered,
     number_cell,
     number_text,
-    piece_text,
     swept_text,
     waiting_text,
 )
 from analysis.tables.summary import facts
-from analysis.tables.table import Page, Table, by_environment, recorded
+from analysis.tables.table import Page, Table, recorded
 
 
 def page(found: Evidence) -> Page:
@@ -93,9 +92,12 @@ def _squares(found: Sequence[Quadrant]) -> list[Table]:
         shared = ", ".join(f"{slot} {_piece(one, slot, found)}" for slot in slots)
         return f"{one.env_id}: {shared}" + (f", {_at(one)}" if one.at else "")
 
+    squares: dict[tuple[str, str, str], list[Quadrant]] = {}
+    for one in found:
+        squares.setdefault((one.env_id, str(one.shared), str(one.at)), []).append(one)
     return [
         Table(
-            where,
+            title(here[0]),
             columns,
             [
                 [
@@ -107,7 +109,7 @@ def _squares(found: Sequence[Quadrant]) -> list[Table]:
             ],
             columns[:3],
         )
-        for where, here in by_environment(found, title).items()
+        for here in squares.values()
     ]
 
 
@@ -128,10 +130,8 @@ def _slot_title(slot: str) -> str:
 
 
 def _piece(one: Quadrant, slot: str, found: Sequence[Quadrant]) -> str:
-    """A piece in short, but with all its numbers where several of its kind are compared here."""
-    piece = one.shared[slot]
-    alike = {str(other.shared[slot]) for other in found if other.shared[slot]["kind"] == piece["kind"]}
-    return brief_text(piece) if len(alike) == 1 or slot == TARGET else piece_text(piece)
+    """A piece in short, with the numbers in which those of its kind differ that are compared here."""
+    return brief_text(one.shared[slot], [other.shared[slot] for other in found])
 
 
 def _at(one: Quadrant) -> str:

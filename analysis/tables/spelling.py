@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,21 @@ HUGE = 1e6
 
 def interval_text(metric: str, number: Interval) -> str:
     """'412.3 [380.1, 440.2]'; an end that isn't defined is an ellipsis, no interval is left out."""
-    point = number_text(metric, number.point)
+    point, *ends = number_texts(metric, [number.point, number.low, number.high], number.high - number.low)
     if np.isnan(number.low) and np.isnan(number.high):
         return point
-    ends = ("…" if np.isnan(end) else number_text(metric, end) for end in (number.low, number.high))
+    ends = ["…" if np.isnan(end) else text for end, text in zip((number.low, number.high), ends, strict=True)]
     return f"{point} [{', '.join(ends)}]"
+
+
+def number_texts(metric: str, values: Sequence[float], shown: float) -> list[str]:
+    """Values beside each other: with as many more digits as it takes to see a difference, an interval's width say."""
+    texts = [number_text(metric, value) for value in values]
+    off = [abs(float(text) - x) for text, x in zip(texts, values, strict=True) if np.isfinite(x)]
+    if not 0 < shown < np.inf or max(off, default=0.0) < shown / 2:
+        return texts
+    digits = max(0, -int(np.floor(np.log10(shown))))
+    return [f"{x:z.{digits}f}" if np.isfinite(x) else text for text, x in zip(texts, values, strict=True)]
 
 
 def number_text(metric: str, value: float) -> str:
@@ -118,10 +129,16 @@ def key_text(key: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A swept value for people: lists as 64x64, numbers short."""
+    """A swept value for people: lists as 64x64, numbers in as few digits as tell them from any other."""
     if isinstance(value, list):
-        return "x".join(str(item) for item in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return "x".join(value_text(item) for item in value) or "none"
+    return _plain(value) if isinstance(value, float) else str(value)
+
+
+def _plain(value: float) -> str:
+    """'0.001', '1e-05', '10': short where that is the number, otherwise all of its digits."""
+    short = f"{value:g}"
+    return short if float(short) == value else str(value)
 
 
 def piece_text(piece: Piece) -> str:
@@ -130,11 +147,20 @@ def piece_text(piece: Piece) -> str:
     return f"{piece['kind']} ({', '.join(numbers)})" if numbers else str(piece["kind"])
 
 
-def brief_text(piece: Piece) -> str:
-    """A piece in short: its kind, and its number where it has just one: 'hard 100', 'prioritized', 'dueling 64'."""
-    numbers = [number for name, number in piece.items() if name != "kind"]
-    one = len(numbers) == 1 and numbers[0] != []
-    return f"{piece['kind']} {value_text(numbers[0])}" if one else str(piece["kind"])
+def brief_text(piece: Piece, among: Sequence[Piece]) -> str:
+    """A piece in short, told apart from all others ``among`` which it stands: 'hard 100', 'prioritized', 'dueling 64'.
+
+    Its kind, with its number where it has just one; of several, with those in which pieces of its kind differ.
+    """
+    alike = [other for other in among if other["kind"] == piece["kind"]]
+    numbers = {name: number for name, number in piece.items() if name != "kind"}
+    if len(numbers) > 1:
+        numbers = {name: number for name, number in numbers.items() if any(o[name] != number for o in alike)}
+    if len(numbers) == 1:
+        texts = [value_text(number) for number in numbers.values() if number != []]
+    else:
+        texts = [", ".join(f"{name} {value_text(number)}" for name, number in numbers.items())]
+    return " ".join([str(piece["kind"]), *filter(None, texts)])
 
 
 def setting_text(value: Any) -> str:
@@ -143,4 +169,4 @@ def setting_text(value: Any) -> str:
         return "[" + ", ".join(setting_text(item) for item in value) + "]"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _plain(value) if isinstance(value, float) else str(value)

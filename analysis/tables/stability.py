@@ -56,7 +56,7 @@ ON_PAPER = ("auc", "running_variance", "short_term_risk", "long_term_risk", "col
 def page(found: Evidence) -> Page:
     """Every metric that the summary doesn't hold, and the running variance with the level beside it."""
     scores = found.scores
-    prefix = "" if any(one.has("evaluation_return") for one in scores) else "training_"
+    prefix = "" if any(one.stores("evaluations") for one in scores) else "training_"
     names = [prefix + metric if metric in RELIABLE else metric for metric in ON_PAPER]
     names = [metric for metric in names if any(_any(one, metric) for one in scores)]
     return Page(
@@ -146,7 +146,7 @@ def zero_throughout(scores: EnvironmentScores) -> list[str]:
 
 def _prefix(scores: EnvironmentScores) -> str:
     """Of the names of the reliability measures: of evaluations, or where there are none of training."""
-    return "" if scores.has("evaluation_return") else "training_"
+    return "" if scores.stores("evaluations") else "training_"
 
 
 def _any(scores: EnvironmentScores, name: str) -> bool:

@@ -67,9 +67,11 @@ BELOW: dict[str, set[str]] = {
     },
     "analysis.export": {
         "ablations.store",
+        "analysis.findings",
         "analysis.fingerprint",
         "analysis.loading",
         "analysis.metrics",
+        "analysis.statistics",
         "analysis.tables",
     },
     "analysis.__main__": {

@@ -47,13 +47,26 @@ class Recorder:
         number = len(decisions["looks"]) + 1
         if number > len(LOOKS) or not self._ready(study["runs"], folder, number):
             return decisions
+        numbers = dict.fromkeys(store.JUDGED), dict.fromkeys(store.ENDS)
         rows = [
-            {"label": label, "verdict": "worse" if number >= last else "undecided", "look": min(number, last)}
+            {
+                "label": label,
+                "against": "dqn",
+                "verdict": "worse" if number >= last else "undecided",
+                "look": min(number, last),
+                "n": LOOKS[number - 1],
+                "within_margin": False,
+                **numbers[0],
+                "interval": numbers[1],
+            }
             for label, last in LAST.items()
         ]
         return {
             **decisions,
-            "looks": [*decisions["looks"], {"env_id": "CartPole-v1", "look": number, "rows": rows}],
+            "looks": [
+                *decisions["looks"],
+                {"env_id": "CartPole-v1", "look": number, "runs": [], "rows": rows},
+            ],
         }
 
     @staticmethod

@@ -14,7 +14,7 @@ KEY = store.key_of(CONFIG)
 PATH = store.run_path("CartPole-v1", "dqn", 3, KEY)
 
 
-MANIFEST: dict[str, Any] = {"status": "ok", "key": KEY, "config": CONFIG, "label": "dqn"}
+MANIFEST: dict[str, Any] = {"status": "ok", "key": KEY, "config": CONFIG, "label": "dqn", "steps": 30}
 
 
 def episodes(count: int = 3) -> pa.Table:

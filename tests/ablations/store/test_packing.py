@@ -95,14 +95,14 @@ def contents(folder: Path) -> dict[str, Any]:
 
 def test_many_runs_become_few_files_and_readers_see_what_they_saw(study: Path) -> None:
     before, facts = contents(study), fingerprint.of_inputs(study, store.read_study(study), ())
-    frame = analysis.load(study)
+    frame, runs = analysis.load(study), analysis.runs(study)
     moved = pack(study)
     assert (moved.runs, moved.packs) == (7, ["packs/pack-0001.zip"])
     assert moved.files_before == 7 * 5 + 1
     assert packing.count_files(study) == 1 + 1  # and the manifest of the run that failed
     assert contents(study) == before
     assert analysis.load(study).equals(frame)
-    assert analysis.load(study).attrs == frame.attrs
+    assert analysis.runs(study).equals(runs)
     assert fingerprint.of_inputs(study, store.read_study(study), ()) == facts
     assert read(study).unlisted == ()
 

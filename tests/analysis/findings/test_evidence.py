@@ -164,7 +164,7 @@ def test_what_the_runs_lack_is_said(small_study: Path):
     assert "effects.csv" not in made
     text = made["verdicts.txt"]
     assert "no probes and no evaluations stored" in text
-    assert "no random policy stored" in text
+    assert "returns have no scale of their own, as it has no score of the random policy" in text
     assert "no value bounds" in text
     assert "nothing can be called different below n" in text
     assert "reliability of the training curve" in made["stability.md"]

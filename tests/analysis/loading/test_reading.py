@@ -23,7 +23,19 @@ def test_load_gives_the_columns_of_the_episodes_of_every_run_that_stands(small_s
     }
     assert frame["episode"].dtype == "int32"
     assert frame["epsilon"].dtype == "float32"
-    assert set(frame.attrs["states"].values()) == {"ok"}
+    assert not frame.attrs
+
+
+def test_what_is_known_of_whole_runs_is_a_frame_of_its_own(tmp_path: Path):
+    states = {("dqn", 0): "failed", ("dqn", 1): "missing", ("dqn", 2): "diverged"}
+    folder = make_study(tmp_path / "partial", [row("dqn")], seeds=4, states=states)
+    runs = analysis.runs(folder)
+    assert list(runs["state"]) == ["failed", "missing", "diverged", "ok"]
+    assert list(runs["steps"].fillna(-1)) == [-1, -1, 4000, 4000]
+    assert list(runs["diverged_at"].fillna(-1)) == [-1, -1, 2000, -1]
+    assert not runs.attrs
+    joined = analysis.load(folder).merge(runs, on=["env_id", "variant", "seed"])
+    assert set(joined["state"]) == {"diverged", "ok"}
 
 
 def test_load_is_still_a_function_after_the_package_has_been_used(small_study: Path):
@@ -102,10 +114,10 @@ def test_a_text_that_is_no_study_is_refused_with_a_sentence(tmp_path: Path, text
 def test_a_study_that_lacks_what_analysis_relies_on_is_refused_with_a_sentence(small_study: Path):
     study = json.loads((small_study / "study.json").read_text())
     outside = [{**study["runs"][0], "path": "../../etc"}]
-    headless = [{**study["rows"][0], "slots": {}}]
+    headless = [{**one, "slots": {}} for one in study["rows"]]
     wrongs: dict[str, dict[str, Any]] = {
-        "it lacks 'name'": {"name": None},
-        "it lacks 'neutral'": {"neutral": None},
+        "'name' is not a text": {"name": None},
+        "'neutral' is no object": {"neutral": None},
         "leads out of the folder": {"runs": outside},
         "lacks a piece for one of its slots": {"rows": headless},
     }
