@@ -177,12 +177,12 @@ def _draw_cells(
     """A column of coloured cells for each of the other headlines: sign and difference."""
     width = min((WIDTH - 0.06 - left) / max(len(metrics), 1), 0.68)
     cells = {(one.label, one.metric.name): one for one in found}
+    words = [word for name in metrics for word in METRICS[name].title.split()]
+    head = min((fitted(word, width - 0.02, SMALL - 1)[1] for word in words), default=SMALL - 1)
     for place, name in enumerate(metrics):
         at = left + place * width
-        for line, text in enumerate(reversed(wrapped(METRICS[name].title, width - 0.04, SMALL - 1)[:3])):
-            page.text(
-                at + width / 2, HEADER + HEADS - 0.07 - 0.1 * line, text, size=SMALL - 1, align="center"
-            )
+        for line, text in enumerate(reversed(wrapped(METRICS[name].title, width, head)[:3])):
+            page.text(at + width / 2, HEADER + HEADS - 0.07 - 0.1 * line, text, size=head, align="center")
         for label, top in tops.items():
             one = cells.get((label, name))
             if one is None or np.isnan(one.difference.point):
