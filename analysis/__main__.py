@@ -21,6 +21,8 @@ from analysis.loading import BadFolder, Results, read, read_study, runs_text, un
 if TYPE_CHECKING:
     from analysis.findings.evidence import Evidence
 
+NEEDED = 750 * 2**20
+"""Bytes of address space without which the libraries that draw can't be loaded."""
 MOST_NAMED = 10
 """Of the runs that are left out for one reason, so many are named."""
 
@@ -28,8 +30,18 @@ MOST_NAMED = 10
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, print."""
     options = _parser().parse_args(arguments)
+    limited = store.too_little_memory(NEEDED)
+    if limited is not None:
+        print(f"error: ulimit -v: {limited}", file=sys.stderr)
+        return 2
     try:
         made: int = options.make(options)
+    except (ImportError, MemoryError) as problem:
+        limited = store.too_little_memory(NEEDED, problem)
+        if limited is None:
+            raise
+        print(f"error: ulimit -v: {limited}", file=sys.stderr)
+        return 2
     except BadFolder as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

@@ -9,11 +9,14 @@ from importlib import import_module
 
 from ablations.cli.console import OutputLost, say, say_problems, speak_any_locale, warn
 from ablations.cli.parser import parse
-from ablations.errors import BadInput
+from ablations.errors import BadInput, Problem
 
 OUTPUT_LOST = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+WITH_TORCH = 900 * 2**20
+"""Bytes of address space without which torch can't even be loaded."""
+TRAINS = ("plan", "run", "play", "cohort")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,5 +40,21 @@ def carry_out(arguments: Namespace) -> int:
     if arguments.help_text:
         say(arguments.help_text)
         return 0
+    if arguments.module not in TRAINS:
+        return _call(arguments)
+    from ablations.store import too_little_memory  # pyarrow with it, which `list` does without
+
+    limited = too_little_memory(WITH_TORCH)
+    try:
+        if limited is None:
+            return _call(arguments)
+    except (ImportError, MemoryError) as problem:
+        limited = too_little_memory(WITH_TORCH, problem)
+        if limited is None:
+            raise
+    raise BadInput([Problem("command line", "ulimit -v", limited)])
+
+
+def _call(arguments: Namespace) -> int:
     command = import_module(f"ablations.cli.{arguments.module}")
     return int(command.main(arguments))

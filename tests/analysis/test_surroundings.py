@@ -15,15 +15,22 @@ from tests.analysis.made_up import make_study, row
 SECONDS = 60
 
 
-def call(*arguments: str, largest: int | None = None) -> subprocess.CompletedProcess[str]:
-    """A command of the analysis; with ``largest`` no file may grow beyond so many bytes, as on a full disk."""
+def call(
+    *arguments: str, largest: int | None = None, memory: int | None = None, module: str = "analysis"
+) -> subprocess.CompletedProcess[str]:
+    """A command; with ``largest`` no file may grow beyond so many bytes, as on a full disk.
+
+    With ``memory`` it has so many bytes of address space.
+    """
 
     def limit() -> None:
         if largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
     return subprocess.run(
-        [sys.executable, "-m", "analysis", *arguments],
+        [sys.executable, "-m", module, *arguments],
         capture_output=True, text=True, timeout=SECONDS, check=False, preexec_fn=limit,
     )  # fmt: skip
 
@@ -72,3 +79,15 @@ def test_where_nothing_can_be_written_the_file_and_what_it_needs_are_named(study
     assert "Traceback" not in done.stderr
     assert "bytes are needed" in done.stderr
     assert "results folder" not in done.stderr
+
+
+@pytest.mark.parametrize("megabytes", [350, 600])
+@pytest.mark.parametrize(("module", "words"), [("analysis", ("all",)), ("ablations", ("plan", "smoke"))])
+def test_an_address_space_too_small_for_the_libraries_ends_in_a_sentence(
+    study: Path, module: str, words: tuple[str, ...], megabytes: int
+):
+    words += (str(study),) if module == "analysis" else ()
+    done = call(*words, memory=megabytes * 2**20, module=module)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"ulimit -v: the address space is limited to {megabytes} MB" in done.stderr
