@@ -41,7 +41,9 @@ class Deadly:
     def commit(self, lane: dict[str, Any]) -> None:
         manifest = {name: lane[name] for name in ("key", "config", "attempts")}
         empty = {"episodes": store.EPISODES.empty_table()}
-        store.write_run(self.folder, lane["path"], {"status": "ok", "label": "dqn", **manifest}, empty)
+        store.write_run(
+            self.folder, lane["path"], {"status": "ok", "label": "dqn", "steps": 100, **manifest}, empty
+        )
 
     def stop(self) -> None:
         """Nothing runs."""
