@@ -15,6 +15,8 @@ from analysis.findings.recorded import INSIDE, recorded
 from tests.analysis.findings.test_evidence import FACTS, rise
 from tests.analysis.made_up import bands, evidence, make_study, row, see
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,8 @@ from analysis.loading import read
 from analysis.metrics.values import LARGEST
 from tests.analysis.made_up import bands, evidence, make_study, row
 
+pytestmark = pytest.mark.slow
+
 AT = [1000, 2000, 3000, 4000]
 SMALL, LARGE = "ablations/GridTable3-v0", "ablations/GridTable5-v0"
 

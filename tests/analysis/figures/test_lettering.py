@@ -59,6 +59,7 @@ def texts_of(page: Page) -> list[tuple[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", ["named", "crossed"])
 def test_no_text_leaves_the_page_and_no_number_needs_many_digits(size: str, kind: str, tmp_path: Path):

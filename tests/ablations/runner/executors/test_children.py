@@ -78,7 +78,10 @@ def _lives(pid: int) -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who lives")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who lives"),
+]
 
 
 @pytest.mark.parametrize("daemon", [True, False])
