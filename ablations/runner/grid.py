@@ -118,14 +118,14 @@ class _Call:
         for run in missing:
             if statuses[run.path].state == "damaged":
                 note(f"{run.path}: {statuses[run.path].reason}; {make_room(folder, run.path)}")
-        unscored = {run.env_id for run in chosen if run.env_id not in self.measured}
-        unscored |= {run.env_id for run in missing if not self._of(run.env_id, "random_policy")}
+        unknown = {run.env_id for run in chosen if run.env_id not in self.measured}
+        unscored = unknown | {run.env_id for run in missing if not self._of(run.env_id, "random_policy")}
         _remove_checkpoints(study, folder, chosen, statuses)
         if not missing and not unscored:
             return Outcome(0, statuses)
         points = checked_resume_points(study, folder, missing, note)
         executor = self.executor = self.executor or make(self.executor_config, folder, note)
-        untested = {run.env_id for run in missing} - self.tested
+        untested = ({run.env_id for run in missing} | unknown) - self.tested
         with announced(
             self.progress, f"trying whether a seed decides what is seen of {few(sorted(untested))}"
         ):
