@@ -200,7 +200,7 @@ class _Call:
     ) -> None:
         """Try whether environments can be repeated, and which allow checkpoints; what follows is stored and said."""
         tests: dict[str, dict[str, TaskResult]] = {}
-        for task_result in executor.run(self_tests(study, untested), lambda steps: None):
+        for task_result in _tried(executor, self_tests(study, untested)):
             task = task_result.task
             tests.setdefault(task["env_id"], {})[task["kind"]] = task_result
         for env_id, ended in tests.items():
@@ -220,7 +220,7 @@ class _Call:
             for env in study.environments
             if env.env_id in unscored
         ]
-        for task_result in executor.run(tasks, lambda steps: None):
+        for task_result in _tried(executor, tasks):
             env_id = task_result.task["env_id"]
             self.measured.setdefault(env_id, {})["random_policy"] = task_result.result
             if not task_result.done:
@@ -249,6 +249,18 @@ def _remove_checkpoints(
 
 
 # ---- environments ----
+
+
+def _tried(executor: Executor, tasks: Sequence[Task]) -> Iterator[TaskResult]:
+    """How tasks ended; one whose worker died is tried once more, in case the machine was to blame."""
+    again = []
+    for task_result in executor.run(tasks, lambda steps: None):
+        if task_result.done or task_result.task.get("tried"):
+            yield task_result
+        else:
+            again.append({**task_result.task, "tried": 1})
+    if again:
+        yield from _tried(executor, again)
 
 
 def _stored_measurements(study: Study, folder: Path, progress: Progress) -> Measured:
