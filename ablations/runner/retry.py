@@ -46,6 +46,9 @@ def _next_tasks(
     for text in task_result.result or []:
         note(text)
     lost = [lane for lane in lanes if not _recorded(folder, lane, note)]
+    if not task_result.done:  # what it has stored counts whole, whatever it still told
+        stored = sum(_steps(folder, lane) for lane in lanes if lane not in lost)
+        advance(stored - task_result.steps * (len(lanes) - len(lost)) // len(lanes))
     if not lost:
         return []
     advance(-(task_result.steps * len(lost) // len(lanes)))
@@ -74,6 +77,12 @@ def _recorded(folder: Path, lane: dict[str, Any], note: Callable[[str], None]) -
         error = status.manifest["error"]
         note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
     return whole
+
+
+def _steps(folder: Path, lane: dict[str, Any]) -> int:
+    """The environment steps of a run's stored attempt that this cohort made."""
+    manifest = store.inspect(folder / lane["path"], lane["key"]).manifest or {}
+    return int(manifest.get("steps") or 0) - int(lane.get("done", 0))
 
 
 def _task(task: Task, lanes: Sequence[dict[str, Any]]) -> Task:
