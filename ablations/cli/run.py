@@ -68,12 +68,12 @@ def report(request: Request, outcome: grid.Outcome) -> list[str]:
             lines.append(f"  {status.state}: {path}{reason_of(status)}")
     if outcome.valid < outcome.chosen:
         lines.append("what is not valid is tried again by the next run")
-    listed = {run.path for run in looks.at_stored(request.study, request.folder).runs()}
-    others = statuses.unlisted(listed, request.folder)
+    study = looks.at_stored(request.study, request.folder)
+    others = statuses.unlisted({run.path for run in study.runs()}, request.folder)
     if others:
         lines.append(unlisted_text(others))
-    lines += looks.waiting(request.study, outcome.statuses, request.folder)
-    lines += looks.state_lines(request.study, request.folder)
+    lines += looks.waiting(study, outcome.statuses, request.folder)
+    lines += looks.state_lines(study, request.folder)
     lines.append(f"results: {request.folder}")
     lines.append(f"figures: python -m analysis figures {request.folder}")
     return lines

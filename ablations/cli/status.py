@@ -44,9 +44,9 @@ def main(arguments: Namespace) -> int:
         say(f"the code changed: {change}")
     for change in environment_changes(statuses.listed.values()):
         say(f"an environment changed: {change}")
-    for line in looks.state_lines(compose.as_begun(study, stored), folder):
-        say(line)
     begun = looks.at_stored(compose.as_begun(study, stored), folder)
+    for line in looks.state_lines(begun, folder):
+        say(line)
     asked = {run.path for run in begun.runs()}
     # until decided, an interrupted `run` or one with --seeds may have listed less
     if not asked >= set(statuses.listed) if study.decide.looks else asked != set(statuses.listed):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,8 +101,8 @@ def consequence(env_id: str, found: Repeatability) -> str:
 
 
 def _statistics_of(env_id: str, args: Mapping[str, Any]) -> list[str]:
-    with suppress(Exception):  # the runs of this environment will tell
-        return names_of(make(env_id, args))
+    with suppress(Exception), closing(make(env_id, args)) as env:  # the runs of this environment will tell
+        return names_of(env)
     return []
 
 

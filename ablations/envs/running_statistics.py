@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ablations.envs.source import layers
+
 PREFIX = "wrapper."
 """Of the names of stored numbers; no parameter of a network begins like this."""
 NUMBERS = ("mean", "var", "count")
@@ -39,7 +41,7 @@ def put(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
         for number in NUMBERS:
             value = numbers[f"{name}.{number}"]
             setattr(found, number, value.copy() if value.shape else value.item())
-    for layer in _layers(env):
+    for layer in _wrappers(env):
         if hasattr(type(layer), "update_running_mean"):
             layer.update_running_mean = False
 
@@ -48,16 +50,13 @@ def _statistics(env: Any) -> dict[str, Any]:
     """What has mean, variance and count, by its wrapper's place from within, its wrapper, its attribute."""
     return {
         f"{PREFIX}{place}.{type(layer).__name__}.{name}": value
-        for place, layer in enumerate(reversed(_layers(env)))
+        for place, layer in enumerate(reversed(_wrappers(env)))
         for name, value in vars(layer).items()
         if all(hasattr(value, number) and not callable(getattr(value, number)) for number in NUMBERS)
     }
 
 
-def _layers(env: Any) -> list[Any]:
-    """An environment's wrappers, the outermost first."""
-    layers = []
-    while (inner := vars(env).get("env")) is not None:
-        layers.append(env)
-        env = inner
-    return layers
+def _wrappers(env: Any) -> list[Any]:
+    """The outermost first."""
+    *wrappers, _ = layers(env)
+    return wrappers

@@ -28,7 +28,7 @@ def source_of(env_id: str, env: Any) -> dict[str, Any]:
         if isinstance(entry_point, str)
         else getattr(entry_point, "__module__", "")
     )
-    classes = [kind for layer in _layers(env) for kind in type(layer).__mro__]
+    classes = [kind for layer in layers(env) for kind in type(layer).__mro__]
     found = [own, *named, *(kind.__module__ for kind in classes)]
     digests = {name: digest_of(name) for name in found if name == own or _is_foreign(name)}
     package = own.partition(".")[0]
@@ -58,8 +58,8 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def _layers(env: Any) -> Iterator[Any]:
-    """An environment, from its outermost wrapper inwards."""
+def layers(env: Any) -> Iterator[Any]:
+    """An environment, from its outermost wrapper inwards to the environment itself."""
     yield env
     while (env := vars(env).get("env")) is not None:
         yield env

@@ -131,7 +131,7 @@ def seconds_per_lane_step(
         cohort = list(group)
         shape = _cost_shape(cohort[0], len(cohort))
         if shape not in timed:
-            timed[shape] = _time(cohort)
+            timed[shape] = _time(cohort, environments[env_id].fast)
         alone = 0.0 if environments[env_id].fast else environments[env_id].seconds
         costs[env_id, label] = timed[shape] + alone
     return costs
@@ -152,16 +152,15 @@ def is_fast(run: Run) -> tuple[bool, int]:
     return not isinstance(envs, GymLanes), envs.features
 
 
-def _time(cohort: Sequence[Run]) -> float:
+def _time(cohort: Sequence[Run], fast: bool) -> float:
     """Seconds per step and lane, without the environment's where Gymnasium steps it."""
     config, seeds, settings = cohort[0].config, [run.seed for run in cohort], cohort[0].settings
     engine = engines.of(config["engine"])
-    envs: Any = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds[:1])
-    envs.close()
-    if isinstance(envs, GymLanes):
+    made = seeds if fast else seeds[:1]
+    envs: Any = engine.lanes(config["env_id"], config["env_args"], config["entropy"], made)
+    if not fast:
+        envs.close()
         envs = Still(envs.features, envs.actions, len(seeds))
-    else:
-        envs = engine.lanes(config["env_id"], config["env_args"], config["entropy"], seeds)
     rows = LARGEST_BUFFER // (4 * row_width(envs.features) * len(seeds))
     buffer_size = max(2 * settings.batch_size, min(settings.buffer_size, rows))
     settings = replace(

@@ -49,10 +49,7 @@ def at_stored(study: Study, folder: Path, longest: bool = False) -> Study:
 
     ``longest``: with all that it may ask for, if nothing more is decided.
     """
-    decisions = stored(folder)
-    return deciding.at_looks(
-        study, decisions["looks"] if decisions and _is_of(study, decisions) else (), longest
-    )
+    return deciding.at_looks(study, _judged(study, folder), longest)
 
 
 def check_plan(study: Study, folder: Path) -> None:
@@ -62,7 +59,7 @@ def check_plan(study: Study, folder: Path) -> None:
         raise PlanChanged(_changes(decisions["plan"], deciding.plan_of(study)))
 
 
-def begin(study: Study, folder: Path, note: Callable[[str], None]) -> dict[str, Any]:
+def begin(study: Study, folder: Path, note: Callable[[str], None]) -> Decisions:
     """Store the plan, unless it is stored; gives the decisions. Under the lock.
 
     A plan by which no look was judged is replaced, one by which some were is kept beside the new one; both are said.
@@ -96,7 +93,7 @@ def begin(study: Study, folder: Path, note: Callable[[str], None]) -> dict[str, 
         )
         note(f"the plan changed ({changes}): it {what}")
     store.write_decisions(folder, decisions)
-    return store.read_decisions(folder)
+    return decisions
 
 
 def carry_on(before: Decisions, folder: Path, judge: Judge, note: Callable[[str], None]) -> Decisions | None:
@@ -122,7 +119,7 @@ def name_of(study: Study, decisions: Decisions | None) -> str:
     open_ = [family for family in families if family.undecided] or families
     seeds = max(len(study.seeds_of(*place)) for place in study.counts)
     which = min(len(looks), 1 + min(family.judged for family in open_))
-    rows, decided = sum(each.rows for each in families), sum(each.decided for each in families)
+    rows, decided = sum(each.rows for each in families), sum(len(each.decided) for each in families)
     return f"{study.name}, look {which} of {len(looks)} ({seeds} seeds), {decided} of {rows} rows decided"
 
 
@@ -134,9 +131,12 @@ def state_lines(study: Study, folder: Path) -> list[str]:
 
 
 def waiting(study: Study, statuses: Mapping[str, RunStatus], folder: Path) -> list[str]:
-    """A line per environment whose next look waits for runs that are no part of what was asked for."""
+    """A line per environment whose next look waits for runs that are no part of what was asked for.
+
+    ``study`` is as its stored looks left it (``at_stored``), ``statuses`` those that are known.
+    """
     unfinished: dict[str, dict[str, None]] = {}
-    for run in at_stored(study, folder).runs() if study.decide.looks else ():
+    for run in study.runs() if study.decide.looks else ():
         status = statuses.get(run.path) or store.inspect(folder / run.path, run.key)
         if status.state in ("missing", "damaged"):
             unfinished.setdefault(run.env_id, {})[run.label] = None
@@ -149,7 +149,7 @@ def _state_text(study: Study, family: deciding.Family) -> str:
     which = (
         f"look {judged} of {len(looks)} was judged" if judged else f"no look of {len(looks)} was judged yet"
     )
-    text = f"{family.env_id}: {which}, {family.decided} of {family.rows} rows are decided"
+    text = f"{family.env_id}: {which}, {len(family.decided)} of {family.rows} rows are decided"
     if not undecided:
         return text
     if judged == len(looks):

@@ -45,10 +45,11 @@ def _next_tasks(
     lanes = job["lanes"]
     for text in task_result.result or []:
         note(text)
-    lost = [lane for lane in lanes if not _recorded(folder, lane, note)]
+    stored = [_stored_steps(folder, lane, note) for lane in lanes]
+    lost = [lane for lane, steps in zip(lanes, stored, strict=True) if steps is None]
     if not task_result.done:  # what it has stored counts whole, whatever it still told
-        stored = sum(_steps(folder, lane) for lane in lanes if lane not in lost)
-        advance(stored - task_result.steps * (len(lanes) - len(lost)) // len(lanes))
+        whole = sum(steps for steps in stored if steps is not None)
+        advance(whole - task_result.steps * (len(lanes) - len(lost)) // len(lanes))
     if not lost:
         return []
     advance(-(task_result.steps * len(lost) // len(lanes)))
@@ -67,22 +68,20 @@ def _next_tasks(
     return []
 
 
-def _recorded(folder: Path, lane: dict[str, Any], note: Callable[[str], None]) -> bool:
-    """True where this attempt at a run has left a whole record of it. Notes an environment that raised."""
+def _stored_steps(folder: Path, lane: dict[str, Any], note: Callable[[str], None]) -> int | None:
+    """The environment steps of this attempt at a run; None unless it has left a whole record of it.
+
+    Notes an environment that raised.
+    """
     status = store.inspect(folder / lane["path"], lane["key"])
     if status.manifest is None or status.state == "damaged":
-        return False
-    whole = status.is_valid or status.manifest.get("attempts") == lane["attempts"]
-    if whole and status.state == "failed":
+        return None
+    if not status.is_valid and status.manifest.get("attempts") != lane["attempts"]:
+        return None
+    if status.state == "failed":
         error = status.manifest["error"]
         note(f"{lane['path']}: failed: {error['type']}: {error['message']}")
-    return whole
-
-
-def _steps(folder: Path, lane: dict[str, Any]) -> int:
-    """The environment steps of a run's stored attempt that this cohort made."""
-    manifest = store.inspect(folder / lane["path"], lane["key"]).manifest or {}
-    return int(manifest.get("steps") or 0) - int(lane.get("done", 0))
+    return int(status.manifest.get("steps") or 0) - int(lane.get("done", 0))
 
 
 def _task(task: Task, lanes: Sequence[dict[str, Any]]) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,7 @@ def write_study(folder: Path, study: Mapping[str, Any]) -> None:
 
 def read_study(folder: Path) -> dict[str, Any]:
     """The resolved study of a results folder. Raises FileNotFoundError or Damaged."""
-    study, data = read_json(folder / STUDY)
-    check_document(study, data, STUDY_VERSION, STUDY_DIGEST)
-    problem = _problem(study)
-    if problem is not None:
-        raise Damaged(problem)
-    return {name: value for name, value in study.items() if name != STUDY_DIGEST}
+    return _read(folder / STUDY, STUDY_VERSION, STUDY_DIGEST, _problem)
 
 
 def write_decisions(folder: Path, decisions: Mapping[str, Any]) -> None:
@@ -37,12 +32,21 @@ def write_decisions(folder: Path, decisions: Mapping[str, Any]) -> None:
 
 def read_decisions(folder: Path) -> dict[str, Any]:
     """A study's plan and what its looks found. Raises FileNotFoundError or Damaged."""
-    decisions, data = read_json(folder / DECISIONS)
-    check_document(decisions, data, DECISIONS_VERSION, DECISIONS_DIGEST)
-    problem = misfit(decisions, DECISIONS_SHAPE)
+    return _read(
+        folder / DECISIONS, DECISIONS_VERSION, DECISIONS_DIGEST, lambda found: misfit(found, DECISIONS_SHAPE)
+    )
+
+
+def _read(
+    path: Path, version: int, digest: str, problem_of: Callable[[Mapping[str, Any]], str | None]
+) -> dict[str, Any]:
+    """A document that is what its digest and its schema say, without the digest."""
+    document, data = read_json(path)
+    check_document(document, data, version, digest)
+    problem = problem_of(document)
     if problem is not None:
         raise Damaged(problem)
-    return {name: value for name, value in decisions.items() if name != DECISIONS_DIGEST}
+    return {name: value for name, value in document.items() if name != digest}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -29,9 +29,13 @@ class Family(NamedTuple):
 
     env_id: str
     judged: int  # looks that were judged
-    rows: int  # with a hypothesis
-    decided: int
+    decided: Mapping[str, int]  # rows with the look at which each was
     undecided: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many have a hypothesis."""
+        return len(self.decided) + len(self.undecided)
 
 
 def plan_of(study: Study) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def at_looks(study: Study, looks: Looks, longest: bool = False) -> Study:
         following = _following(study, family.judged, longest)
         asked = {row.label: min(sizes[0], following) for row in study.rows}
         asked |= dict.fromkeys(family.undecided, following)
-        asked |= {row["label"]: sizes[row["look"] - 1] for row in _decided(looks, family)}
+        asked |= {label: sizes[look - 1] for label, look in family.decided.items()}
         for row in study.rows:
             for label in (row.label, row.against) if row.against else (row.label,):
                 place = family.env_id, label
@@ -97,18 +101,11 @@ def families(study: Study, looks: Looks) -> list[Family]:
     tested = [row.label for row in study.rows if row.against is not None]
     for environment in study.environments:
         judged = [look for look in looks if look["env_id"] == environment.env_id]
-        verdicts = {row["label"]: row["verdict"] for row in judged[-1]["rows"]} if judged else {}
-        undecided = tuple(label for label in tested if verdicts.get(label, UNDECIDED) == UNDECIDED)
-        found.append(
-            Family(environment.env_id, len(judged), len(tested), len(tested) - len(undecided), undecided)
-        )
+        rows = judged[-1]["rows"] if judged else ()
+        decided = {row["label"]: int(row["look"]) for row in rows if row["verdict"] != UNDECIDED}
+        undecided = tuple(label for label in tested if label not in decided)
+        found.append(Family(environment.env_id, len(judged), decided, undecided))
     return found
-
-
-def _decided(looks: Looks, family: Family) -> list[Mapping[str, Any]]:
-    """The rows of an environment's latest look that are decided, each with the look at which it was."""
-    judged = [look for look in looks if look["env_id"] == family.env_id]
-    return [row for row in judged[-1]["rows"] if row["verdict"] != UNDECIDED] if judged else []
 
 
 def _following(study: Study, judged: int, longest: bool) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import seaborn as sns
 from matplotlib.colors import to_hex, to_rgb
 
-from analysis.loading import Facts, Slots
+from analysis.loading import Facts, Slots, replaced_slots
 
 SEVERAL = "several slots"
 COLORS = {
@@ -75,11 +75,6 @@ BASELINE = Look(BLACK)
 def baseline_look(variants: Sequence[str], baseline: str) -> Look:
     """Of the baseline's rows in a sweep: black, as everywhere; the settings' color where there are no other rows."""
     return Look(SETTINGS) if set(variants) <= {baseline} else BASELINE
-
-
-def replaced_slots(slots: Slots, base: Slots) -> list[str]:
-    """The slots in which a variant differs from the baseline."""
-    return [slot for slot, piece in slots.items() if piece != base.get(slot)]
 
 
 def replaced_slot(slots: Slots, base: Slots) -> str:

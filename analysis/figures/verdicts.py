@@ -20,7 +20,8 @@ from analysis.figures.style import ALERT, BLACK, GRAY, PALE
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import METRICS
-from analysis.tables.spelling import lowered, number_text, number_texts, row_name
+from analysis.tables.comparisons import baseline_text
+from analysis.tables.spelling import lowered, number_text, number_texts, row_name, signed_number
 from analysis.tables.terminal import telling_columns
 
 MOST_ROWS = 60
@@ -191,8 +192,7 @@ def _draw_cells(
                 color = {"better": BETTER, "worse": WORSE, "same": SAME, "undecided": "white"}.get(
                     one.verdict, PALE
                 )
-                sign = "+" if one.difference.point > 0 else ""
-                text = f"{SIGNS[one.verdict]} {sign}{number_text(name, one.difference.point)}"
+                text = f"{SIGNS[one.verdict]} {signed_number(name, one.difference.point)}"
             middle = HEADER + HEADS + top
             page.figure.add_artist(
                 Rectangle(
@@ -214,15 +214,12 @@ def _color(data: EnvironmentBands, drawn: RowBands) -> str:
 
 
 def _baseline(primary: dict[str, RowComparison]) -> str:
-    against = sorted({one.against for one in primary.values()})
-    if len(against) > 1:
-        return "the baseline at the same point"
-    some = next(iter(primary.values()))
-    mean = some.means[1]
-    one = len({one.n for one in primary.values()}) == 1
+    """What rows are compared with, and its mean where that is one and the same for all."""
+    some, text = next(iter(primary.values())), baseline_text(primary.values())
+    shared = len({(one.against, one.n) for one in primary.values()}) == 1 and np.isfinite(some.means[1])
     sizes = [abs(one.difference.point) for one in primary.values() if one.difference.point]
-    (text,) = number_texts(some.metric.name, [mean], min(sizes, default=np.nan))
-    return f"{against[0]}'s {text}" if one and np.isfinite(mean) else against[0]
+    (mean,) = number_texts(some.metric.name, [some.means[1]], min(sizes, default=np.nan))
+    return f"{text}'s {mean}" if shared else text
 
 
 def _caption(here: Sequence[RowComparison], some: RowComparison, left_out: int) -> str:

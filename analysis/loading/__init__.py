@@ -1,6 +1,6 @@
 """A results folder as records: the study, its rows with their pieces and facts, the state of every run it lists."""
 
-from analysis.loading.pieces import BOOTSTRAP, TARGET, Facts, Piece, Pieces, Slots
+from analysis.loading.pieces import BOOTSTRAP, TARGET, Facts, Piece, Pieces, Slots, replaced_slots
 from analysis.loading.reading import BadFolder, load, load_runs, read, read_run, read_study, unlisted
 from analysis.loading.records import Results, Row, Run, reference, runs_text
 
@@ -21,6 +21,7 @@ __all__ = [
     "read_run",
     "read_study",
     "reference",
+    "replaced_slots",
     "runs_text",
     "unlisted",
 ]

@@ -26,6 +26,11 @@ def without_facts(piece: Piece) -> Piece:
     return {name: value for name, value in piece.items() if name != "facts"}
 
 
+def replaced_slots(slots: Slots, base: Slots) -> list[str]:
+    """The slots in which a variant differs from the baseline."""
+    return [slot for slot, piece in slots.items() if piece != base.get(slot)]
+
+
 def facts_of(piece: Piece) -> Facts:
     """A piece's facts; none where it was written without."""
     facts: Facts = piece.get("facts", {})

@@ -60,7 +60,8 @@ def value_excess(probes: Mapping[str, Floats], bounds: Bounds, diverged_at: int 
 
 def share_outside(probes: Mapping[str, Floats], bounds: Bounds) -> float:
     """The share of a run's probes, equally spaced over its budget, at which Q lies outside of its bounds."""
-    return finite_mean(np.where(np.isnan(outside(probes, bounds)), np.nan, outside(probes, bounds) > 0))
+    beyond = outside(probes, bounds)
+    return finite_mean(np.where(np.isnan(beyond), np.nan, beyond > 0))
 
 
 def overestimation(predicted: Floats, discounted: Floats) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.claims import NOT_TESTED, Claim, JudgedClaim
 from analysis.findings.evidence import Evidence
-from analysis.loading import Row
+from analysis.loading import Row, replaced_slots
 from analysis.report.claims import reasons
+from analysis.report.sentences import summary
 from analysis.statistics.power import MOST
-from analysis.tables.spelling import interval_text, lowered, number_text, percent, range_text, row_name
+from analysis.tables.spelling import lowered, number_text, percent, range_text, row_name, signed_text
+from analysis.tables.table import by_environment
 
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
@@ -58,10 +59,8 @@ def openings(found: Evidence) -> list[Opening]:
     """An opening for each environment in which something is compared."""
     rows = {row.label: row for row in found.rows}
     made = []
-    for env_id, group in groupby(
-        [one for one in found.comparisons if one.is_primary], lambda one: one.env_id
-    ):
-        here = list(group)
+    primary = [one for one in found.comparisons if one.is_primary]
+    for env_id, here in by_environment(primary, lambda one: one.env_id).items():
         decided = [one for one in here if one.judged.is_decided]
         made.append(
             Opening(
@@ -99,14 +98,10 @@ def _about(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
         longest = max(here, key=lambda one: one.n)
         name = row_name(rows[longest.against])
         text += f", which is {number_text(metric.name, longest.means[1])} for {name} ({longest.n} seeds)"
-    counts = {word: sum(one.verdict == word for one in here) for word in ("same", "undecided")}
-    differ = len(here) - sum(counts.values())
-    parts = [f"{differ} of {len(here)} rows differ from the baseline"]
-    parts += [f"{counts['same']} within the margin"] * bool(counts["same"])
-    parts += [f"{counts['undecided']} undecided"] * bool(counts["undecided"])
+    counts = summary(here)
     alpha = percent(here[0].looks.decide["alpha"])
     sure = f'Any false difference among them: a chance of at most {alpha}; any false "within the margin": likewise'
-    return f"{text}. {'; '.join(parts)}. {sure}."
+    return f"{text}. {counts[:1].upper()}{counts[1:]} {sure}."
 
 
 def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
@@ -122,7 +117,7 @@ def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Itera
 
 
 def _slot(row: Row, base: Row) -> str:
-    changed = [slot for slot, piece in row.slots.items() if piece != base.slots[slot]]
+    changed = replaced_slots(row.slots, base.slots)
     return changed[0] if len(changed) == 1 else SEVERAL
 
 
@@ -139,9 +134,8 @@ def _differs(one: RowComparison, rows: Mapping[str, Row]) -> str:
     word = f" ({one.verdict})" if verb in ("adds", "takes away", "saves") else ""
     small = ", by less than the margin" if one.is_small else ""
     what = f" {size}" if size else ""
-    sign = "+" if point > 0 else ""
     return (
-        f"{row_name(rows[one.label])} {verb}{what}{word}: {sign}{interval_text(one.metric.name, one.difference)}, "
+        f"{row_name(rows[one.label])} {verb}{what}{word}: {signed_text(one.metric.name, one.difference)}, "
         f"{one.n} seeds{small}"
     )
 
@@ -157,8 +151,7 @@ def _same(ones: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     """'Double and Dueling change it by less than 22.6 (12 to 24 seeds)'."""
     names = [row_name(rows[one.label]) for one in ones]
     who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    seeds = sorted({one.n for one in ones})
-    n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    n = range_text([one.n for one in ones])
     margin = number_text(ones[0].metric.name, ones[0].margin)
     return f"{who} change{'s' if len(names) == 1 else ''} it by less than {margin} ({n} seeds)"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,8 @@ def headline_columns(found: Sequence[RowComparison]) -> list[str]:
     return [metric for metric in few if metric in (varied & set(few) or compared)]
 
 
-def baseline_text(found: Sequence[RowComparison]) -> str:
+def baseline_text(found: Iterable[RowComparison]) -> str:
+    """What rows are compared with: a label, or 'the baseline at the same point'."""
     against = sorted({one.against for one in found})
     return against[0] if len(against) == 1 else "the baseline at the same point"
 

@@ -86,6 +86,11 @@ def signed_text(metric: str, ends: Interval) -> str:
     return ("+" if ends.point > 0 else "") + interval_text(metric, ends)
 
 
+def signed_number(metric: str, value: float) -> str:
+    """'+13.4', 'n/a'."""
+    return signed_text(metric, Interval(value, np.nan, np.nan))
+
+
 def magnitude(ends: Interval) -> Interval:
     """A difference that is told as 'raises by' or 'lowers by': its point positive."""
     return ends if ends.point > 0 else Interval(-ends.point, -ends.high, -ends.low)

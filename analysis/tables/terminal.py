@@ -9,7 +9,7 @@ import numpy as np
 from analysis.findings.against_baseline import RowComparison
 from analysis.metrics import METRICS
 from analysis.tables.comparisons import baseline_text, headline_columns, too_few_seeds
-from analysis.tables.spelling import number_text, range_text, signed_text
+from analysis.tables.spelling import range_text, signed_number, signed_text
 from analysis.tables.table import Table, plain_columns
 
 
@@ -66,11 +66,8 @@ def _verdict_table(title: str, found: Sequence[RowComparison]) -> list[str]:
 
 def _brief(one: RowComparison) -> str:
     """'-209.4 worse', '+12.0 ?', 'n/a'."""
-    point = one.judged.difference
-    if np.isnan(point):
-        return "n/a"
-    sign = "+" if point > 0 else ""
-    return f"{sign}{number_text(one.metric.name, point)} {_word(one):<6}"
+    number = signed_number(one.metric.name, one.judged.difference)
+    return number if np.isnan(one.judged.difference) else f"{number} {_word(one):<6}"
 
 
 def _word(one: RowComparison) -> str:
@@ -78,14 +75,11 @@ def _word(one: RowComparison) -> str:
 
 
 def telling_columns(found: Sequence[RowComparison]) -> tuple[list[str], list[str]]:
-    """The headlines besides the primary metric: those that tell some row apart, and those that tell none."""
-    names = [
-        name for name in headline_columns(found) if not any(one.is_primary for one in on_name(found, name))
-    ]
-    telling = [name for name in names if any(one.judged.is_decided for one in on_name(found, name))]
-    return telling, [name for name in names if name not in telling]
+    """The headlines besides the primary metric: those that tell some row apart, and those that tell none.
 
-
-def on_name(found: Sequence[RowComparison], metric: str) -> list[RowComparison]:
-    """The comparisons on one metric, wherever."""
-    return [one for one in found if one.metric.name == metric]
+    ``found``: comparisons in one environment.
+    """
+    primary = {one.metric.name for one in found if one.is_primary}
+    decided = {one.metric.name for one in found if one.judged.is_decided}
+    names = [name for name in headline_columns(found) if name not in primary]
+    return [name for name in names if name in decided], [name for name in names if name not in decided]
