@@ -1,26 +1,41 @@
 """Every law holds for every engine.
 
 The quick tests hold the best engine of a processor to all laws, and the others, for two variants, to equal bits and to
-the oracle; the slower suite holds the others to all of them. The device's engine is left out where its own
-folder of tests asks the same.
+the oracle. The slower suite holds the others to all laws under every piece; under every pair only where an engine's
+own arithmetic is compared with the textbook's, for the pieces are the same code on all of them. The device's engine is
+left out where its own folder of tests asks the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ablations import engines
+from ablations.dqn.variants import Variant
 from tests.on_engines import BEST, ENGINES, put_on_cpu_tensors
 
 from . import worlds
+from .covering import SHOWING, each_piece
 
+HERE = Path(__file__).parent
 ALWAYS = ("test_bit_identity.py", "test_every_named_variant_equals_the_textbook", "test_own_pieces.py")
 NOT_ON_A_DEVICE = ("test_bit_identity", "test_probes", "test_resuming")
 SAME_DRAWS = ("test_oracle", "test_own_pieces")
-ON_NO_ENGINE = ("test_products",)
+ON_NO_ENGINE = ("test_covering", "test_products")
 QUICK_ON_OTHERS = ("dqn", "combined", None)
+PAIRS = "test_every_pair_of_pieces_equals_the_textbook"
+TRIPLES = "test_every_triple_of_pieces_trains_stays_finite_and_changes_all_its_parameters"
+"""These the reference is held to whole; the device's engine computes as it does."""
+OF_THE_ALGORITHM = (
+    *("test_probes.py", "test_a_changed_slot_changes", "test_hard_one_no_target_and_soft_one"),
+    "test_a_poisonous_reward_stays_in_its_lane",
+)
+"""What training comes to, not how it is computed: the quick tests' variants, or one, do on others."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,12 +54,40 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return name
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        name = parameters.get("engine", BEST)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    others = [item for item in items if item.path.parent == HERE and _parameters(item)["engine"] != BEST]
+    for item in others:
         always = any(each in item.nodeid for each in ALWAYS)
-        if parameters.get("name") not in QUICK_ON_OTHERS:
-            always = False
-        if name != BEST and not always:
+        if not always or _parameters(item).get("name") not in QUICK_ON_OTHERS:
             item.add_marker(pytest.mark.slow)
+    spared = _spared(others)
+    items[:] = [item for item in items if item not in spared]
+    config.hook.pytest_deselected(items=list(spared))
+
+
+def _spared(others: list[pytest.Item]) -> dict[pytest.Item, None]:
+    """Tests on other engines than the best whose pieces others of the same law hold there."""
+    laws: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    spared = {}
+    for item in others:
+        law, engine = item.nodeid.split("[")[0], _parameters(item)["engine"]
+        if law.endswith(TRIPLES) and engine == "cuda":
+            spared[item] = None
+        elif (
+            not (law.endswith((PAIRS, TRIPLES)) or item.path.stem == "test_bit_identity") or engine == "cuda"
+        ):
+            laws[law, engine].append(item)
+    variants: dict[Any, Variant] = {**worlds.covering(2), **SHOWING}
+    for (law, _), items in laws.items():
+        asked = {_parameters(item).get("name") for item in items}
+        rows = {name: variant for name, variant in variants.items() if name in asked}
+        kept = {*QUICK_ON_OTHERS, *each_piece(rows)}
+        if any(each in law for each in OF_THE_ALGORITHM):
+            kept = {name for name in rows if name in QUICK_ON_OTHERS} or {next(iter(rows), None)}
+        spared.update({item: None for item in items if _parameters(item).get("name") in rows.keys() - kept})
+    return spared
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    parameters: Mapping[str, Any] = getattr(getattr(item, "callspec", None), "params", {"engine": BEST})
+    return parameters

@@ -5,7 +5,7 @@ Every kind of the registry takes part, under numbers that show within a short tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, product
@@ -78,6 +78,17 @@ def covering(strength: int, settings: Settings) -> tuple[Variant, ...]:
         for done in _within(chosen, strength):
             missing.pop(done, None)
     return tuple(rows)
+
+
+def each_piece(rows: Mapping[str, Variant]) -> list[str]:
+    """Names of the rows that hold a piece which none before them holds: together they hold each piece of all."""
+    held: set[tuple[str, Piece]] = set()
+    names = []
+    for name, variant in rows.items():
+        if not held.issuperset(variant):
+            names.append(name)
+        held.update(variant)
+    return names
 
 
 def name_of(variant: Variant) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import combinations, product
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from ablations.dqn.replay.consecutive import Consecutive
 from ablations.dqn.replay.latest import Latest
 from ablations.dqn.returns import NStep, OneStep
 from ablations.dqn.target import Hard, NoTarget, Soft
-from ablations.dqn.variants import DQN, SLOTS, Piece, Variant, acting, objections
+from ablations.dqn.variants import Piece, Variant, acting, objections
 from tests import configured
 
 from . import worlds
@@ -35,28 +35,17 @@ WIDE: dict[str, Any] = {"env_id": "tests/Walk-v0", "env_args": {"actions": 5}}
 SETTINGS = configured.configured(**SMALL)[1]
 PAIRS = covering(2)
 VARIANTS = {**SHOWING, **PAIRS}
+PARTS = 8
+"""Of the triples: many short tests keep all processors busy to the end."""
 BOOTSTRAPS = (Max(), Double(), InverseDouble())
 
 
-@pytest.mark.parametrize(("strength", "most"), [(2, 45), (3, 250)])
-def test_some_thirty_variants_hold_every_pair_of_pieces_and_some_more_every_triple(
-    strength: int, most: int
-) -> None:
-    rows = covering(strength).values()
-    assert len(rows) < most
-    held = {chosen for row in rows for chosen in combinations(row, strength)}
-    for slots in combinations(SLOTS, strength):
-        for pieces in product(*(CHOICES[slot] for slot in slots)):
-            chosen = tuple(zip(slots, pieces, strict=True))
-            assert chosen in held or any(objections(replace(DQN, **dict(chosen)), SETTINGS)), chosen
-
-
 def assert_trains(variant: Variant) -> None:
-    learner = untrained(variant, **SHORT)
+    learner = untrained(variant, total_timesteps=44, learning_starts=20)
     start = learner.online.flat.clone()
     before = learner.network.views(start)
     drained(learner)
-    assert learner.updates == 51
+    assert learner.updates == 25  # three copies of theta, a reset of layers
     assert learner.diverged_at == {}
     assert learner.online.flat.isfinite().all()
     assert learner.target_params.isfinite().all()
@@ -72,8 +61,9 @@ def test_every_pair_of_pieces_trains_stays_finite_and_changes_all_its_parameters
 
 
 @pytest.mark.slow
-def test_every_triple_of_pieces_trains_stays_finite_and_changes_all_its_parameters() -> None:
-    for variant in covering(3).values():
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_triple_of_pieces_trains_stays_finite_and_changes_all_its_parameters(part: int) -> None:
+    for variant in list(covering(3).values())[part::PARTS]:
         assert_trains(variant)
 
 

@@ -104,6 +104,13 @@ def test_a_poisonous_reward_stays_in_its_lane(spike: float, name: str, loss: str
     assert learner.online.flat[LANE].isfinite().all()
 
 
+@cache
+def walked(seeds: tuple[int, ...]) -> tuple[Learner, EpisodeRecorder]:
+    """Lanes of the reference on walks that nothing is wrong with."""
+    learner = untrained(DQN, seeds, "tests/Walk-v0", **SHORT)
+    return learner, watched(learner)[1]
+
+
 @pytest.mark.parametrize("how", [*toys.WRONG_STEPS, *toys.WRONG_RESETS])
 def test_an_environment_that_hands_over_what_it_may_not_fails_its_own_lane_alone(how: str) -> None:
     """It is told what and when; nobody has learned from it, and no learner diverged."""
@@ -113,8 +120,7 @@ def test_an_environment_that_hands_over_what_it_may_not_fails_its_own_lane_alone
     seeds = [even[0], odd[0], even[1]]
     learner = untrained(DQN, seeds, "tests/Misbehaving-v0", env_args={"how": how}, **SHORT)
     _, recorder = watched(learner)
-    sound = untrained(DQN, seeds, "tests/Walk-v0", **SHORT)
-    _, expected = watched(sound)
+    sound, expected = walked(tuple(seeds))
     assert torch.equal(others(learner.online.flat), others(sound.online.flat))
     assert series(recorder) == series(expected)
     assert list(learner.envs.failures) == [LANE]

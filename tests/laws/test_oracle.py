@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,14 @@ OTHER_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
+def of_the_textbook(env_id: str, variant: Variant, shared: settings.Settings) -> textbook_dqn.Trace:
+    """The textbook's training, which is the same whatever engine it is compared with."""
+    return textbook_dqn.train(
+        env_id, {}, plain(variant), shared.plain(), SEEDS[LANE], 0, shared.total_timesteps
+    )
+
+
 def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v1") -> None:
     """Train three lanes and one textbook agent; compare everything that both know."""
     variant, shared = configured.configured(variant, **numbers)
@@ -64,9 +73,7 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
     for record in learn(learner):
         recorder.observe(record)
         updates += [(record.step, update) for update in record.updates]
-    trace = textbook_dqn.train(
-        env_id, {}, plain(variant), shared.plain(), SEEDS[LANE], 0, shared.total_timesteps
-    )
+    trace = of_the_textbook(env_id, variant, shared)
 
     rows = recorder.rows(LANE)
     assert [e.global_step for e in trace.episodes] == rows["global_step"].tolist()

@@ -73,18 +73,6 @@ def test_only_weights_are_learned_and_stored() -> None:
     assert list(learner.online.params) == ["trunk_0.weight", "trunk_0.bias", "advantage.weight"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["no-replay", "per", "no-target", "soft-target", "double", "inverse-double"])
-@pytest.mark.parametrize("hidden", [(), (16,)])
-def test_it_trains_with_every_piece_of_the_other_slots(name: str, hidden: tuple[int, ...]) -> None:
-    learner = trained(replace(NAMED[name].variant, head=BiasFree()), hidden=hidden)
-    start = learner.network.initial(0, [0, 1], torch.float32)
-    before = learner.network.views(start)
-    for part, parameter in learner.online.params.items():
-        assert parameter.isfinite().all()
-        assert (parameter != before[part]).flatten(1).any(-1).all()
-
-
 def test_a_study_may_name_it_though_no_shipped_variant_uses_it() -> None:
     assert PIECES["head"]["bias-free"] is BiasFree
     assert all(named.variant.head != BiasFree() for named in NAMED.values())
