@@ -38,6 +38,7 @@ from .session import (
     assert_none_left,
     lives,
     members,
+    promised,
     seconds_until,
     server_of,
     strike,
@@ -231,8 +232,9 @@ class Storm:
             self.counts.seen["kills of a study that went on from checkpoints"] += 1
         self.say(f"{self.counts.kills:4d} {record}")
         # The driver waits for none of these: a second worker at the same run would write beside the first.
-        alive = seconds_until(lambda: not set(served) & {m.pid for m in members(process.pid)}, ORPHAN_SECONDS)
-        assert alive < ORPHAN_SECONDS, "workers outlive their server"
+        limit = promised(ORPHAN_SECONDS)
+        alive = seconds_until(lambda: not set(served) & {m.pid for m in members(process.pid)}, limit)
+        assert alive < limit, "workers outlive their server"
         return record.victim == "driver"
 
     def _count_notes(self, said: str) -> None:

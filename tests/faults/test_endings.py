@@ -22,7 +22,7 @@ from tests.contract.outside import (
 )
 
 from .grounds import ended_by, start
-from .session import assert_none_left, members
+from .session import assert_none_left, members, promised
 
 # Once the file `stuck` lies beside it, a step never ends; the interpreter is let go or kept.
 STUCK = """
@@ -116,8 +116,8 @@ def test_a_signal_ends_workers_that_refuse_within_five_seconds(
     with stuck_run(tmp_path, "sleep", executor) as process:
         started = time.monotonic()
         process.send_signal(signum)
-        process.wait(timeout=20)
-        assert time.monotonic() - started < 5
+        process.wait(timeout=60)
+        assert time.monotonic() - started < promised(5)
         assert process.returncode == code
         assert f"{word}: what is finished is kept" in said(tmp_path)
         assert "Traceback" not in said(tmp_path)
@@ -131,8 +131,8 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
         time.sleep(0.2)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
-        assert time.monotonic() - started < 1
+        process.wait(timeout=60)
+        assert time.monotonic() - started < promised(1)
         assert process.returncode == 130
         assert "Traceback" not in said(tmp_path)
 

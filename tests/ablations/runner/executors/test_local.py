@@ -12,6 +12,7 @@ import pytest
 from ablations.runner.executors import ExecutorConfig, Task, TaskResult
 from ablations.runner.executors.local import LocalExecutor, log_name, resident_bytes, signal_name
 from ablations.runner.heartbeat import at_most_every
+from tests.faults.session import promised
 
 WORLD = """
 import os, signal, sys, time
@@ -110,7 +111,7 @@ def test_a_worker_without_progress_is_ended_and_says_where_it_was(tmp_path: Path
     (task_result,) = ends(tmp_path, act, timeout=1.0)
     assert task_result.status == "timeout"
     assert task_result.reason == "no progress for 1 seconds"
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < promised(15)
     assert (f"in {act}" in task_result.log) == (act != "stop")  # a stopped process says nothing
 
 
@@ -146,7 +147,7 @@ def test_a_process_costs_well_under_a_second(tmp_path: Path) -> None:
         ]
         took.append(time.monotonic() - started)
     executor.stop()
-    assert min(took[1:]) < 0.8  # the first one waits for the server to import torch
+    assert min(took[1:]) < promised(0.8)  # the first one waits for the server to import torch
 
 
 def test_stopping_ends_workers_that_refuse_and_starts_no_more(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_stopping_ends_workers_that_refuse_and_starts_no_more(tmp_path: Path) ->
     executor.stop()
     runner.join(10)
     assert not runner.is_alive()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < promised(5)
     assert found == []
 
 
