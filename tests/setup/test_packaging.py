@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.contract.once import once
 from tests.setup.sources import REPO, imported, modules, package_of
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
@@ -89,31 +90,29 @@ def test_the_version_is_the_same_everywhere():
     assert re.search(rf"^## {re.escape(version)}\b", (REPO / "CHANGELOG.md").read_text("utf-8"), re.M)
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds both packages as `pip install` of their wheel leaves them, and nothing else of ours."""
-    tree, site = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("site")
+def install(folder: Path) -> None:
+    """Build the wheel of both packages, which compiles the engine, and install it below ``folder``."""
+    tree = folder / "tree"
+    tree.mkdir()
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(REPO / name, tree)
     for name in ("ablations", "analysis"):
         shutil.copytree(REPO / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq"]
+    alone = ["--no-deps", "--no-index"]
+    found = ["--target", str(folder / "site"), "--find-links", str(tree / "dist")]
     for command in (
-        ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(tree / "dist"), str(tree)],
-        [
-            "install",
-            "--no-deps",
-            "--no-index",
-            "--target",
-            str(site),
-            "--find-links",
-            str(tree / "dist"),
-            "dqn-ablations",
-        ],
+        ["wheel", *alone, "--no-build-isolation", "-w", str(tree / "dist"), str(tree)],
+        ["install", *alone, *found, "dqn-ablations"],
     ):
-        done = subprocess.run([*pip, *command], capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run([*pip, *command], capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stderr
-    return site
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds both packages as `pip install` of their wheel leaves them, and nothing else of ours."""
+    return once(tmp_path_factory, "installed", install) / "site"
 
 
 def elsewhere(site: Path, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
