@@ -24,10 +24,10 @@ from . import worlds
 from .covering import SHOWING
 
 SETTINGS: dict[str, Any] = {
-    "total_timesteps": 500,
-    "learning_starts": 100,
-    "batch_size": 16,
-    "buffer_size": 250,  # wraps around
+    "total_timesteps": 320,
+    "learning_starts": 60,
+    "batch_size": 8,
+    "buffer_size": 150,  # wraps around
     "hidden": [24, 16],
     "learning_rate": 1e-3,
     "exploration_fraction": 0.5,
@@ -43,8 +43,8 @@ OTHER_SETTINGS: dict[str, dict[str, Any]] = {
     "rmsprop": {"optimizer": "rmsprop"},
     "sgd": {"optimizer": "sgd"},
     "adam-eps": {"adam_eps": 1e-4},
-    "train-frequency": {"train_frequency": 4},
-    "gradient-steps": {"gradient_steps": 3, "total_timesteps": 350},
+    "train-frequency": {"train_frequency": 4, "total_timesteps": 500},
+    "gradient-steps": {"gradient_steps": 3, "total_timesteps": 160},
     "exponential": {"epsilon_schedule": "exponential", "epsilon_decay": 0.99},
     "constant": {"epsilon_schedule": "constant", "start_e": 0.2},
     "no-hidden-layer": {"hidden": []},
@@ -109,7 +109,7 @@ def test_every_named_variant_equals_the_textbook(name: str) -> None:
 @pytest.mark.parametrize("name", PAIRS)
 def test_every_pair_of_pieces_equals_the_textbook(name: str) -> None:
     own = {number: SETTINGS[number] for number in settings.NAMES if number in SETTINGS}
-    compare(PAIRS[name], {**own, "total_timesteps": 210, "buffer_size": 150})
+    compare(PAIRS[name], {**own, "total_timesteps": 170, "buffer_size": 100})
 
 
 NAMED_TOO = ("huber", "rmsprop", "layer-norm")
@@ -146,9 +146,10 @@ def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None
     ids=str,
 )
 def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool, returns: Piece) -> None:
-    numbers = {**SETTINGS, "bootstrap_truncated": bootstrap_truncated, "total_timesteps": 900}
+    longer = {"total_timesteps": 900, "train_frequency": 4}  # four limits
+    numbers = {**SETTINGS, **longer, "bootstrap_truncated": bootstrap_truncated}
     compare(Variant(head=Dueling((8,)), returns=returns), numbers, env_id="MountainCar-v0")
 
 
 def test_consecutive_takes_the_last_batch_even_from_a_smaller_buffer() -> None:
-    compare(NAMED["consecutive"].variant, {**SETTINGS, "buffer_size": 8})
+    compare(NAMED["consecutive"].variant, {**SETTINGS, "buffer_size": 4})
