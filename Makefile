@@ -14,7 +14,8 @@ KILLS ?= 200
 STORM ?= 0
 
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --dist worksteal
+# Compiled once, not by each of the hundreds of processes that tests start. Neighbors, which share fixtures, go together.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --dist worksteal
 RUN_OPTIONS = --results '$(RESULTS)' $(if $(JOBS),--jobs '$(JOBS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
 	$(if $(STEPS),--steps '$(STEPS)')
 FIND_FOLDER = folder=$$($(PY) -m ablations where '$(STUDY)' --results '$(RESULTS)')
