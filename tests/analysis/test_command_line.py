@@ -26,7 +26,7 @@ def analysis(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, **more},
         check=False,
     )
@@ -34,7 +34,7 @@ def analysis(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess
 
 def python(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
 
 

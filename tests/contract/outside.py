@@ -69,7 +69,7 @@ def python(*args: str, cwd: Path, **more: str) -> Answer:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
 
 

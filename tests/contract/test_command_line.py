@@ -121,7 +121,7 @@ def test_a_pipe_that_closes_early_ends_the_command_quietly(tmp_path: Path) -> No
         env=surroundings(tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert answer.stdout.count("\n") == 1
     assert answer.stderr == ""

@@ -39,7 +39,7 @@ def called(*words: str, cwd: Path, env: dict[str, str], prepare: Callable[[], No
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
-        timeout=120,
+        timeout=600,
         preexec_fn=prepare,
     )
 

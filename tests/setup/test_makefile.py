@@ -39,7 +39,7 @@ def make(*args: str, cwd: Path = REPO, **more: str) -> subprocess.CompletedProce
         if k not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "STUDY"}
     }
     return subprocess.run(
-        ["make", *args], cwd=cwd, env=env | more, capture_output=True, text=True, timeout=60, check=False
+        ["make", *args], cwd=cwd, env=env | more, capture_output=True, text=True, timeout=600, check=False
     )
 
 

@@ -123,7 +123,7 @@ def elsewhere(site: Path, folder: Path, *args: str) -> subprocess.CompletedProce
         env=os.environ | {"PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -27,6 +27,7 @@ from ablations.store.paths import relative, without_folders
 from ablations.studies import load
 from ablations.studies.study import Study
 from tests.contract.outside import HEAR_CTRL_C
+from tests.faults.session import promised
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -306,13 +307,13 @@ def test_workers_do_not_outlive_their_driver(tmp_path: Path, how: signal.Signals
 def _end_and_see_all_gone(driver: subprocess.Popen[str], tmp_path: Path, how: signal.Signals) -> None:
     assert driver.stdout is not None
     assert driver.stdout.readline() == "started\n"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while len(group_members(driver.pid)) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)  # the driver, the fork server, a resource tracker or two, and two workers
     time.sleep(1.0)
     os.kill(driver.pid, how)
-    driver.wait(timeout=10)
-    deadline = time.monotonic() + 5
+    driver.wait(timeout=60)
+    deadline = time.monotonic() + promised(5)
     while group_members(driver.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert group_members(driver.pid) == []

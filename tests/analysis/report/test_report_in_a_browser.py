@@ -126,7 +126,7 @@ def open_page(page: Path, profile: Path, wide: int) -> tuple[dict[str, Any], str
         [BROWSER, *QUIET, "--window-size=1200,900", f"--user-data-dir={profile}", frame.as_uri()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.outside import assert_answered, python, write_study
 from tests.faults.grounds import start
-from tests.faults.session import seconds_until
+from tests.faults.session import promised, seconds_until
 
 CHILDREN = '''
 import multiprocessing, os, subprocess, sys
@@ -89,7 +89,8 @@ def test_an_environment_may_have_processes_and_none_outlives_its_worker(daemon: 
     study(tmp_path, daemon)
     answer = python("-m", "ablations", "run", "tiny.toml", "--jobs", "1", cwd=tmp_path)
     assert_answered(answer, 0)
-    assert seconds_until(lambda: not alive(tmp_path), 3) < 3
+    seconds_until(lambda: not alive(tmp_path), promised(3))
+    assert not alive(tmp_path)
 
 
 def test_a_killed_driver_leaves_none_of_them(tmp_path: Path) -> None:
@@ -98,12 +99,13 @@ def test_a_killed_driver_leaves_none_of_them(tmp_path: Path) -> None:
     grid = tmp_path / "results" / "tiny" / ".grid" / "logs"
     try:
         training = lambda: any(path.name.startswith("remotes") for path in grid.glob("*"))  # noqa: E731
-        assert seconds_until(training, 100) < 100, (tmp_path / "output").read_text()
+        assert seconds_until(training, 600) < 600, (tmp_path / "output").read_text()
         time.sleep(1.0)
         assert alive(tmp_path)
         process.kill()
         process.wait()
-        assert seconds_until(lambda: not alive(tmp_path), 3) < 3
+        seconds_until(lambda: not alive(tmp_path), promised(3))
+        assert not alive(tmp_path)
     finally:
         process.kill()
         process.wait()

@@ -156,13 +156,13 @@ def test_stopping_ends_workers_that_refuse_and_starts_no_more(tmp_path: Path) ->
     tasks = [task(act) for act in ("refuse", "sleep", "nothing", "nothing")]
     runner = threading.Thread(target=lambda: found.extend(executor.run(tasks, lambda steps: None)))
     runner.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not all(_spoke(tmp_path / "logs" / log_name(each)) for each in tasks[:1]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     started = time.monotonic()
     executor.stop()
-    runner.join(10)
+    runner.join(promised(10))
     assert not runner.is_alive()
     assert time.monotonic() - started < promised(5)
     assert found == []
