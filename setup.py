@@ -34,6 +34,5 @@ setup(
             optional=True,  # a machine without a compiler installs all the same
         )
         for name in ((["avx512", "avx2"] if X86 else []) + (["neon"] if ARM else []))
-    ],
-    options={"build_ext": {"parallel": 2}},  # side by side
+    ]
 )  # fmt: skip
