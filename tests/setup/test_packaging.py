@@ -105,7 +105,7 @@ def install(folder: Path) -> None:
         ["wheel", *alone, "--no-build-isolation", "-w", str(tree / "dist"), str(tree)],
         ["install", *alone, *found, "dqn-ablations"],
     ):
-        done = subprocess.run([*pip, *command], capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run([*pip, *command], capture_output=True, text=True, timeout=1800, check=False)
         assert done.returncode == 0, done.stderr
 
 
