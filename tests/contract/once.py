@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
     folder = base / f"once-{name}"
     with FileLock(f"{folder}.lock"):
         if not (folder / "made").exists():
-            folder.mkdir(exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)  # of one who failed
+            folder.mkdir()
             make(folder)
             (folder / "made").touch()
     return folder
