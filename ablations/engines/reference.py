@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.network import Network, Trainable
+from ablations.dqn.replay.frames import Frames
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
@@ -20,7 +21,13 @@ from ablations.envs.gym import GymLanes, Lanes
 from ablations.rng.draws import Draws
 from ablations.rng.streams import Role
 
-NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
+NUMPY = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    torch.int64: np.int64,
+    torch.uint8: np.uint8,
+    torch.bool: np.bool_,
+}
 """numpy's name of a type."""
 
 
@@ -83,6 +90,21 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
         discount=taken[..., 2 * d + 2],
         ended=taken[..., 2 * d + 3],
     )
+
+
+def take_frames(stored: Frames, index: Tensor, after: bool) -> Tensor:
+    frames, aside, which = stored.frames, stored.aside, stored.which(index, after)  # (L, B, K)
+    (lanes, kept, *frame), others = frames.shape, aside.shape[1]
+    place = which.clamp(min=0) + _starts(lanes, kept, which.device)[..., None]
+    taken = frames.flatten(0, 1).index_select(0, place.view(-1))  # (L B K, *frame)
+    beside = (which < 0).view(-1)
+    if beside.any():
+        place = -1 - which + _starts(lanes, others, which.device)[..., None]
+        taken[beside] = aside.flatten(0, 1)[place.view(-1)[beside]]
+    taken = taken.view(*which.shape, *frame)  # (L, B, K, *frame)
+    if len(frame) > 1:
+        taken = taken.movedim(2, 4).contiguous()  # (L, B, H, W, K, C)
+    return taken.view(*index.shape, *stored.observation.shape)
 
 
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
