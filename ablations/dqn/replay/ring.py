@@ -34,7 +34,9 @@ class Ring:
         self.engine = space.engine
         self.capacity = capacity
         self.stored = (Rows if space.observation.is_vector else Frames)(space, capacity)
-        self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
+        self.ones = space.zeros((space.lanes, batch_size)).add_(
+            1
+        )  # (L, B): the weight of an unweighted sample
         self.position: Count = space.engine.counter()  # the slot that is written next
         self.size: Count = space.engine.counter()
 
@@ -66,13 +68,16 @@ class Ring:
         return self.stored.take(index)
 
     def parts(self, index: Tensor) -> Transition:
-        """The same for those who don't ask what was seen: ``obs`` and ``next_obs`` mean nothing."""
-        return self.stored.parts(index)
+        """The same for those who don't ask what was seen: ``obs`` and ``next_obs`` mean nothing.
+
+        A subclass that has other ``rows`` need not have this and the next two.
+        """
+        return self.stored.parts(index) if type(self).rows is Ring.rows else self.rows(index)
 
     def obs(self, index: Tensor) -> Tensor:
         """Their observations alone: (L, B, *S)."""
-        return self.stored.obs(index)
+        return self.stored.obs(index) if type(self).rows is Ring.rows else self.rows(index).obs
 
     def next_obs(self, index: Tensor) -> Tensor:
         """Their successors alone: (L, B, *S)."""
-        return self.stored.next_obs(index)
+        return self.stored.next_obs(index) if type(self).rows is Ring.rows else self.rows(index).next_obs

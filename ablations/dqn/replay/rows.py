@@ -46,8 +46,13 @@ class Rows:
         return self.engine.take(self.block, index, self.features)
 
     def parts(self, index: Tensor) -> Transition:
-        """The same, for those who don't ask what was seen."""
-        return self.take(index)
+        """The same without what was seen, which is empty."""
+        from ablations.dqn.types import Transition
+
+        taken = self.numbers.gather(1, index[..., None].expand(-1, -1, NUMBERS))  # (L, B, 4)
+        action, reward, discount, ended = taken.unbind(-1)
+        nothing = taken[..., :0]
+        return Transition(nothing, action.long(), reward, discount, nothing, ended)
 
     def obs(self, index: Tensor) -> Tensor:
         """Their observations (L, B, D)."""
