@@ -72,7 +72,7 @@ def study_of_pictures(**settings):
 
 def test_a_lane_holds_what_its_memory_and_its_networks_take():
     study = study_of_pictures()
-    dqn, per, latest = (memory.lane_bytes(study, row[0]) for row in by_row(study.runs()))
+    dqn, per, latest = (memory.lane_bytes(study, row[0]) or 0.0 for row in by_row(study.runs()))
     network = 5 * 4 * 30_080  # of 400 inputs, two layers of 64 and three actions, padded to 64s
     frames, numbers, places = 400 * 100_001, 16 * 100_000, 4 * 100_000
     assert dqn == pytest.approx(network + frames + numbers + places, rel=1e-3)
