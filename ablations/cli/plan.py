@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ from ablations.cli.compose import Request
 from ablations.cli.console import say, table
 from ablations.engines.hardware import most_lanes
 from ablations.errors import BadInput, Problem, counted, few
-from ablations.runner import grid, looks
+from ablations.runner import grid, looks, memory
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
 from ablations.studies.components import by_environment, caveats, component_matrix, shared_pieces
-from ablations.studies.study import Run, Study
+from ablations.studies.study import Run, Study, by_row
 from analysis.findings import decide
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def main(arguments: Namespace) -> int:
     done = len(runs) - len(to_do)
     say(f"{counted(len(runs), 'run')} asked for: {done} done, {len(to_do)} to do{resumed}")
     later = [*to_do, *(run for run in most if run.path not in statuses)]
+    for line in _lane_lines(request, later):
+        say(line)
     say(f"estimate: {_estimate(request, to_do, later, points) if later else '0 seconds, 0 kB on disk'}")
     return 0
 
@@ -153,7 +155,7 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
     try:
         fast = {env_id: cost.is_fast(run) for env_id, run in one_of.items()}
         environments = {
-            env_id: cost.played(env_id, run.config["env_args"], fast[env_id][0])
+            env_id: cost.played(env_id, run.config["env_args"], fast[env_id])
             for env_id, run in one_of.items()
         }
         per_step = cost.seconds_per_lane_step(to_do or later, environments)
@@ -166,13 +168,13 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
     for runs in [to_do] if len(later) == len(to_do) else [to_do, later]:
         seconds = sum(
             points.steps_left(run) * per_step[run.env_id, run.label]
-            + (0.0 if fast[run.env_id][0] else environments[run.env_id].looking_on(run))
+            + (0.0 if fast[run.env_id] else environments[run.env_id].looking_on(run))
             for run in runs
         )
         before = _before_training(request, {run.env_id for run in runs}, environments)
         disk = BYTES_PER_RUN * len(runs) + BYTES_PER_STEP * sum(run.settings.total_timesteps for run in runs)
         texts.append(
-            (_duration(STARTING + seconds / jobs + before), _size(disk), _size(_memory(request, runs, fast)))
+            (_duration(STARTING + seconds / jobs + before), _size(disk), _size(_memory(request, runs)))
         )
     times, sizes, memory = (
         f"at least {some[0]}, at most {some[1]}" if len(set(some)) > 1 else some[0]
@@ -194,20 +196,40 @@ def _before_training(request: Request, env_ids: set[str], environments: Mapping[
     return sum(max([*some, sum(some) / jobs], default=0.0) for some in (tests, scores))
 
 
-def _memory(request: Request, runs: list[Run], fast: Mapping[str, tuple[bool, int]]) -> float:
-    """Bytes that the workers hold when the largest cohorts are at work: libraries, and the buffers of their lanes."""
-    from ablations.runner.cost import WORKER_BYTES, bytes_of
-
-    jobs = request.executor_config.jobs or 1
-    most = request.executor_config.lanes or most_lanes(request.study.engine)
+def _memory(request: Request, runs: list[Run]) -> float:
+    """Bytes that the workers hold when the largest cohorts are at work: libraries, and what their lanes hold."""
+    study, jobs = request.study, request.executor_config.jobs or 1
     cohorts = sorted(
         (
-            sum(bytes_of(run, fast[run.env_id][1]) for run in cohort)
-            for cohort in grid.cohorts(runs, jobs, most)
+            len(cohort) * (memory.lane_bytes(study, cohort[0]) or 0.0)
+            for cohort in grid.cohorts(runs, jobs, _fit(request))
         ),
         reverse=True,
     )
-    return sum(WORKER_BYTES + size for size in cohorts[:jobs])
+    return sum(memory.WORKER_BYTES + size for size in cohorts[:jobs])
+
+
+def _fit(request: Request) -> Callable[[Run], int]:
+    """How many lanes of a run's cohort there is room for."""
+    config = request.executor_config
+    most = config.lanes or most_lanes(request.study.engine)
+    return memory.lanes_that_fit(request.study, config, config.jobs or 1, most)
+
+
+def _lane_lines(request: Request, runs: list[Run]) -> Iterator[str]:
+    """What a lane holds on each environment, and how many there is room for."""
+    fit = _fit(request)
+    for env_id, here in groupby(runs, lambda run: run.env_id):
+        rows = [row[0] for row in by_row(list(here))]
+        sizes = {row.label: memory.lane_bytes(request.study, row) or 0.0 for row in rows}
+        least, largest = (
+            min(rows, key=lambda row: sizes[row.label]),
+            max(rows, key=lambda row: sizes[row.label]),
+        )
+        text = f"memory: {env_id}: {_size(sizes[largest.label])} a lane"
+        if _size(sizes[least.label]) != _size(sizes[largest.label]):
+            text += f" ({largest.label}) down to {_size(sizes[least.label])} ({least.label})"
+        yield f"{text}; at most {counted(fit(largest), 'lane')} at a time in one worker"
 
 
 def _duration(seconds: float) -> str:

@@ -42,16 +42,23 @@ class Learner:
 
     def __post_init__(self) -> None:
         s, v, engine, lanes = self.settings, self.variant, self.engine, len(self.seeds)
-        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head, v.loss)
+        self.network = Network(self.envs.observation.shape, self.envs.actions, v.trunk, v.head, v.loss)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(engine.device()))
         self.tensor = partial(engine.tensor, dtype=self.dtype)
-        self.q = engine.evaluator(self.network, self.online.flat)  # Q(s, .): (L, B, D) -> (L, B, A)
+        shown = self.envs.observation.dtype
+        seen = self.dtype if shown.kind == "f" else getattr(torch, shown.name)
+        self.seen = partial(
+            engine.tensor, dtype=seen
+        )  # what environments show, in the type that networks get
+        self.q = engine.evaluator(self.network, self.online.flat)  # Q(s, .): (L, B, *S) -> (L, B, A)
         self.use_target(self.online.flat.clone())
         self.optimizer = engine.optimizer(self.online, v, s)
         zeros = partial(torch.zeros, dtype=self.dtype, device=engine.device())
         size, lookahead = self.network.size, v.returns.facts().lookahead
-        space = Space(lanes, s.buffer_size, s.batch_size, self.envs.features, size, lookahead, zeros, engine)
+        space = Space(
+            lanes, s.buffer_size, s.batch_size, self.envs.observation, size, lookahead, zeros, engine
+        )
         self.memory = v.replay.init(space)
         self.own = {
             slot: piece.init(space) for slot, piece in v if slot != "replay" and hasattr(piece, "init")
@@ -69,7 +76,7 @@ class Learner:
         self.act_and_store = engine.compile(act_and_store, self.envs)
 
     def use_target(self, flat: Tensor) -> None:
-        """Take theta- (L, P) as what ``q_target`` evaluates: (L, B, D) -> (L, B, A)."""
+        """Take theta- (L, P) as what ``q_target`` evaluates: (L, B, *S) -> (L, B, A)."""
         self.target_params, self.q_target = flat, self.engine.evaluator(self.network, flat)
         self.update = self.engine.compile(update)
 
@@ -137,15 +144,20 @@ def learn(a: Learner, done: int = 0) -> Iterator[StepRecord]:
 
 def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
     """One environment step of every lane: act, and store what came of it. ``u`` are uniform draws (L, 2)."""
-    obs = a.tensor(a.envs.obs)  # (L, D)
+    obs = a.seen(a.envs.obs)  # (L, *S)
     action = a.explore(a.q(obs), u, clock)  # (L, A) -> (L,)
     steps = a.envs.step(action)
-    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor))
+    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor, a.seen))
     return steps
 
 
 def transition(
-    s: Settings, obs: Tensor, action: Tensor, steps: Steps, tensor: Callable[[Any], Tensor]
+    s: Settings,
+    obs: Tensor,
+    action: Tensor,
+    steps: Steps,
+    tensor: Callable[[Any], Tensor],
+    seen: Callable[[Any], Tensor],
 ) -> Transition:
     """What is stored of a step. Only termination cuts the bootstrap (Pardo et al. 2018), unless the study says so."""
     ended = steps.terminated | steps.truncated
@@ -155,7 +167,7 @@ def transition(
         action=action,
         reward=tensor(steps.reward),
         discount=tensor(~cut).mul_(s.gamma),
-        next_obs=tensor(steps.next_obs),
+        next_obs=seen(steps.next_obs),
         ended=tensor(ended),
     )
 

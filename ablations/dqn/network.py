@@ -51,20 +51,26 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Q(s, .) = values(head(trunk(s))) for observations of D numbers and A actions, by the pieces of these slots."""
+    """Q(s, .) = values(head(trunk(s))) for observations of a shape and A actions, by the pieces of these slots."""
 
-    observation: int  # D
+    observation: tuple[int, ...] | int  # the shape of one; D stands for (D,)
     actions: int  # A
     trunk: Any
     head: Any
     loss: Any = SQUARED
 
     @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Of an observation."""
+        return (self.observation,) if isinstance(self.observation, int) else self.observation
+
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """What is learned, the trunk's first, in the order of the buffer."""
-        features = self.trunk.width(self.observation)
+        inputs = math.prod(self.shape)
+        features = self.trunk.width(inputs)
         return (
-            *self.trunk.parameters(self.observation),
+            *self.trunk.parameters(inputs),
             *self.head.parameters(features, self.actions, self.loss.outputs_per_action),
         )
 
@@ -110,7 +116,7 @@ class Network:
 
     def features(self, params: Params, obs: Tensor) -> Tensor:
         """What the head sees: (L, B, D) -> (L, B, F)."""
-        return [obs, *self.activations(params, obs)][-1]
+        return (self.activations(params, obs) or [obs.flatten(2).to(next(iter(params.values())).dtype)])[-1]
 
     def outputs(self, params: Params, features: Tensor) -> Tensor:
         """What the head gives: (L, B, F) -> (L, B, A, Z)."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ablations.dqn.network import Network, Trainable
+    from ablations.dqn.replay.frames import Frames
     from ablations.dqn.settings import Settings
     from ablations.dqn.types import Batch, Count, Moments, Transition, Update
     from ablations.dqn.variants import Variant
@@ -166,6 +167,11 @@ class Engine(Protocol):
     @staticmethod
     def take(rows: Tensor, index: Tensor, features: int) -> Transition:
         """The transitions of rows (L, N, W) at index (L, B), each part (L, B) or (L, B, D)."""
+        ...
+
+    @staticmethod
+    def take_frames(stored: Frames, index: Tensor, after: bool) -> Tensor:
+        """What was seen at index (L, B) of a memory of images, or ``after`` it: (L, B, *S), stacks made."""
         ...
 
     @staticmethod

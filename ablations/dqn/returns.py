@@ -53,7 +53,7 @@ class NStep:
         lanes, samples = index.shape
         newer = (memory.position - 1 - index) % memory.capacity  # (L, B): how many rows follow
         later = torch.arange(self.n, device=index.device)[:, None]  # (n, 1)
-        rows = memory.rows(((index[:, None] + later) % memory.capacity).flatten(1))  # (L, n B) of each part
+        rows = memory.parts(((index[:, None] + later) % memory.capacity).flatten(1))  # (L, n B) of each part
         reward, discount, ended = (
             part.view(lanes, self.n, samples) for part in (rows.reward, rows.discount, rows.ended)
         )
@@ -62,12 +62,10 @@ class NStep:
         open_ = not_ended * (newer[:, None] >= later)  # (L, n, B): 1 inside the window, else 0
         products = torch.cat((one, discount), dim=1).cumprod(1)  # (L, n + 1, B): of the discounts before
         total = (open_ * products[:, :-1] * reward).sum(1)  # (L, B)
-        last = open_.sum(1).long()[:, None]  # (L, 1, B): rows of the window
-        at = (last - 1)[..., None].expand(-1, -1, -1, rows.next_obs.shape[-1])  # (L, 1, B, D)
-        next_obs = rows.next_obs.view(lanes, self.n, samples, -1).gather(1, at).squeeze(1)
-        product = products.gather(1, last).squeeze(1)
-        obs, action = rows.obs[:, :samples], rows.action[:, :samples]
-        return Batch(obs, action, total, product, next_obs, weight, index)
+        length = open_.sum(1).long()  # (L, B): rows of the window
+        product = products.gather(1, length[:, None]).squeeze(1)
+        obs, next_obs = memory.obs(index), memory.next_obs((index + length - 1) % memory.capacity)
+        return Batch(obs, rows.action[:, :samples], total, product, next_obs, weight, index)
 
     def facts(self) -> Facts:
         return Facts(order=1, lookahead=self.n - 1, equals=OneStep() if self.n == 1 else None, dash="solid")

@@ -51,8 +51,9 @@ class Mlp:
         return [(f"trunk_{i}", True) for i in range(len(self.hidden))]
 
     def activations(self, params: Params, obs: Tensor) -> list[Tensor]:
-        """Every hidden layer, first to last: (L, B, D) -> [(L, B, width)]."""
-        hidden = [obs]
+        """Every hidden layer, first to last: (L, B, ...) -> [(L, B, width)]."""
+        numbers = next(iter(params.values())).dtype
+        hidden = [obs.flatten(2).to(numbers)]
         for i in range(len(self.hidden)):
             h = affine(params, f"trunk_{i}", hidden[-1])
             if self.layer_norm:

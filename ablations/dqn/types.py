@@ -1,6 +1,7 @@
 """The records that learner, pieces, engines and recorders pass to each other. Imports no torch.
 
-Shapes: L lanes, B samples of a batch, D numbers of an observation, A actions.
+Shapes: L lanes, B samples of a batch, A actions. An observation has the shape *S and the type that the environment's
+``Observation`` says: (D,) numbers of the training's type, or an image, channels last, of uint8 or bool.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
     from ablations.dqn.ops import Engine
     from ablations.envs.gym import Steps
+    from ablations.envs.observations import Observation
 
     Count = int | Tensor
     Number = float | Tensor
     """A number of the host, or one on a device, where it can change without the host: a tensor without axes."""
     Values = Callable[[Tensor], Tensor]
-    """States (L, B, D) -> values (L, B, A)."""
+    """States (L, B, *S) -> values (L, B, A)."""
 
 
 class Clock(NamedTuple):
@@ -36,7 +38,7 @@ class Space(NamedTuple):
     lanes: int
     capacity: int  # settings.buffer_size
     batch_size: int
-    features: int  # numbers in one observation: D
+    observation: Observation  # what one is
     parameters: int  # numbers in one network: P
     lookahead: int  # rows after a sampled one that its return is made from
     zeros: Callable[..., Tensor]  # torch.zeros in the training dtype unless told otherwise
@@ -46,11 +48,11 @@ class Space(NamedTuple):
 class Transition(NamedTuple):
     """One environment step of every lane; or several of each, then everything is (L, B, ...)."""
 
-    obs: Tensor  # (L, D)
+    obs: Tensor  # (L, *S)
     action: Tensor  # (L,) int64
     reward: Tensor  # (L,)
     discount: Tensor  # (L,): gamma * (1 - terminated)
-    next_obs: Tensor  # (L, D): the true successor, never the next episode's first observation
+    next_obs: Tensor  # (L, *S): the true successor, never the next episode's first observation
     ended: Tensor  # (L,): 1 where the episode ended with it, by termination or a time limit, else 0
 
 
@@ -58,11 +60,11 @@ class Transition(NamedTuple):
 class Batch:
     """B transitions of every lane, or windows of several steps: what each counts, and where it lies."""
 
-    obs: Tensor  # (L, B, D)
+    obs: Tensor  # (L, B, *S)
     action: Tensor  # (L, B) int64
     reward: Tensor  # (L, B)
     discount: Tensor  # (L, B): of the value of next_obs
-    next_obs: Tensor  # (L, B, D)
+    next_obs: Tensor  # (L, B, *S)
     weight: Tensor  # (L, B): importance of each sample's loss
     index: Tensor  # (L, B) int64: slots of the memory
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.network import Network, Trainable
+from ablations.dqn.replay.frames import Frames
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
@@ -20,7 +21,13 @@ from ablations.envs.gym import GymLanes, Lanes
 from ablations.rng.draws import Draws
 from ablations.rng.streams import Role
 
-NUMPY = {torch.float32: np.float32, torch.float64: np.float64, torch.int64: np.int64}
+NUMPY = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    torch.int64: np.int64,
+    torch.uint8: np.uint8,
+    torch.bool: np.bool_,
+}
 """numpy's name of a type."""
 
 
@@ -85,6 +92,21 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
     )
 
 
+def take_frames(stored: Frames, index: Tensor, after: bool) -> Tensor:
+    frames, aside, which = stored.frames, stored.aside, stored.which(index, after)  # (L, B, K)
+    (lanes, kept, *frame), others = frames.shape, aside.shape[1]
+    place = which.clamp(min=0) + _starts(lanes, kept, which.device)[..., None]
+    taken = frames.flatten(0, 1).index_select(0, place.view(-1))  # (L B K, *frame)
+    beside = (which < 0).view(-1)
+    if beside.any():
+        place = -1 - which + _starts(lanes, others, which.device)[..., None]
+        taken[beside] = aside.flatten(0, 1)[place.view(-1)[beside]]
+    taken = taken.view(*which.shape, *frame)  # (L, B, K, *frame)
+    if len(frame) > 1:
+        taken = taken.movedim(2, 4).contiguous()  # (L, B, H, W, K, C)
+    return taken.view(*index.shape, *stored.observation.shape)
+
+
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
     node = nodes.shape[1] // 2 + slot
     nodes[:, node] = value
@@ -120,15 +142,16 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     params = network.views(flat)
-    return without_gradient(lambda obs: network.values(params, obs))
+    return without_gradient(network, lambda obs: network.values(params, obs))
 
 
-def without_gradient(values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of values (L, B, D) -> (L, B, A) the function that ``evaluator`` gives."""
+def without_gradient(network: Network, values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Of values (L, B, ...) -> (L, B, A) the function that ``evaluator`` gives."""
+    axes = 2 + len(network.shape)
 
     def q(obs: Tensor) -> Tensor:
         with torch.no_grad():
-            return values(obs) if obs.dim() == 3 else values(obs[:, None]).squeeze(1)
+            return values(obs) if obs.dim() == axes else values(obs[:, None]).squeeze(1)
 
     return q
 

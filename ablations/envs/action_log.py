@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs.checked import CheckedEnv, Env, Observation, Step
+from ablations.envs.checked import CheckedEnv, Step
+from ablations.envs.observations import Array, Env
 from ablations.envs.state_diff import difference
 from ablations.rng.streams import position, put
 
@@ -39,7 +40,7 @@ class ActionLog:
     )
     actions: array[int] = field(default_factory=lambda: array("q"))  # since the last reset
 
-    def reset(self) -> Observation:
+    def reset(self) -> Array:
         """The first reset, by the seed, or a later one, which goes on in the same stream. Gives the observation."""
         self.resets += 1
         if self.resets > 1:
@@ -56,7 +57,7 @@ class ActionLog:
         """Where the generator stood at the last reset (6,), None if that was the first. Raises ValueError."""
         return None if self.before is None else position(self.before)
 
-    def replay(self, generator: Generator | None, actions: Iterable[int]) -> Observation:
+    def replay(self, generator: Generator | None, actions: Iterable[int]) -> Array:
         """Begin again and go where another journal led; gives the observation."""
         self.resets = 0
         seen = self.reset()

@@ -19,13 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.envs.global_generators import GlobalGenerators
-
-Env = gymnasium.Env[Any, Any]
-Observation = npt.NDArray[np.float32]
+from ablations.envs.observations import FLOAT32, Array, Env, Stack, actions_of, observation_of
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that the learner's own kind of numbers holds."""
-FLOAT32 = np.dtype(np.float32)
 NUMBERS, FLAGS = "biuf", (0, 1)
 SEQUENCES = (tuple, list)
 PAIR = "a pair (observation, info)"
@@ -37,47 +34,33 @@ FEW = 32
 """Numbers of an observation that are added up faster than looked at."""
 
 
-class UnsupportedSpace(Exception):
-    """An environment that this suite cannot train on; the text names the space."""
-
-
 class Step(NamedTuple):
     """What a step handed over, once it has been looked at."""
 
-    obs: Observation  # (D,); the environment's own memory, perhaps
+    obs: Array  # of the observation's shape and type; the environment's own memory, perhaps
     reward: float
     terminated: bool
     truncated: bool
 
 
-def sizes(env: Env) -> tuple[int, int]:
-    """(numbers in an observation, number of actions). Raises ``UnsupportedSpace`` for others than Box and Discrete."""
-    observation, action = env.observation_space, env.action_space
-    if not isinstance(observation, gymnasium.spaces.Box):
-        raise UnsupportedSpace(
-            f"its observation space is {type(observation).__name__}; only Box is supported"
-        )
-    if not isinstance(action, gymnasium.spaces.Discrete):
-        raise UnsupportedSpace(f"its action space is {type(action).__name__}; only Discrete is supported")
-    return int(np.prod(observation.shape)), int(action.n)
-
-
 class CheckedEnv:
-    """One environment. Actions count from 0, observations are flat."""
+    """One environment. Actions count from 0, observations are as ``observation`` says."""
 
     def __init__(self, env: Env, generators: GlobalGenerators | None = None) -> None:
         self.env, self.generators = env, generators
         self._step: Callable[..., Any] = env.step if generators is None else generators.around(env.step)
         self._reset: Callable[..., Any] = env.reset if generators is None else generators.around(env.reset)
         self.spaces = _own_spaces(env)
-        self.features, self.actions = sizes(env)
+        self.observation, self.actions = observation_of(env), actions_of(env)
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
-        self.shape = env.observation_space.shape
-        self.flat = self.shape == (self.features,)
+        self.shape, self.dtype = env.observation_space.shape, self.observation.dtype
+        self.as_given = self.shape == self.observation.shape and self.observation.stack is None
+        self.few = self.as_given and self.observation.is_vector and self.observation.numbers <= FEW
+        self.frames: Array | None = None  # (K, *frame): the stack that was shown last
         self.steps = 0  # since it was made; who brings one back sets it
 
-    def reset(self, seed: int | None = None) -> Observation:
-        """Begin an episode: the first observation (D,). A seed decides all that is drawn from there on."""
+    def reset(self, seed: int | None = None) -> Array:
+        """Begin an episode: the first observation. A seed decides all that is drawn from there on."""
         given: Any
         if seed is not None:
             for number, space in enumerate(self.spaces):
@@ -119,22 +102,37 @@ class CheckedEnv:
         with suppress(Exception):  # one that can't be closed has nothing more to give
             self.env.close()
 
-    def _observation(self, seen: Any, after_reset: bool = False) -> Observation:
-        """An observation as the learner's numbers (D,): of the space's shape, and finite."""
-        if not (
-            self.flat and type(seen) is np.ndarray and seen.dtype is FLOAT32 and seen.shape == self.shape
-        ):
+    def _observation(self, seen: Any, after_reset: bool = False) -> Array:
+        """An observation as networks see it: of the space's shape, and finite."""
+        if not (type(seen) is np.ndarray and seen.dtype is self.dtype and seen.shape == self.shape):
             seen = self._converted(seen, after_reset)
-        # a sum of few floats is finite where they are, and costs a sixth of looking at each
-        finite = isfinite(sum(seen.tolist())) if len(seen) <= FEW else np.isfinite(seen).all()
-        if not finite:
-            place = int(np.flatnonzero(~np.isfinite(seen))[0])
-            found = f"the observation holds {_number(seen[place])} in place {place}"
-            self._refuse(found, FINITE, self._at_reset() if after_reset else None)
-        obs: Observation = seen
-        return obs
+        if self.dtype is FLOAT32:
+            # a sum of few floats is finite where they are, and costs a sixth of looking at each
+            finite = isfinite(sum(seen.tolist())) if self.few else np.isfinite(seen).all()
+            if not finite:
+                self._refuse_first(
+                    seen, ~np.isfinite(seen), FINITE, self._at_reset() if after_reset else None
+                )
+        if self.as_given:
+            given: Array = seen
+            return given
+        if self.observation.stack is not None:
+            self._check_stack(seen, self.observation.stack, after_reset)
+        return self.observation.seen(seen)
 
-    def _converted(self, seen: Any, after_reset: bool) -> Observation:
+    def _check_stack(self, frames: Array, stack: Stack, after_reset: bool) -> None:
+        """Are the older frames (K, *frame) those that were shown before? The memory keeps each one once."""
+        if after_reset:
+            before = np.broadcast_to(frames[-1] if stack.padding is None else stack.padding, frames.shape)
+        else:
+            before = self.frames if self.frames is not None else frames
+        self.frames = frames
+        if not np.array_equal(frames[:-1], before[1:]):
+            found = "FrameStackObservation shows older frames that are not those it showed before"
+            expected = "an environment that gives each frame in an array of its own, and a wrapper as it is"
+            self._refuse(found, expected, self._at_reset() if after_reset else None)
+
+    def _converted(self, seen: Any, after_reset: bool) -> Array:
         place = self._at_reset() if after_reset else None
         expected = f"numbers of the shape {self.shape}"
         try:
@@ -146,7 +144,10 @@ class CheckedEnv:
         if array.shape != self.shape:
             self._refuse(f"the observation has the shape {array.shape}", f"the shape {self.shape}", place)
         with np.errstate(over="ignore", invalid="ignore"):  # infinite then, which is looked for
-            return array.astype(np.float32, copy=False).reshape(-1)
+            kept = array.astype(self.dtype, copy=False)
+        if self.dtype is not FLOAT32 and not np.array_equal(kept, array):
+            self._refuse_first(array, kept != array, f"numbers that {self.dtype} holds", place)
+        return kept
 
     def _reward(self, reward: Any) -> float:
         """A reward that is not plainly a float, or one that is too large."""
@@ -166,6 +167,13 @@ class CheckedEnv:
         if array is None or array.size != 1 or array.item() not in FLAGS:
             self._refuse(f"{name} is {_brief(value)}", "a bool")
         return bool(array.item())
+
+    def _refuse_first(self, seen: Array, wrong: Array, expected: str, place: str | None) -> NoReturn:
+        """Name the first number of an observation that is wrong."""
+        number = int(np.flatnonzero(wrong)[0])
+        self._refuse(
+            f"the observation holds {_number(seen.reshape(-1)[number])} in place {number}", expected, place
+        )
 
     def _at_reset(self) -> str:
         return f"at the reset after step {self.steps}" if self.steps else "at the first reset"

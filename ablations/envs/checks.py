@@ -9,9 +9,24 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ablations.errors import Findings, hint
+
+if TYPE_CHECKING:
+    from ablations.envs.observations import Observation
+
+
+class Made(NamedTuple):
+    """What making an environment once showed."""
+
+    reward_threshold: float | None
+    observation: Observation | None  # None: it could not be made, or can't be trained on
+    actions: int | None
+
+
+NOT_MADE = Made(None, None, None)
+
 
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _AFTER_MODULE = re.compile(r"([\w-]+/)?[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -41,9 +56,11 @@ def registered_threshold(env_id: str) -> float | None:
     return None if spec is None or spec.reward_threshold is None else float(spec.reward_threshold)
 
 
-def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float | None:
-    """Make the environment once and refuse spaces other than Box -> Discrete; gives its reward threshold."""
+def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
+    """Make the environment once and refuse spaces other than Box -> Discrete; what there is to be said of it."""
     import gymnasium
+
+    from ablations.envs.observations import actions_of, observation_of
 
     try:
         with warnings.catch_warnings():
@@ -51,17 +68,24 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
             env = gymnasium.make(env_id, **args)
     except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
         found.add("envs", f"'{env_id}' {_why_not_made(error)}")
-        return None
+        return NOT_MADE
     observations, actions = env.observation_space, env.action_space
-    if not isinstance(observations, gymnasium.spaces.Box):
+    boxes, counts = (
+        isinstance(observations, gymnasium.spaces.Box),
+        isinstance(actions, gymnasium.spaces.Discrete),
+    )
+    if not boxes:
         found.add(
             "envs", f"'{env_id}' has the observation space {_space(observations)}; only Box is supported"
         )
-    if not isinstance(actions, gymnasium.spaces.Discrete):
+    if not counts:
         found.add("envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported")
     threshold = env.spec.reward_threshold if env.spec is not None else None
     env.close()
-    return None if threshold is None else float(threshold)
+    threshold = None if threshold is None else float(threshold)
+    if not (boxes and counts):
+        return Made(threshold, None, None)
+    return Made(threshold, observation_of(env), actions_of(env))
 
 
 def _registered() -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
+from ablations.envs.observations import Observation
 from ablations.envs.worlds import World
 from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
@@ -34,7 +35,7 @@ from ablations.state import State, packed, unpacked
 class Steps(NamedTuple):
     """What one step of every lane gave: arrays, or tensors where environments live on a device."""
 
-    next_obs: Any  # (L, D) float32: true successors
+    next_obs: Any  # (L, *shape): true successors
     reward: Any  # (L,) float64
     terminated: Any  # (L,) bool
     truncated: Any  # (L,) bool
@@ -97,7 +98,7 @@ def reset_seed(entropy: int, seed: int, role: Role) -> int:
 class Episodes(Protocol):
     """N episodes from given reset seeds, played side by side to their ends and never reset: what evaluations need."""
 
-    obs: Any  # (N, D) float32: what is seen now, in one place
+    obs: Any  # (N, *shape): what is seen now, in one place
     going: Any  # (N,) bool: which go on
     elapsed: Any  # (N,) int64: steps of each
     raised: dict[int, Exception]  # since ``begin``, by episode
@@ -134,11 +135,11 @@ class Lanes(Protocol):
         """Whether each environment has states of its own for the global generators."""
         ...
 
-    features: int  # D
+    observation: Observation  # what one is: its shape and type
     actions: int
     steps: int  # environment steps so far
     failures: dict[int, Failure]  # by lane
-    obs: Any  # (L, D) float32: what the agents see now; ``step`` puts another array, or tensor, here
+    obs: Any  # (L, *shape): what the agents see now; ``step`` puts another array, or tensor, here
 
     def step(self, actions: Any) -> Steps:
         """Step every lane that has not failed; finished episodes are reset and ``obs`` moves on.
@@ -186,9 +187,9 @@ class GymLanes:
         checked = [opened(env_id, args, seed, own_generators) for seed in first]
         self.envs = [each.env for each in checked]
         self.further: list[CheckedEnv] = []  # of evaluations
-        self.features, self.actions = checked[0].features, checked[0].actions
+        self.observation, self.actions = checked[0].observation, checked[0].actions
         self.first_action = checked[0].first_action
-        self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
+        self.obs = np.zeros((len(seeds), *self.observation.shape), self.observation.dtype)
         self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
         self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
@@ -300,7 +301,8 @@ class GymEpisodes:
         """``trained``: environments whose wrappers' running statistics are taken over, as many episodes for each."""
         self.seeds, self.trained = seeds, trained
         self.envs = [opened(env_id, args, seed, own_generators) for seed in seeds]
-        self.obs = np.zeros((len(seeds), self.envs[0].features), dtype=np.float32)
+        shown = self.envs[0].observation
+        self.obs = np.zeros((len(seeds), *shown.shape), shown.dtype)
         self.going = np.zeros(len(seeds), dtype=bool)
         self.elapsed = np.zeros(len(seeds), dtype=np.int64)
         self.raised: dict[int, Exception] = {}

@@ -12,6 +12,7 @@ from gymnasium.utils.seeding import np_random
 from ablations.envs.classic import ClassicEnvironment, drawn
 from ablations.envs.gym import Failure, Steps, reset_seed
 from ablations.envs.namespace import NUMPY, Array, Namespace
+from ablations.envs.observations import vector
 from ablations.rng.streams import Role, position, put
 from ablations.state import State
 
@@ -34,15 +35,16 @@ class ArrayLanes:
         self.steps = 0
         self.known = known
         self.dynamics, self.limit = known
-        self.features, self.actions = known.dynamics.features, known.dynamics.actions
+        features, self.actions = known.dynamics.features, known.dynamics.actions
+        self.observation = vector(features)
         self.generators = [np_random(reset_seed(entropy, seed, role))[0] for seed in seeds]
         lanes, numbers = len(seeds), len(known.dynamics.state_bounds)
         self.states = np.zeros((numbers, lanes))  # (S, L)
-        self.obs = np.zeros((lanes, self.features), dtype=np.float32)
+        self.obs = np.zeros((lanes, features), dtype=np.float32)
         self.elapsed = np.zeros(lanes, dtype=np.int64)  # steps of the episodes under way
         # starts that each lane's generator has given ahead, what is seen of them, and how many have been used
         self.starts = np.zeros((lanes, BLOCK, numbers))
-        self.first_obs = np.zeros((lanes, BLOCK, self.features), dtype=np.float32)
+        self.first_obs = np.zeros((lanes, BLOCK, features), dtype=np.float32)
         self.used = np.zeros(lanes, dtype=np.int64)
         for lane in range(lanes):
             self._draw(lane)

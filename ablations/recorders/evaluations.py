@@ -126,8 +126,8 @@ class EvaluationRecorder:
 
 def _values(a: EvaluationRecorder) -> Tensor:
     """Q of what is seen now: (N, A). The same shapes at each step, whoever still plays: the same bits."""
-    obs = a.learner.tensor(a.episodes.obs)  # (N, D)
-    return a.learner.q(obs.view(*a.start_seeds.shape, -1)).flatten(0, 1)
+    obs = a.learner.seen(a.episodes.obs)  # (N, *S)
+    return a.learner.q(obs.view(*a.start_seeds.shape, *obs.shape[1:])).flatten(0, 1)
 
 
 def _advance(a: EvaluationRecorder, discount: Number) -> None:

@@ -48,8 +48,8 @@ def probe_states(
     fast: bool,
     own_generators: bool = False,
     heartbeat: Callable[[], None] = lambda: None,
-) -> tuple[npt.NDArray[np.float32], dict[int, Failure]]:
-    """``STATES`` non-terminal states per seed (L, N, D), met by a uniform policy, and what environments raised by lane.
+) -> tuple[npt.NDArray[Any], dict[int, Failure]]:
+    """``STATES`` non-terminal states per seed (L, N, *S), met by a uniform policy, and by lane what was raised.
 
     They are the same for every variant of a study. Of a lane whose environment raised they mean nothing.
     """
@@ -58,15 +58,20 @@ def probe_states(
     for rng in streams:
         rng.integers(2**31)  # has seeded the environment
     actions = np.array([rng.random(WALK) * lanes.actions for rng in streams], dtype=np.int64)  # (L, WALK)
-    seen = np.empty((len(seeds), WALK, lanes.features), dtype=np.float32)
+    place = np.full(
+        (len(seeds), WALK), STATES
+    )  # (L, WALK): among the states; those that are not chosen behind them
+    for lane, rng in enumerate(streams):
+        place[lane, rng.choice(WALK, STATES, replace=False)] = np.arange(STATES)
+    shown = lanes.observation
+    seen = np.empty((len(seeds), STATES + 1, *shown.shape), shown.dtype)
     for step in range(WALK):
-        seen[:, step] = lanes.obs
+        seen[np.arange(len(seeds)), place[:, step]] = lanes.obs
         lanes.step(actions[:, step])
         heartbeat()
     lanes.close()
-    chosen = [rng.choice(WALK, STATES, replace=False) for rng in streams]
     failures = {lane: replace(failure, step=0) for lane, failure in lanes.failures.items()}
-    return np.stack([walk[each] for walk, each in zip(seen, chosen, strict=True)]), failures
+    return np.ascontiguousarray(seen[:, :STATES]), failures
 
 
 class ProbeRecorder:
@@ -92,7 +97,7 @@ class ProbeRecorder:
         )
         for lane, failure in failures.items():  # fails this lane's run and no other
             learner.envs.failures.setdefault(lane, failure)
-        self.states = torch.from_numpy(drawn).to(learner.online.flat)  # its type, its device
+        self.states = learner.seen(drawn).to(learner.online.flat.device)
         self.every = every
         self.rows: list[dict[str, npt.NDArray[Any]]] = []  # column -> (L,)
         self._greedy: Tensor | None = None  # (L, N): before the updates of the coming step
@@ -156,7 +161,7 @@ class ProbeRecorder:
             "action_gap": (best[..., 0] - best[..., -1]).mean(-1),
             "churn": self._churn(record, q.argmax(-1)),
             "dormant_share": dormant_share(activations),
-            "effective_rank": effective_rank(activations[-1] if activations else self.states),
+            "effective_rank": effective_rank(activations[-1] if activations else self.states.flatten(2)),
             "target_lag": (online - target_params).norm(dim=-1) / online.norm(dim=-1),
             "terminal_share": a.memory.terminal_share(),
             "batch_q_abs_max": self._largest_q,
@@ -183,7 +188,7 @@ class ProbeRecorder:
         }
 
     def _nothing(self) -> Tensor:
-        return self.states.new_full((len(self.states),), math.nan)
+        return self.learner.online.flat.new_full((len(self.states),), math.nan)
 
 
 def _on_host(value: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
@@ -191,15 +196,16 @@ def _on_host(value: npt.ArrayLike | Tensor) -> npt.NDArray[Any]:
 
 
 def dormant_share(activations: list[Tensor]) -> Tensor:
-    """Share of hidden units with E|h_i| / (layer's mean of E|h|) <= ``DORMANT``: [(L, N, width)] -> (L,).
+    """Share of hidden units with E|h_i| / (layer's mean of E|h|) <= ``DORMANT``: [(L, N, ..., width)] -> (L,).
 
-    NaN where there is no hidden layer. A layer that is zero everywhere is dormant throughout.
+    A unit of a convolution is a channel; its mean is over places, too (as in the authors' code). NaN where there is no
+    hidden layer. A layer that is zero everywhere is dormant throughout.
     """
     if not activations:
         return torch.tensor(math.nan)
     sleeping = []
     for h in activations:
-        size = h.abs().mean(1)  # (L, width)
+        size = h.abs().flatten(1, -2).mean(1)  # (L, width)
         sleeping.append(size <= DORMANT * size.mean(-1, keepdim=True))
     return torch.cat(sleeping, dim=-1).double().mean(-1)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import struct
 import time
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,10 @@ FOLDER = Path(".grid", "checkpoints")
 FORMAT = 1
 """Raised whenever a part's state changes its meaning."""
 HEADER = "header"
+LENGTHS = 26
+"""Where a member of a zip archive says how long its name and its extra field are: two numbers of 16 bits."""
+PIECE = 2**24
+"""Bytes of an array that are copied at a time, where what is written doesn't lie in one piece."""
 SHARE = 0.01
 """Of a cohort's time at most this share goes into checkpoints, however large and however slow the disk."""
 
@@ -92,8 +98,9 @@ def write(
             if isinstance(value, int | float | str):
                 shared[part][name] = value
             else:
-                whole = value if isinstance(value, np.ndarray) else value.detach().cpu().numpy()
-                arrays[f"{part}/{name}"] = whole if len(lanes) == len(configs) else whole[lanes]
+                arrays[f"{part}/{name}"] = (
+                    value if isinstance(value, np.ndarray) else value.detach().cpu().numpy()
+                )
     header = {
         "format": FORMAT,
         "config": {name: value for name, value in configs[0].items() if name != "seed"},
@@ -106,8 +113,33 @@ def write(
         "arrays": list(arrays),
     }
     text = np.frombuffer(json.dumps(header, allow_nan=False).encode("ascii"), dtype=np.uint8)
-    with store.replacing(path, sum(array.nbytes for array in arrays.values())) as file:
-        np.savez(file, allow_pickle=False, **{HEADER: text}, **arrays)
+    need = sum(array.nbytes for array in arrays.values()) * len(lanes) // len(configs)
+    with store.replacing(path, need) as file, zipfile.ZipFile(file, "w") as archive:
+        _write_array(archive, HEADER, text, range(len(text)))
+        for name, array in arrays.items():
+            _write_array(archive, name, array, lanes)
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: Array, lanes: Sequence[int]) -> None:
+    """Write these rows of an array as ``numpy.savez`` would; no more than a piece of it is copied."""
+    if array.dtype.hasobject:
+        raise TypeError(f"{name} is an array of objects")
+    header = np.lib.format.header_data_from_array_1_0(array)
+    header |= {"shape": (len(lanes), *array.shape[1:]), "fortran_order": False}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        if array.flags.c_contiguous and list(lanes) == list(range(len(array))):
+            member.write(_bytes_of(array))
+            return
+        for lane in lanes:
+            own = array[lane : lane + 1]
+            rows = max(1, PIECE * len(own[0]) // max(1, own.nbytes)) if own.ndim > 1 else 1
+            for start in range(0, own.shape[1] if own.ndim > 1 else 1, rows):
+                member.write(_bytes_of(own[:, start : start + rows] if own.ndim > 1 else own))
+
+
+def _bytes_of(array: Array) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 class Saver:
@@ -197,23 +229,43 @@ def resume(path: Path, keys: Sequence[str], parts: Mapping[str, Part], maker: Ma
         header = read_header(path, whole=True)
         _check_maker(header.maker, maker)
         lanes = [header.keys.index(key) for key in keys]
-        with _opened(path) as archive:
-            states: dict[str, dict[str, Any]] = {name: dict(each) for name, each in header.shared.items()}
-            for name in header.arrays:
-                owner, _, field = name.partition("/")
-                states[owner][field] = archive[name][lanes]
     except FileNotFoundError:
         raise Refused("it is gone") from None
     except ValueError:
         raise Refused("it does not hold all of these runs") from None
-    if states.keys() != parts.keys():
+    if header.shared.keys() != parts.keys():
         raise Refused("it holds other parts than this version")
     try:
-        for name, part in parts.items():
-            part.restore(states[name])
+        with zipfile.ZipFile(path) as archive:
+            for name, part in parts.items():
+                fields = [each for each in header.arrays if each.partition("/")[0] == name]
+                arrays = {each.partition("/")[2]: _read_array(archive, each, lanes) for each in fields}
+                part.restore({**header.shared[name], **arrays})
     except Exception as problem:  # also whatever a foreign environment raises
         raise Refused(f"it could not be resumed: {type(problem).__name__}: {problem}") from problem
     return header
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, lanes: Sequence[int]) -> Array:
+    """These rows of an array. A large one stays in the file, from where it is copied to its place."""
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(member)
+        start = member.tell()
+    info = archive.getinfo(f"{name}.npy")
+    assert archive.filename is not None
+    with open(archive.filename, "rb") as file:
+        file.seek(info.header_offset + LENGTHS)
+        start += info.header_offset + LENGTHS + 4 + sum(struct.unpack("<HH", file.read(4)))
+        if not math.prod(shape):
+            return np.empty((len(lanes), *shape[1:]), dtype)
+        array = np.memmap(file, dtype, "c", start, shape)
+    if array.nbytes >= PIECE and list(lanes) == list(range(len(array))):
+        return np.asarray(array)
+    return np.array(array[lanes])
 
 
 def remove_complete(folder: Path, complete: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Cost of a study on this machine, from short measurements, for ``plan``: everything that takes time, and memory.
+"""Cost of a study on this machine, from short measurements, for ``plan``: everything that takes time.
 
 What is slow is measured for itself: an environment that Gymnasium steps one by one by playing it for a moment, a row's
 learner on an environment that stands still. So a slow environment makes no slow plan.
@@ -18,12 +18,13 @@ import torch
 
 from ablations import engines, store
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.replay.ring import row_width
-from ablations.dqn.variants import ignored_settings, plain
+from ablations.dqn.replay.ring import transition_bytes
+from ablations.dqn.variants import plain
 from ablations.envs import action_log, repeatability
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.gym import GymLanes, Steps, make
 from ablations.envs.namespace import NUMPY
+from ablations.envs.observations import Observation
 from ablations.recorders.probes import WALK
 from ablations.runner import random_policy
 from ablations.studies.study import Run
@@ -37,8 +38,6 @@ CHEAP = ("exploration", "target")
 """Slots whose pieces hardly differ in cost."""
 LARGEST_BUFFER = 2**27
 """Bytes of the buffer that a measurement makes; what a run's takes is computed."""
-WORKER_BYTES = 300e6
-"""Of a worker's libraries."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,12 @@ class Still:
 
     fast, own_generators, first_action, xp = True, False, 0, NUMPY
 
-    def __init__(self, features: int, actions: int, lanes: int) -> None:
-        self.features, self.actions, self.steps = features, actions, 0
+    def __init__(self, observation: Observation, actions: int, lanes: int) -> None:
+        self.observation, self.actions, self.steps = observation, actions, 0
         self.failures: dict[int, Any] = {}
-        self.obs = np.random.default_rng(0).uniform(-1, 1, (lanes, features)).astype(np.float32)
+        low, high = (-1, 1) if observation.dtype.kind == "f" else (0, 2)
+        numbers = np.random.default_rng(0).uniform(low, high, (lanes, *observation.shape))
+        self.obs = numbers.astype(observation.dtype)
         never = np.zeros(lanes, dtype=bool)
         self.given = Steps(self.obs, np.zeros(lanes), never, never)
 
@@ -110,13 +111,6 @@ def played(env_id: str, args: Mapping[str, Any], fast: bool) -> Played:
     return Played(seconds / steps, length, fast)
 
 
-def bytes_of(run: Run, features: int) -> float:
-    """What a run's buffer takes."""
-    if "buffer_size" in ignored_settings(run.variant):
-        return 0.0
-    return 4.0 * row_width(features) * run.settings.buffer_size
-
-
 def seconds_per_lane_step(
     runs: Sequence[Run], environments: Mapping[str, Played]
 ) -> dict[tuple[str, str], float]:
@@ -144,12 +138,12 @@ def _cost_shape(run: Run, lanes: int) -> str:
     return store.canonical([run.env_id, run.config["env_args"], slots, settings, lanes])
 
 
-def is_fast(run: Run) -> tuple[bool, int]:
-    """Whether the environment's lanes are stepped all at once, and how many numbers it shows."""
+def is_fast(run: Run) -> bool:
+    """Whether the environment's lanes are stepped all at once."""
     config = run.config
     envs = engines.of(config["engine"]).lanes(config["env_id"], config["env_args"], config["entropy"], [0])
     envs.close()
-    return not isinstance(envs, GymLanes), envs.features
+    return not isinstance(envs, GymLanes)
 
 
 def _time(cohort: Sequence[Run], fast: bool) -> float:
@@ -160,8 +154,8 @@ def _time(cohort: Sequence[Run], fast: bool) -> float:
     envs: Any = engine.lanes(config["env_id"], config["env_args"], config["entropy"], made)
     if not fast:
         envs.close()
-        envs = Still(envs.features, envs.actions, len(seeds))
-    rows = LARGEST_BUFFER // (4 * row_width(envs.features) * len(seeds))
+        envs = Still(envs.observation, envs.actions, len(seeds))
+    rows = LARGEST_BUFFER // (transition_bytes(envs.observation) * len(seeds))
     buffer_size = max(2 * settings.batch_size, min(settings.buffer_size, rows))
     settings = replace(
         settings,

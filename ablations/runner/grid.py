@@ -18,6 +18,7 @@ from ablations.runner import checkpoints, looks, order, provenance, retry
 from ablations.runner.executors import Executor, ExecutorConfig, Task, TaskResult, make
 from ablations.runner.lock import hold
 from ablations.runner.looks import Decisions, Judge
+from ablations.runner.memory import lanes_that_fit
 from ablations.runner.progress import Progress, announced
 from ablations.runner.quarantine import links, make_room, quarantine
 from ablations.runner.resume import ResumePoints, checked_resume_points
@@ -171,7 +172,8 @@ class _Call:
         """The tasks that train these runs, in the order in which they start."""
         jobs = 1 if on_device(study.engine) else executor.jobs
         lanes = self.executor_config.lanes or most_lanes(study.engine)
-        groups = cohorts(order.baseline_then_longest(study, missing), jobs, lanes, points.paths)
+        fit = lanes_that_fit(study, self.executor_config, jobs, lanes)
+        groups = cohorts(order.baseline_then_longest(study, missing), jobs, fit, points.paths)
         tasks = [
             cohort_task(
                 study, self.folder, group, statuses, self.git, self._of(group[0].env_id, "repeatability")
@@ -284,12 +286,15 @@ def _stored_measurements(study: Study, folder: Path, progress: Progress) -> Meas
 
 
 def cohorts(
-    runs: Sequence[Run], jobs: int, most: int = MOST_LANES, paths: Mapping[str, Path] | None = None
+    runs: Sequence[Run],
+    jobs: int,
+    fit: Callable[[Run], int] = lambda run: MOST_LANES,
+    paths: Mapping[str, Path] | None = None,
 ) -> list[list[Run]]:
     """Runs grouped by environment and row, cut so that no job is idle while another has several cohorts left.
 
-    ``most`` is how many may train together. ``paths`` gives the checkpoint of some, by key: those that go on from the
-    same one are grouped. How runs are grouped never changes a result, only how long the grid takes.
+    ``fit`` says how many of a run's kind may train together. ``paths`` gives the checkpoint of some, by key: those that
+    go on from the same one are grouped. How runs are grouped never changes a result, only how long the grid takes.
     """
     checkpoint = paths or {}
     groups = [
@@ -302,7 +307,7 @@ def cohorts(
     return [
         piece
         for group, count in zip(groups, parts, strict=True)
-        for piece in _cut(group, min(count, len(group)), most)
+        for piece in _cut(group, min(count, len(group)), fit(group[0]))
     ]
 
 

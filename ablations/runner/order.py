@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ablations.studies.study import Run, Study, by_row
 
-OBSERVATION, ACTIONS = 4, 2
-"""CartPole's: the environment is not made yet, and these will do."""
+OBSERVATION, ACTIONS = (4,), 2
+"""CartPole's: they will do for an environment that has not been made."""
 FIXED = 100_000
 """Multiplications that would take as long as what an update costs besides products."""
 
@@ -26,19 +26,20 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
 def _cost(study: Study, row: Sequence[Run]) -> float:
     """The multiplications of a row; none where a piece of the study's own raises, as its runs will say."""
     try:
-        return multiplications(row)
+        (shown,) = (each.observation for each in study.environments if each.env_id == row[0].env_id)
+        return multiplications(row, OBSERVATION if shown is None else shown.shape)
     except Exception as problem:
         if study.registry.blamed_for(problem) is None:
             raise
         return 0.0
 
 
-def multiplications(runs: Sequence[Run]) -> float:
+def multiplications(runs: Sequence[Run], observation: tuple[int, ...] = OBSERVATION) -> float:
     """Roughly how many multiplications it takes to train runs that differ in the seed alone."""
     from ablations.dqn.network import Network  # torch, only where something is trained
 
     s, variant = runs[0].settings, runs[0].variant
-    weights = Network(OBSERVATION, ACTIONS, variant.trunk, variant.head, variant.loss).size
+    weights = Network(observation, ACTIONS, variant.trunk, variant.head, variant.loss).size
     bootstrap = variant.bootstrap.facts()
     passes: int = 4 + (
         bootstrap.selects != bootstrap.evaluates

@@ -17,7 +17,8 @@ from ablations import store
 from ablations.dqn.network import Network
 from ablations.dqn.variants import PIECES, Kinds, from_plain
 from ablations.envs import running_statistics
-from ablations.envs.checked import CheckedEnv, UnsupportedSpace, sizes
+from ablations.envs.checked import CheckedEnv
+from ablations.envs.observations import UnsupportedSpace, actions_of, observation_of
 from ablations.envs.running_statistics import PREFIX
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 
@@ -81,7 +82,7 @@ class Greedy:
 
     def __call__(self, seen: Any) -> int:
         """An action, counted from 0, for what the environment shows."""
-        obs = torch.from_numpy(np.array(seen, dtype=np.float32).reshape(1, 1, -1))  # (1, 1, D)
+        obs = torch.from_numpy(np.array(seen)[None, None])  # (1, 1, *S)
         with torch.no_grad():
             return int(self.network.values(self.params, obs).argmax())  # of (1, 1, A)
 
@@ -128,9 +129,9 @@ def network_of(
                 f"'{own[0]}' is a piece of {' or '.join(files)}, whose code would run; if you trust it, add "
                 f"--pieces FOLDER/{next(iter(files))}"
             )
-        features, actions = sizes(env)
+        shape, actions = observation_of(env).shape, actions_of(env)
         variant = from_plain(slots, kinds)
-        network = Network(features, actions, variant.trunk, variant.head, variant.loss)
+        network = Network(shape, actions, variant.trunk, variant.head, variant.loss)
     except UnsupportedSpace as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

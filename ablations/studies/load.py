@@ -211,16 +211,20 @@ def with_engine_override(study: Study, name: str) -> Study:
 def check_environments(study: Study, needed: Collection[str] = ()) -> Study:
     """Make each environment once (only those ``needed``, if named) and refuse those that can't be trained on.
 
-    Fills in the reward thresholds of environments that register themselves when they are imported.
+    Fills in what they show, and the reward thresholds of those that register themselves when they are imported.
     """
     found = Findings(study.where)
     checked = []
     for environment in study.environments:
-        threshold = environment.reward_threshold
+        threshold, made = environment.reward_threshold, checks.NOT_MADE
         if not needed or environment.env_id in needed:
-            registered = checks.check_made(environment.env_id, environment.args, found)
-            threshold = registered if threshold is None else threshold
-        checked.append(replace(environment, reward_threshold=threshold))
+            made = checks.check_made(environment.env_id, environment.args, found)
+            threshold = made.reward_threshold if threshold is None else threshold
+        checked.append(
+            replace(
+                environment, reward_threshold=threshold, observation=made.observation, actions=made.actions
+            )
+        )
     found.stop()
     return replace(study, environments=tuple(checked))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Lt
 
@@ -24,6 +24,9 @@ from ablations.dqn.variants import (
     plain_changes,
 )
 from ablations.studies.registry import SHIPPED, Registry
+
+if TYPE_CHECKING:
+    from ablations.envs.observations import Observation
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Environment:
     reward_threshold: float | None
     value_bounds: tuple[float, float] | None
     margin: float | None = None  # the primary metric's, in its units
+    observation: Observation | None = None  # what it shows, and how many actions there are;
+    actions: int | None = None  # both None before it has been made
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ablations import store
 from ablations.dqn.learner import learn
@@ -100,6 +101,7 @@ def resumed(job: CohortJob, path: Path) -> tuple[Training, int]:
 def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
     """All that a lane leaves and holds, for comparison to the bit."""
     config, a = job["lanes"][lane]["config"], training.learner
+    stored = torch.arange(int(a.memory.size)).repeat(len(a.seeds), 1)
     tables = {
         name: store.parquet_bytes(each.table(lane, config["env_id"], job["label"], config["seed"]))
         for name, each in training.recorders.items()
@@ -113,7 +115,7 @@ def everything(job: CohortJob, training: Training, lane: int) -> dict[str, Any]:
     return {
         **tables,
         **{name: each[lane].numpy().tobytes() for name, each in tensors.items()},
-        "rows": np.asarray(a.memory.state()["rows"][lane]).tobytes(),
+        "rows": [part[lane].numpy().tobytes() for part in a.memory.rows(stored)],
         "unfinished": training.episodes.unfinished(lane),
         "obs": np.asarray(training.envs.obs[lane]).tobytes(),
         "diverged_at": a.diverged_at.get(lane),

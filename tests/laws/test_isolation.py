@@ -111,6 +111,34 @@ def walked(seeds: tuple[int, ...]) -> tuple[Learner, EpisodeRecorder]:
     return learner, watched(learner)[1]
 
 
+@pytest.mark.parametrize("env_id", ["tests/Pictures-v0", "tests/StackedPictures-v0"])
+@pytest.mark.parametrize("name", ["per", "n-step"])
+def test_lanes_with_images_are_as_if_they_were_alone(env_id: str, name: str) -> None:
+    together = untrained(SHOWING[name], range(3), env_id, buffer_size=25, **SHORT)
+    moments, recorder = watched(together)
+    for lane in range(3):
+        alone = untrained(SHOWING[name], [lane], env_id, buffer_size=25, **SHORT)
+        own_moments, own = watched(alone)
+        assert torch.equal(alone.online.flat[0], together.online.flat[lane])
+        assert rows_of(own, 0) == rows_of(recorder, lane)
+        for one, other in zip(own_moments, moments, strict=True):
+            for mine, all_ in zip(one.updates, other.updates, strict=True):
+                assert torch.equal(mine.batch.obs[0], all_.batch.obs[lane])
+                assert torch.equal(mine.batch.next_obs[0], all_.batch.next_obs[lane])
+
+
+@pytest.mark.parametrize("name", ["dqn", "per", "n-step", "munchausen", "no-replay", "consecutive"])
+def test_pictures_give_the_bits_of_the_same_numbers_in_a_row(name: str) -> None:
+    """For ``mlp``, which takes them as a row of numbers anyway."""
+    as_pictures, as_rows = (
+        untrained(SHOWING[name], (0, 1), env_id, buffer_size=25, **SHORT)
+        for env_id in ("tests/Pictures-v0", "tests/PicturesAsRows-v0")
+    )
+    for one, other in zip(watched(as_pictures)[0], watched(as_rows)[0], strict=True):
+        assert len(one.updates) == len(other.updates)
+    assert torch.equal(as_pictures.online.flat, as_rows.online.flat)
+
+
 @pytest.mark.parametrize("how", [*toys.WRONG_STEPS, *toys.WRONG_RESETS])
 def test_an_environment_that_hands_over_what_it_may_not_fails_its_own_lane_alone(how: str) -> None:
     """It is told what and when; nobody has learned from it, and no learner diverged."""

@@ -19,6 +19,7 @@ from . import toys
 from .cut import TOTAL, cohort, go_on, resumed, saved, whole
 
 ENVIRONMENTS = ("CartPole-v1", "ablations/Grid-v0", "tests/Walk-v0")
+IMAGES = ("tests/Pictures-v0", "tests/StackedPictures-v0")
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,21 @@ def test_every_variant_goes_on_to_the_same_bits(tmp_path: Path, variant: str, en
     again, step = resumed(job, saved(job, first, cut))
     assert step == cut
     assert whole(job, go_on(again, cut)) == whole(job, go_on(first, cut)), f"cut at {cut}"
+
+
+@pytest.mark.parametrize("env_id", IMAGES)
+@pytest.mark.parametrize("variant", ["combined", "no-replay", "n-step"])
+def test_a_run_on_images_goes_on_to_the_same_bits_also_without_a_lane(
+    tmp_path: Path, env_id: str, variant: str
+) -> None:
+    job = cohort(tmp_path, variant, env_id)
+    undisturbed = whole(job, go_on(Training(job), 0))
+    path = saved(job, go_on(Training(job), 0, 97), 97)
+    again, _ = resumed(job, path)
+    assert whole(job, go_on(again, 97)) == undisturbed
+    part: CohortJob = {**job, "lanes": [job["lanes"][i] for i in (2, 0)]}
+    again, _ = resumed(part, path)
+    assert whole(part, go_on(again, 97)) == [undisturbed[i] for i in (2, 0)]
 
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 
 from ablations.envs.gym import GymLanes, Steps
+from tests.ablations.envs import pictures  # noqa: F401  (registers environments)
 
 Observation = np.ndarray[Any, Any]
 Seen = tuple[Observation, float, bool, bool, dict[str, Any]]

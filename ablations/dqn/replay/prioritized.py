@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class PrioritizedRing(Ring):
     """A ring, the tree over p_i ** alpha of its slots, and the largest priority so far: (L, 1) float64.
 
-    ``strata`` (L, B) are 0 ... B - 1, the numbers of the equal parts that draws fall into.
+    ``strata`` (B,) are 0 ... B - 1, the numbers of the equal parts that draws fall into.
     """
 
     def __init__(self, space: Space) -> None:
+        import torch
+
         super().__init__(space, space.capacity, space.batch_size)
-        self.largest = space.zeros((space.lanes, 1)).double() + 1
-        self.strata = self.ones.double().cumsum(-1) - 1
+        self.largest = space.zeros((space.lanes, 1)).double().add_(1)
+        self.strata = torch.arange(space.batch_size).to(self.largest)
         self.tree = SumTree(space, space.capacity, self.largest.dtype)
 
     def state(self) -> State:

@@ -1,30 +1,30 @@
-"""The circular buffer under every replay piece: one block (L, N, W), one position and one size for all lanes.
+"""The circular buffer under every replay piece: one position and one size for all lanes, whatever they show.
 
-A transition is stored as one row [obs, next_obs, action, reward, discount, ended], so that a batch is one gather.
-Actions are stored as floats: exact up to 2**24.
+Where a transition's parts lie is the business of ``Rows`` (vectors) and ``Frames`` (all else); here it is chosen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from ablations.dqn.replay.frames import Frames
+from ablations.dqn.replay.rows import DISCOUNT, NUMBERS, Rows, row_width
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ablations.dqn.types import Count, Space, Transition
+    from ablations.envs.observations import Observation
     from ablations.state import State
 
 
-NUMBERS = 4
-"""In a row, behind the two observations."""
-LINE = 16
-"""A row is a multiple of this many numbers, a cache line of floats: drawing from a full buffer is bound by memory."""
-
-
-def row_width(features: int) -> int:
-    """W: the numbers of a row, padding included."""
-    return -(-(2 * features + NUMBERS) // LINE) * LINE
+def transition_bytes(observation: Observation) -> int:
+    """What one more transition takes in float32, trees and frames aside apart."""
+    if observation.is_vector:
+        return 4 * row_width(observation.numbers)
+    return math.prod(observation.frame) * observation.dtype.itemsize + 4 * NUMBERS
 
 
 class Ring:
@@ -32,42 +32,52 @@ class Ring:
 
     def __init__(self, space: Space, capacity: int, batch_size: int) -> None:
         self.engine = space.engine
-        self.features = space.features
         self.capacity = capacity
-        width = row_width(space.features)
-        self.block = space.zeros((space.lanes, capacity, width))  # (L, N, W)
-        self.ones = space.zeros((space.lanes, batch_size)) + 1  # (L, B): the weight of an unweighted sample
+        self.stored = (Rows if space.observation.is_vector else Frames)(space, capacity)
+        self.ones = space.zeros((space.lanes, batch_size)).add_(
+            1
+        )  # (L, B): the weight of an unweighted sample
         self.position: Count = space.engine.counter()  # the slot that is written next
         self.size: Count = space.engine.counter()
 
     def add(self, transition: Transition) -> Count:
-        """Write one row per lane; returns its slot."""
+        """Store one transition per lane; returns its slot."""
         slot = self.position + 0  # a copy: on a device the position moves in place
-        self.engine.put(self.block, slot, transition)
+        self.stored.put(slot, transition)
         self.position, self.size = self.engine.advance(self.position, self.size, self.capacity)
         return slot
 
     def terminal_share(self) -> Tensor:
         """Share of the stored transitions that cut the bootstrap: (L,), NaN while empty."""
-        stored = self.block[:, : int(self.size), 2 * self.features + 2]  # (L, n): discounts
-        return (stored == 0).double().mean(-1)
+        discounts = self.stored.numbers[:, : int(self.size), DISCOUNT]  # (L, n)
+        return (discounts == 0).double().mean(-1)
 
     def state(self) -> State:
-        """The rows that are filled, without their padding, and where the next one goes."""
-        return {
-            "rows": self.block[:, : int(self.size), : 2 * self.features + NUMBERS],
-            "position": int(self.position),
-            "size": int(self.size),
-        }
+        """What is stored, and where the next one goes."""
+        size = int(self.size)
+        return {**self.stored.state(size), "position": int(self.position), "size": size}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken."""
-        import torch
-
         self.position = self.engine.counter(state["position"])
         self.size = self.engine.counter(state["size"])
-        self.block[:, : state["size"], : 2 * self.features + NUMBERS] = torch.from_numpy(state["rows"])
+        self.stored.restore(state)
 
     def rows(self, index: Tensor) -> Transition:
         """The transitions at ``index`` (L, B) of each lane: all that a piece sees of how they are kept."""
-        return self.engine.take(self.block, index, self.features)
+        return self.stored.take(index)
+
+    def parts(self, index: Tensor) -> Transition:
+        """The same for those who don't ask what was seen: ``obs`` and ``next_obs`` mean nothing.
+
+        A subclass that has other ``rows`` need not have this and the next two.
+        """
+        return self.stored.parts(index) if type(self).rows is Ring.rows else self.rows(index)
+
+    def obs(self, index: Tensor) -> Tensor:
+        """Their observations alone: (L, B, *S)."""
+        return self.stored.obs(index) if type(self).rows is Ring.rows else self.rows(index).obs
+
+    def next_obs(self, index: Tensor) -> Tensor:
+        """Their successors alone: (L, B, *S)."""
+        return self.stored.next_obs(index) if type(self).rows is Ring.rows else self.rows(index).next_obs

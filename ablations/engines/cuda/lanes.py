@@ -11,6 +11,7 @@ from torch import Tensor
 from ablations.engines.cuda.tensors import Tensors
 from ablations.envs.classic import as_registered
 from ablations.envs.gym import Failure, Steps
+from ablations.envs.observations import vector
 from ablations.envs.vectorized import ArrayEpisodes
 from ablations.rng.philox import keys, uniforms
 from ablations.rng.streams import Role
@@ -40,7 +41,7 @@ class DeviceLanes:
             raise ValueError(f"'{env_id}' is not what Gymnasium registers by this id")
         self.known = known
         self.dynamics, self.limit = known
-        self.features, self.actions = self.dynamics.features, self.dynamics.actions
+        self.observation, self.actions = vector(self.dynamics.features), self.dynamics.actions
         self.failures: dict[int, Failure] = {}  # physics raises nothing
         self.steps = 0
         self.keys = keys(entropy, seeds, Role.ENVIRONMENT, device)  # (L, 2)

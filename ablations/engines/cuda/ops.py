@@ -22,7 +22,7 @@ from ablations.rng.streams import Role
 DEVICE = "cuda"
 """Where everything lives. Tests put it on the "cpu", where the same program runs without being captured."""
 
-take, tree_find = reference.take, reference.tree_find
+take, take_frames, tree_find = reference.take, reference.take_frames, reference.tree_find
 evaluator, body, optimizer = reference.evaluator, reference.body, reference.optimizer
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ablations.dqn import ops
 from ablations.dqn.replay.ring import Ring
+from ablations.dqn.replay.rows import Rows
 from ablations.dqn.types import Batch, Clock
 from ablations.engines.native import library
 from ablations.engines.native.network import empty, function_of
@@ -39,13 +40,13 @@ def epsilon_greedy(exploration: Any, _: Function) -> Function:
 
 
 def n_step(returns: Any, in_torch: Function) -> Function:
-    """``NStep.batch``, of a memory whose rows lie as a ring's do."""
+    """``NStep.batch``, of a ring of vectors."""
 
     def batch(memory: Any, index: Tensor, weight: Tensor) -> Batch:
-        if getattr(type(memory), "rows", None) is not Ring.rows:
+        if getattr(type(memory), "rows", None) is not Ring.rows or type(memory.stored) is not Rows:
             made: Batch = in_torch(memory, index, weight)
             return made
-        rows, features = memory.block, memory.features
+        rows, features = memory.stored.block, memory.stored.features
         lanes, capacity, width = rows.shape
         shape, index, dtype = index.shape, index.contiguous(), rows.dtype
         obs, next_obs = empty((*shape, features), dtype), empty((*shape, features), dtype)

@@ -72,6 +72,9 @@ FOR_TYPE(f64, double)
 
 EXPORT void step_cartpole(const Stepping* x) { cartpole(*x); }
 EXPORT int64_t step_on(const Stepping* x) { return go_on(*x); }
+EXPORT int frames_take(const Frames* x, const int64_t* index, int64_t batch, int after, uint8_t* out) {
+    return take_frames(*x, index, batch, after, out);
+}
 EXPORT int tree_set_many(double* nodes, int64_t lanes, int64_t depth, const int64_t* index, int64_t batch,
                          const double* value) {
     return tree_set(nodes, lanes, depth, index, batch, value);

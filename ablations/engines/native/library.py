@@ -62,6 +62,21 @@ class DescentArguments(Structure):
     ]
 
 
+class FramesArguments(Structure):
+    """Images of a memory: ``Frames`` in storage.hpp."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("frames", "aside")),
+        *(
+            (name, c_int64)
+            for name in (
+                "slots", "others", "lanes", "capacity", "count", "stack", "padded", "positions", "bytes",
+            )
+        ),
+        *((name, c_void_p) for name in ("last", "age")),
+    ]  # fmt: skip
+
+
 class SteppingArguments(Structure):
     """An environment step of every lane: ``Stepping`` in stepping.hpp."""
 
@@ -102,6 +117,7 @@ _SIGNATURES: dict[str, _Signature] = {
     "peak_f32": (c_double, [_I]),
     "step_cartpole": (None, [POINTER(SteppingArguments)]),
     "step_on": (c_int64, [POINTER(SteppingArguments)]),
+    "frames_take": (c_int, [POINTER(FramesArguments), _P, _I, c_int, _P]),
     "tree_put_one": (c_int, [_P, _I, _I, _I, _P]),
     "tree_set_many": (c_int, [_P, _I, _I, _P, _I, _P]),
     "tree_find_many": (None, [_P, _I, _I, _P, _I, _P]),

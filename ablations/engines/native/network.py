@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -85,7 +86,7 @@ class Compiled(Model):
         columns = (
             network.actions * network.loss.outputs_per_action
             if whole
-            else network.trunk.width(network.observation)
+            else network.trunk.width(math.prod(network.shape))
         )
         super().__init__(
             list(_specs(network, trunk, streams)),
@@ -96,6 +97,17 @@ class Compiled(Model):
             dtype,
             _bins(network) if self.knows_values else None,
         )
+        self.axes = len(network.shape)
+
+    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
+        """Of observations of any shape and type."""
+        return super().outputs(flat, self.rows(obs), keep, values)
+
+    def rows(self, obs: Tensor) -> Tensor:
+        """Observations as rows of numbers: (L, B, ...) -> (L, B, D), likewise of one per lane."""
+        if self.axes > 1 or not obs.is_floating_point():
+            obs = obs.flatten(-self.axes).to(self.dtype)
+        return in_rows(obs, self.dtype)
 
 
 def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:

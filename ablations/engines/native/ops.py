@@ -6,6 +6,8 @@ What has no compiled body (a head of a user's own) is computed in torch.
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from ablations.dqn.loss import is_penalty
 from ablations.dqn.network import Network, Trainable
+from ablations.dqn.replay.frames import Frames
 from ablations.dqn.settings import Settings
 from ablations.dqn.types import Transition
 from ablations.dqn.variants import Variant
@@ -79,6 +82,23 @@ def take(rows: Tensor, index: Tensor, features: int) -> Transition:
     return Transition(obs, action, reward, discount, next_obs, ended)
 
 
+def take_frames(stored: Frames, index: Tensor, after: bool) -> Tensor:
+    frames, index = stored.frames, index.contiguous()
+    (lanes, slots, *frame), batch = frames.shape, index.shape[1]
+    positions = math.prod(frame[:2]) if len(frame) > 1 else 1
+    out = empty((lanes, batch, *stored.observation.shape), frames.dtype)
+    arguments = library.FramesArguments(
+        frames.data_ptr(), stored.aside.data_ptr(), slots, stored.aside.shape[1], lanes, stored.capacity, stored.count,
+        stored.depth, stored.padded, positions, math.prod(frame) // positions * frames.element_size(),
+        stored.last.data_ptr(), stored.age.data_ptr(),
+    )  # fmt: skip
+    if not library.load().frames_take(
+        ctypes.byref(arguments), index.data_ptr(), batch, after, out.data_ptr()
+    ):
+        raise IndexError(f"a replay index is outside 0 ... {stored.capacity - 1}")
+    return out
+
+
 def tree_put(nodes: Tensor, slot: int, value: Tensor) -> None:
     lanes, width = nodes.shape
     value = value.contiguous()
@@ -120,12 +140,14 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     if not part.whole:
         params = Layers(network, flat, network.views(flat))
         if is_penalty(network.loss):
-            return reference.without_gradient(lambda obs: network.head.outputs(params, outputs(obs)))
+            return reference.without_gradient(network, lambda obs: network.head.outputs(params, outputs(obs)))
         return reference.without_gradient(
-            lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+            network, lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
         )
     if not (part.knows_values or is_penalty(network.loss)):
-        return reference.without_gradient(lambda obs: network.loss.values(network.by_action(outputs(obs))))
+        return reference.without_gradient(
+            network, lambda obs: network.loss.values(network.by_action(outputs(obs)))
+        )
     return partial(part.outputs, flat, values=True)
 
 

@@ -22,7 +22,7 @@ from ablations.dqn.variants import Variant
 from ablations.engines.descent import ReferenceOptimizer
 from ablations.engines.native import library
 from ablations.engines.native.layers import Layers
-from ablations.engines.native.network import compiled_part, empty, function_of, in_rows
+from ablations.engines.native.network import compiled_part, empty, function_of
 
 NO_RULE = -1
 
@@ -87,7 +87,7 @@ class NativeOptimizer(ReferenceOptimizer):
         a.action, a.y, a.weight = action.data_ptr(), y.data_ptr(), weight.data_ptr()
         a.delta, a.loss, a.largest = delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
         if self.part.whole:
-            self._obs = in_rows(batch.obs, dtype)
+            self._obs = self.part.rows(batch.obs)
             self._point_at(self._obs)
             q = empty((lanes, samples, actions), dtype)
             a.q = q.data_ptr()
@@ -134,7 +134,7 @@ class NativeOptimizer(ReferenceOptimizer):
         """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
         if self.part is None:
             return super().outputs(obs)
-        self._obs = in_rows(obs, self.online.flat.dtype)
+        self._obs = self.part.rows(obs)
         network, self._leaf = self.online.network, self.part.outputs(self.online.flat, self._obs, keep=True)
         if self.part.whole:
             self._leaf = network.by_action(self._leaf)

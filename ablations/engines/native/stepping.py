@@ -38,10 +38,10 @@ class CompiledLanes(ArrayLanes):
         self.moved = np.empty_like(self.states)
         self.cos, self.sin, self.reward = np.empty((3, lanes))
         self.terminated, self.truncated = np.empty((2, lanes), np.bool_)
-        self.next_obs, self.next_seen = np.empty((2, lanes, self.features), np.float32)
+        self.next_obs, self.next_seen = np.empty((2, *self.obs.shape), np.float32)
         self.arguments = library.SteppingArguments(
             lanes=lanes,
-            features=self.features,
+            features=self.obs.shape[1],
             numbers=len(self.states),
             obs=address(self.next_seen),
             block=BLOCK,

@@ -100,6 +100,61 @@ void put(T* rows, int64_t lanes, int64_t capacity, int64_t row, int64_t slot, in
     }
 }
 
+// K planes of bytes, one after the other, as one of K channels.
+template <int K> void interleave(const uint8_t* const* from, int64_t positions, uint8_t* __restrict out) {
+    const uint8_t* plane[K];
+    for (int k = 0; k < K; k++) plane[k] = from[k];
+    for (int64_t p = 0; p < positions; p++)
+        for (int k = 0; k < K; k++) out[p * K + k] = plane[k][p];
+}
+
+// Frames of a memory (ablations/dqn/replay/frames.py): the newest ``stack`` of moments, and what is kept aside.
+struct Frames {
+    const uint8_t *frames, *aside;  // (L, slots, positions, bytes), (L, others, positions, bytes): the first is padding
+    int64_t slots, others, lanes, capacity, count, stack, padded, positions, bytes;
+    const int32_t* last;  // (L, capacity): where a last frame is aside; 0: the episode goes on, -1: nowhere
+    const uint8_t* age;   // (L, capacity): how many frames lie before, unless stacks are of one
+};
+
+// The stacks at index (L, B), or those after them, oldest frame first: (L, B, positions, stack, bytes). What has no
+// successor stands for it itself. False, and nothing is written, if an index is out of range.
+inline bool take_frames(const Frames& x, const int64_t* index, int64_t batch, bool after, uint8_t* out) {
+    constexpr int64_t MOST = 256, AHEAD = 4;
+    if (x.stack > MOST) return false;
+    for (int64_t i = 0; i < x.lanes * batch; i++)
+        if (index[i] < 0 || index[i] >= x.capacity) return false;
+    const int64_t frame = x.positions * x.bytes, position = x.count % x.capacity;
+    const auto find = [&](int64_t i, const uint8_t** from) {
+        const int64_t lane = i / batch, at = lane * x.capacity + index[i], last = x.last[at];
+        const int64_t later = after && last >= 0, before = (x.stack > 1 ? x.age[at] : 0) + later;
+        const int64_t moment = index[i] + x.count - position - (index[i] >= position ? x.capacity : 0) + later;
+        const uint8_t *own = x.frames + lane * x.slots * frame, *aside = x.aside + lane * x.others * frame;
+        for (int64_t k = 0; k < x.stack; k++) {
+            const int64_t back = x.stack - 1 - k, slot = (moment - (back < before ? back : before)) % x.slots;
+            from[k] = x.padded && back > before ? aside : own + (slot < 0 ? slot + x.slots : slot) * frame;
+        }
+        if (after && last > 0) from[x.stack - 1] = aside + last * frame;
+    };
+    const uint8_t *from[MOST], *next[MOST];
+    for (int64_t i = 0; i < x.lanes * batch; i++, out += x.stack * frame) {
+        if (i + AHEAD < x.lanes * batch) {  // frames lie anywhere: those to come are on their way meanwhile
+            find(i + AHEAD, next);
+            for (int64_t k = 0; k < x.stack; k++)
+                for (int64_t b = 0; b < frame && b < 512; b += 64) __builtin_prefetch(next[k] + b);
+        }
+        find(i, from);
+        if (x.stack == 1) memcpy(out, from[0], frame);
+        else if (x.bytes == 1 && x.stack == 2) interleave<2>(from, x.positions, out);
+        else if (x.bytes == 1 && x.stack == 3) interleave<3>(from, x.positions, out);
+        else if (x.bytes == 1 && x.stack == 4) interleave<4>(from, x.positions, out);
+        else
+            for (int64_t p = 0; p < x.positions; p++)
+                for (int64_t k = 0; k < x.stack; k++)
+                    memcpy(out + (p * x.stack + k) * x.bytes, from[k] + p * x.bytes, x.bytes);
+    }
+    return true;
+}
+
 // Leaves index (L, B) of the trees nodes (L, 2 M) become value (L, B), of duplicates the last; then their ancestors.
 inline bool tree_set(double* nodes, int64_t lanes, int64_t depth, const int64_t* index, int64_t batch,
                      const double* value) {

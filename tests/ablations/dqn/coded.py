@@ -10,6 +10,7 @@ import torch
 from ablations import engines
 from ablations.dqn.returns import OneStep
 from ablations.dqn.types import Batch, Space, Transition
+from ablations.envs.observations import vector
 
 FEATURES = 3
 ENGINE = "reference"
@@ -22,7 +23,7 @@ def space(lanes: int = 2, capacity: int = 5, batch_size: int = 4, lookahead: int
         lanes=lanes,
         capacity=capacity,
         batch_size=batch_size,
-        features=FEATURES,
+        observation=vector(FEATURES),
         parameters=8,
         lookahead=lookahead,
         zeros=partial(torch.zeros, dtype=torch.float64),

@@ -85,7 +85,7 @@ def test_two_draws_are_spent_on_every_action_random_or_greedy() -> None:
 def test_of_equal_values_the_first_action_is_greedy() -> None:
     a = learner()
     a.online.flat.zero_()
-    obs = torch.ones(2, a.envs.features, dtype=a.dtype)
+    obs = torch.ones(2, *a.envs.observation.shape, dtype=a.dtype)
     assert acted(a, obs, epsilon=0.0).tolist() == [0, 0]
 
 
@@ -117,7 +117,7 @@ def test_termination_cuts_the_bootstrap_and_a_time_limit_only_if_asked(
     )
     tensor = partial(reference.tensor, dtype=torch.float64)
     s = Settings(gamma=0.9, bootstrap_truncated=bootstrap_truncated)
-    stored = transition(s, torch.zeros(4, 1), torch.tensor([0, 1, 0, 1]), steps, tensor)
+    stored = transition(s, torch.zeros(4, 1), torch.tensor([0, 1, 0, 1]), steps, tensor, tensor)
     assert stored.discount.tolist() == discounts
     assert stored.reward.tolist() == [1, 2, 3, 4]
     assert stored.next_obs.tolist() == [[0], [1], [2], [3]]
@@ -282,7 +282,9 @@ def test_training_never_touches_the_target_network_by_gradient(target: Hard | So
     updates = [update for record in learn(a) for update in record.updates]
     assert not updates[-1].delta.requires_grad
     assert not a.target_params.requires_grad
-    assert not a.q_target(torch.zeros(len(a.seeds), 1, a.envs.features, dtype=a.dtype)).requires_grad
+    assert not a.q_target(
+        torch.zeros(len(a.seeds), 1, *a.envs.observation.shape, dtype=a.dtype)
+    ).requires_grad
 
 
 def test_a_lane_of_a_failed_environment_costs_the_others_no_bit() -> None:

@@ -90,7 +90,7 @@ def test_one_number_of_many_that_is_not_finite_is_found(shape: tuple[int, ...]) 
     env = Answering((seen, 0.0, False, False, {}))
     env.observation_space = gymnasium.spaces.Box(-1, 1, shape, np.float32)
     checked = CheckedEnv(env)
-    assert checked.step(0).obs.shape == (seen.size,)
+    assert checked.step(0).obs.shape == seen.shape
     seen.reshape(-1)[37] = -np.inf
     with pytest.raises(ValueError, match="the observation holds -inf in place 37 at step 2; expected finite"):
         checked.step(0)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablations.envs.checked import UnsupportedSpace, sizes
 from ablations.envs.gym import GymLanes, make
+from ablations.envs.observations import UnsupportedSpace
 from ablations.rng.streams import Role, stream
 from tests.laws import toys
 
@@ -50,12 +50,13 @@ def test_actions_are_counted_from_the_start_of_the_discrete_space(start: int) ->
 
 
 @pytest.mark.parametrize("shape", [(2,), (5,), (2, 3), (3, 2, 2)])
-def test_observations_of_any_box_shape_are_flattened_row_by_row(shape: tuple[int, ...]) -> None:
+def test_observations_of_any_box_shape_keep_it(shape: tuple[int, ...]) -> None:
     envs = counters(shape=shape)
-    assert envs.features == int(np.prod(shape))
+    assert envs.observation.shape == shape
     steps = envs.step([0, 0])
-    expected = np.arange(envs.features)
+    expected = np.arange(envs.observation.numbers)
     expected[:2] = 0, 1
+    expected = expected.reshape(shape)
     assert steps.next_obs.tolist() == [expected.tolist()] * 2
     assert envs.obs.tolist() == [expected.tolist()] * 2
     assert (steps.next_obs.dtype, steps.reward.dtype) == (np.float32, np.float64)
@@ -66,11 +67,6 @@ def test_other_spaces_are_refused_by_name(words: str) -> None:
     observes, acts = toys.UNSUPPORTED[words]
     with pytest.raises(UnsupportedSpace, match=words):
         GymLanes("tests/Strange-v0", {"observes": observes, "acts": acts}, 0, [0])
-
-
-def test_sizes_are_the_numbers_in_an_observation_and_the_number_of_actions() -> None:
-    assert sizes(make("tests/Counter-v0", {"shape": (2, 3), "actions": 4})) == (6, 4)
-    assert sizes(make("CartPole-v1", {})) == (4, 2)
 
 
 def test_each_lane_is_seeded_by_its_seeds_environment_stream_wherever_it_stands() -> None:

@@ -78,8 +78,8 @@ def run_along(slow: Lanes, fast: Lanes, env_id: str, steps: int, seed: int = 0) 
 def test_ten_thousand_steps_of_several_seeds_are_gymnasiums_own_bits(env_id: str) -> None:
     slow, fast = both(env_id, {})
     assert slow.obs.tobytes() == fast.obs.tobytes()
-    assert (fast.features, fast.actions, fast.first_action) == (
-        slow.features,
+    assert (fast.observation.shape, fast.actions, fast.first_action) == (
+        slow.observation.shape,
         slow.actions,
         slow.first_action,
     )

@@ -11,8 +11,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from ablations.envs import checks
-from ablations.envs.checked import sizes
 from ablations.envs.gym import make
+from ablations.envs.observations import actions_of, observation_of
 from ablations.envs.registry import GRID_SIZES
 from ablations.envs.worlds import World, baird, grid
 from ablations.errors import Findings
@@ -37,7 +37,8 @@ def world(env_id: str, **args: Any) -> World:
 def test_a_world_is_a_proper_environment(
     env_id: str, args: dict[str, Any], observation: int, actions: int
 ) -> None:
-    assert sizes(make(env_id, args)) == (observation, actions)
+    env = make(env_id, args)
+    assert (observation_of(env).shape, actions_of(env)) == ((observation,), actions)
     check_env(make(env_id, args).unwrapped, skip_render_check=True)
 
 

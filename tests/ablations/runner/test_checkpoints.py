@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from ablations.runner.tasks import CohortJob, self_tests
 from ablations.runner.training import Training
 from ablations.studies import load
 from ablations.studies.study import Study
+from tests.laws import worlds
 from tests.laws.cut import TOTAL, cohort, go_on, resumed, saved, whole
 from tests.laws.worlds import ENGINE
 
@@ -103,6 +105,45 @@ def test_equal_states_give_equal_files(tmp_path: Path) -> None:
     job = cohort(tmp_path)
     bytes_of = [saved(job, go_on(Training(job), 0, 40), 40).read_bytes() for _ in range(2)]
     assert bytes_of[0] == bytes_of[1]
+
+
+class Large:
+    """A part of a training with much to keep, some of it in pieces."""
+
+    def __init__(self, number: int) -> None:
+        self.frames = np.full((3, 2000, 100, 100), number, np.uint8)
+        self.rows = np.full((3, 200_000, 32), number, np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "frames": self.frames,
+            "rows": self.rows[:, :, :20],
+            "none": self.rows[:, :0],
+            "one": self.rows[:, 0, 0],
+        }
+
+    def restore(self, state: Any) -> None:
+        self.frames[:], self.rows[:, :, :20] = state["frames"], state["rows"]
+        assert (state["none"].shape, state["one"].shape) == ((3, 0, 32), (3,))
+
+
+def test_what_is_large_is_written_and_read_without_a_second_copy(tmp_path: Path) -> None:
+    job = cohort(tmp_path)
+    keys = [lane["key"] for lane in job["lanes"]]
+    path, maker = tmp_path / "large.npz", bit_maker(worlds.ENGINE)
+    configs = [lane["config"] for lane in job["lanes"]]
+    kept, fresh = Large(7), Large(0)
+    tracemalloc.start()
+    checkpoints.write(path, configs, [0, 1, 2], 5, {"large": kept}, maker)
+    written = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    checkpoints.resume(path, keys, {"large": fresh}, maker)
+    read = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(written, read) < kept.frames.nbytes / 2
+    assert (fresh.frames == 7).all()
+    assert (fresh.rows[:, :, :20] == 7).all()
+    assert (fresh.rows[:, :, 20:] == 0).all()
 
 
 # ---- what is refused ------------------------------------------------------------------------------------------------

@@ -10,11 +10,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from ablations.dqn.replay.ring import row_width
 from ablations.envs.repeatability import tried_elsewhere, tried_here
 from ablations.recorders.probes import probe_states
 from ablations.runner import progress
-from ablations.runner.cost import Played, bytes_of, is_fast, played, seconds_per_lane_step
+from ablations.runner.cost import Played, is_fast, played, seconds_per_lane_step
 from ablations.runner.progress import announced
 from ablations.runner.random_policy import random_policy
 from ablations.studies import load
@@ -89,17 +88,11 @@ def test_an_environment_is_played_for_a_moment_and_not_by_every_lane_of_a_row() 
     assert 0.01 <= found.seconds < promised(0.03)
     assert found.length == pytest.approx(8, abs=1)
     runs = study_of(0.01).runs()
-    assert is_fast(runs[0]) == (False, 50)
+    assert not is_fast(runs[0])
     started = time.monotonic()
     costs = seconds_per_lane_step(runs, {"tests/Counted-v0": found})
     assert time.monotonic() - started < promised(20)
     assert all(found.seconds < cost < promised(5) * found.seconds for cost in costs.values())
-
-
-def test_a_buffer_is_counted_unless_a_piece_has_none() -> None:
-    dqn, latest = (run for run in study_of(0.0).runs() if run.seed == 0)
-    assert bytes_of(dqn, 50) == 700_000 * 4 * row_width(50) > 2.8e8
-    assert bytes_of(latest, 50) == 0
 
 
 def test_plan_says_time_memory_and_disk(tmp_path: Path) -> None:
@@ -108,9 +101,9 @@ def test_plan_says_time_memory_and_disk(tmp_path: Path) -> None:
     assert_answered(answer, 0)
     (estimate,) = [line for line in answer.stdout.splitlines() if line.startswith("estimate: ")]
     assert " with 1 job " in estimate
-    assert (
-        "about 428.0 MB of memory, about" in estimate
-    )  # the libraries', and two rows of 16 floats a million times
+    # the libraries', and two lanes of a million rows of 16 floats, with five copies of 4,480 parameters
+    assert "about 428.2 MB of memory, about" in estimate
+    assert "memory: CartPole-v1: about 64.1 MB a lane; at most 64 lanes at a time" in answer.stdout
 
 
 def test_what_takes_long_is_announced_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,7 @@ def test_a_study_runs_to_its_end_is_found_done_and_verified(said: Any, in_this_p
 
 def test_all_seeds_of_a_row_train_together_by_the_thousand() -> None:
     runs = study(engine="cuda", seeds=20_000).runs()
-    pieces = grid.cohorts(runs, 1, cuda.MOST_LANES)
+    pieces = grid.cohorts(runs, 1, lambda run: cuda.MOST_LANES)
     assert [len(piece) for piece in pieces] == [10_000] * 4
     assert max(map(len, grid.cohorts(runs, 1))) <= MOST_LANES
 

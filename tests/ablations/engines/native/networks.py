@@ -45,7 +45,7 @@ def rows_of(network: Network, dtype: torch.dtype, lanes: int, batch: int, rng: t
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)
 
-    d = network.observation
+    (d,) = network.shape
     rows = normal(lanes, batch, 2 * d + 3)
     return Batch(
         obs=rows[..., :d],

@@ -81,7 +81,7 @@ def test_updates_and_values_of_distributions_are_the_references(
         for engine in ("native", "reference")
     )
     assert_close(mine, its, rtol=1e-7, atol=1e-8)
-    obs = torch.randn(len(mine.flat), 70, network.observation, dtype=torch.float64)
+    obs = torch.randn(len(mine.flat), 70, *network.shape, dtype=torch.float64)
     found, expected = (each.evaluator(network, mine.flat)(obs) for each in (native, reference))
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
