@@ -15,7 +15,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.wrappers import OrderEnforcing
 
 from ablations.envs import (
     action_log,
@@ -26,8 +25,7 @@ from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
-from ablations.envs.worlds import World
-from ablations.rng.streams import POSITION, Role, position, put, stream
+from ablations.rng.streams import POSITION, Role, stream
 from ablations.state import State, packed, unpacked
 
 
@@ -73,20 +71,12 @@ def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
     """Why the state of such environments can't be stored, or an empty text: a self-test, some hundred steps long."""
     try:
         used, fresh = make(env_id, args), make(env_id, args)
-        if _bare_world(used) is not None:
-            return ""
-        reason = action_log.why_not_replayable(CheckedEnv(used), CheckedEnv(fresh))
+        reason = action_log.why_not_brought_back(CheckedEnv(used), CheckedEnv(fresh))
         used.close()
         fresh.close()
     except Exception as problem:
         return f"it could not be tried out: {type(problem).__name__}: {problem}"
     return reason
-
-
-def _bare_world(env: gymnasium.Env[Any, Any]) -> World | None:
-    """One of this package's worlds, if nothing around it counts steps or changes what is seen."""
-    inner = env.env if type(env) is OrderEnforcing else None
-    return inner if isinstance(inner, World) else None
 
 
 def reset_seed(entropy: int, seed: int, role: Role) -> int:
@@ -189,7 +179,6 @@ class GymLanes:
         self.features, self.actions = checked[0].features, checked[0].actions
         self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), self.features), dtype=np.float32)
-        self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
         self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
@@ -230,13 +219,11 @@ class GymLanes:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
         common: State = {"obs": self.obs, "steps": self.steps}
         lanes = [lane for lane in range(len(self.envs)) if lane not in self.failures]
+        texts = [self.action_logs[lane].snapshot() if lane in lanes else "" for lane in range(len(self.envs))]
+        if None not in texts:
+            held, counts = packed((list((text or "").encode()) for text in texts), np.uint8)
+            return {**common, "kind": "snapshots", "held": held, "counts": counts}
         generators = np.zeros((len(self.envs), POSITION), dtype=np.uint64)
-        if self.worlds:
-            states = np.zeros((len(self.envs), 2), dtype=np.int64)
-            for lane in lanes:
-                states[lane] = self.worlds[lane].state()
-                generators[lane] = position(self.worlds[lane].np_random.bit_generator.state)
-            return {**common, "kind": "worlds", "states": states, "generators": generators}
         later = np.zeros(len(self.envs), dtype=bool)  # whether a lane is past its first episode
         for lane in lanes:
             found = self.action_logs[lane].generator()
@@ -249,23 +236,19 @@ class GymLanes:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken. Raises ValueError where an environment doesn't get there."""
-        if state["kind"] != ("worlds" if self.worlds else "journals"):
+        if state["kind"] not in ("snapshots", "journals"):
             raise ValueError(f"its environments were kept as {state['kind']}")
-        if self.worlds:
-            for world, numbers, generator in zip(
-                self.worlds, state["states"].tolist(), state["generators"], strict=True
-            ):
-                world.restore(*numbers)
-                put(world.np_random, generator)
-        else:
-            histories = unpacked(state["actions"], state["counts"])
-            for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
-                self.obs[lane] = each.replay(
-                    state["generators"][lane] if state["later"][lane] else None, actions
-                )
-                each.env.steps = state["steps"]
+        histories = unpacked(state["held" if state["kind"] == "snapshots" else "actions"], state["counts"])
+        for lane, (each, history) in enumerate(zip(self.action_logs, histories, strict=True)):
+            if state["kind"] == "snapshots":
+                if history:
+                    each.put_back(bytes(history).decode())
+            else:
+                later = state["generators"][lane] if state["later"][lane] else None
+                self.obs[lane] = each.replay(later, history)
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
                     raise ValueError("an environment, taken through the same steps, shows something else")
+            each.env.steps = state["steps"]
         self.obs[:] = state["obs"]
         self.steps = state["steps"]
 
