@@ -16,11 +16,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs import (
-    action_log,
-    registry,  # noqa: F401 (registers this package's own environments)
-    running_statistics,
-)
+from ablations.envs import action_log, preprocessing, registry, running_statistics
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
@@ -55,8 +51,11 @@ def failure_of(step: int, problem: Exception) -> Failure:
 
 
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, with Gymnasium's own wrappers (time limit, order enforcement)."""
-    return gymnasium.make(env_id, disable_env_checker=True, **args)
+    """One environment, with Gymnasium's own wrappers (time limit, order enforcement; preprocessing where asked for)."""
+    registry.register(env_id)
+    own, recipe = preprocessing.parted(env_id, args)
+    env = gymnasium.make(env_id, disable_env_checker=True, **own)
+    return env if recipe is None else recipe.wrapped(env)
 
 
 def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
@@ -124,6 +123,11 @@ class Lanes(Protocol):
         """Whether each environment has states of its own for the global generators."""
         ...
 
+    @property
+    def clips_rewards(self) -> bool:
+        """Whether what is learned from is the reward clipped to [-1, 1] (Mnih et al. 2015)."""
+        ...
+
     features: int  # D
     actions: int
     steps: int  # environment steps so far
@@ -172,6 +176,7 @@ class GymLanes:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
         self.env_id, self.args, self.own_generators = env_id, args, own_generators
+        self.clips_rewards = preprocessing.clips_rewards(env_id, args)
         first = [reset_seed(entropy, seed, role) for seed in seeds]
         checked = [opened(env_id, args, seed, own_generators) for seed in first]
         self.envs = [each.env for each in checked]

@@ -6,7 +6,6 @@ Importing registers this package's; ``register`` an extra's. Whoever makes or lo
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -59,11 +58,6 @@ def register(env_id: str) -> None:
     module = importlib.import_module(EXTRAS[namespace].modules[0])
     if not _known(namespace):
         module.register_envs()
-
-
-def ids() -> Collection[str]:
-    """All that are registered now."""
-    return gymnasium.registry.keys()
 
 
 def _known(namespace: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from ablations import engines, store
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN, changed
-from ablations.envs import checks
+from ablations.envs import checks, preprocessing
 from ablations.errors import BadInput, Findings, Problem, hint
 from ablations.studies import catalog, pieces, registry, rows, schema
 from ablations.studies.deciding import at_looks
@@ -141,15 +141,28 @@ def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) 
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
     key = f'env."{env_id}".slots'
+    recipe = _preprocessing(env_id, section, found)
     return Environment(
         env_id=env_id,
-        args=section.args,
+        args=section.args if recipe is None else {**section.args, preprocessing.KEY: recipe.plain()},
         settings=section.settings,
         slots=pieces.checked_changes(section.slots, DQN, found, key),
         reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
         value_bounds=section.value_bounds,
         margin=section.margin,
     )
+
+
+def _preprocessing(env_id: str, section: schema.EnvTable, found: Findings) -> preprocessing.Nature | None:
+    """What stands between the environment and the networks; it is told where it may not, or must."""
+    given = section.preprocessing
+    numbers = {name: value for name, value in (given or {}).items() if name != "kind"}
+    recipe = None if given is None else preprocessing.Nature(**numbers)
+    key = f'env."{env_id}".{preprocessing.KEY}'
+    told = any(problem.key.startswith(key) for problem in found.problems)
+    if not told and (sentence := preprocessing.objection(env_id, section.args, recipe)):
+        found.add(key, sentence)
+    return recipe
 
 
 def is_file_name(source: str | os.PathLike[str]) -> bool:
