@@ -109,15 +109,17 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
     if "envs" not in document:
         found.add("envs", "missing")
     folders: dict[str, str] = {}
-    for env_id in sections.envs:
+    every = [*sections.envs, *(each for each in sections.further_envs if each not in sections.envs)]
+    for env_id in every:
+        key = "envs" if env_id in sections.envs else "further_envs"
         if not found.below("allow_modules"):
-            checks.check_id(env_id, sections.allow_modules, found, "envs")
+            checks.check_id(env_id, sections.allow_modules, found, key)
         other = folders.setdefault(store.env_folder(env_id), env_id)
         if other != env_id:
-            found.add("envs", f"'{other}' and '{env_id}' would share a folder")
-    for env_id in () if found.below("envs") else sections.env:
-        if env_id not in sections.envs:
-            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
+            found.add(key, f"'{other}' and '{env_id}' would share a folder")
+    for env_id in () if found.below("envs", "further_envs") else sections.env:
+        if env_id not in every:
+            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, every)}")
 
 
 def _decide(sections: schema.Document, found: Findings) -> Decide:
@@ -190,6 +192,13 @@ def with_steps(study: Study, steps: int) -> Study:
     if "total_timesteps" in document.get("sweep", {}):
         raise BadInput([Problem(study.where, "sweep.total_timesteps", "the study itself sweeps the steps")])
     return _reread(study, document)
+
+
+def with_envs(study: Study, asked: Collection[str]) -> Study:
+    """The same study with those of its ``further_envs`` that are asked for."""
+    envs, further = study.document["envs"], study.document.get("further_envs", ())
+    more = [env_id for env_id in further if env_id in asked and env_id not in envs]
+    return _reread(study, {**study.document, "envs": [*envs, *more]}) if more else study
 
 
 def with_engine(study: Study, stored: str | None) -> Study:

@@ -204,6 +204,12 @@ class Document(Section):
         AfterValidator(_distinct),
         worded("expected a list of environment ids", whole=True),
     ] = ()
+    further_envs: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct),
+        worded("expected a list of environment ids", whole=True),
+    ] = ()
+    """Those that ``--envs`` may ask for besides."""
     seeds: Annotated[
         tuple[
             Annotated[int, Ge(0), Lt(fields.TOO_BIG), worded("a seed is an integer from 0 to 2^63 - 1")], ...
