@@ -26,9 +26,8 @@ def _as_table(value: Any) -> Any:
     """A kind alone is a table with nothing else in it."""
     named = {"kind": value} if isinstance(value, str) else value
     if not isinstance(named, dict) or named.get("kind") != Nature.kind:
-        raise mistake(
-            f'expected "{Nature.kind}" or a table such as {{ kind = "{Nature.kind}", life_loss = true }}, got {shown(value)}'
-        )
+        example = f'{{ kind = "{Nature.kind}", life_loss = true }}'
+        raise mistake(f'expected "{Nature.kind}" or a table such as {example}, got {shown(value)}')
     return named
 
 
