@@ -67,6 +67,7 @@ def resolve(options: RunOptions, earlier: Sequence[Problem] = ()) -> Request:
         ("--engine", options.engine, load.with_engine_override),
         ("--seeds", options.seeds, load.with_seeds),
         ("--steps", options.steps, load.with_steps),
+        ("--envs", options.envs, load.with_envs),
     )
     for key, value, change in changes:
         if study is not None and value is not None:
@@ -115,8 +116,9 @@ def locate(
 
 
 def as_begun(study: Study, stored: Mapping[str, Any]) -> Study:
-    """The study with the engine and the rows with which its first run began."""
-    return load.with_rows_of(load.with_engine(study, _engine_of(stored)), stored)
+    """The study with the engine and the rows with which its first run began, and all environments so far."""
+    so_far = load.with_envs(study, [each["env_id"] for each in stored["environments"]])
+    return load.with_rows_of(load.with_engine(so_far, _engine_of(stored)), stored)
 
 
 def _metric_problems(study: Study) -> list[Problem]:
@@ -244,7 +246,8 @@ def _changed(
 def _names(document: Mapping[str, Any], study: Study | None) -> tuple[list[str], list[str]]:
     """The environments and the rows or variants that may be chosen; a guess where the study is not a good one."""
     if study is not None:
-        return [environment.env_id for environment in study.environments], study.selectable()
+        further = study.document.get("further_envs", ())
+        return [*(each.env_id for each in study.environments), *further], study.selectable()
     envs, own = document.get("envs"), document.get("variant")
     return (
         [env_id for env_id in envs if isinstance(env_id, str)] if isinstance(envs, list) else [],

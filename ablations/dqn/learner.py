@@ -147,8 +147,14 @@ def act_and_store(a: Learner, u: Tensor, clock: Clock) -> Steps:
     obs = a.seen(a.envs.obs)  # (L, *S)
     action = a.explore(a.q(obs), u, clock)  # (L, A) -> (L,)
     steps = a.envs.step(action)
-    a.variant.replay.add(a.memory, transition(a.settings, obs, action, steps, a.tensor, a.seen))
+    learned = learned_from(a.envs, steps)
+    a.variant.replay.add(a.memory, transition(a.settings, obs, action, learned, a.tensor, a.seen))
     return steps
+
+
+def learned_from(envs: Lanes, steps: Steps) -> Steps:
+    """A step as Q counts it: its rewards clipped to [-1, 1] where the environments' preprocessing says so."""
+    return steps._replace(reward=steps.reward.clip(-1, 1)) if envs.clips_rewards else steps
 
 
 def transition(

@@ -1,7 +1,9 @@
-"""How an environment that has no say in it is brought back in another process: by what it did since its last reset.
+"""How an environment that has no say in it is brought back in another process: by what it holds, or by what it did.
 
-That is the seed of its first reset, where its generator stood before the last one, and the actions since. It brings an
-environment back only if a reset makes it forget everything else, which ``why_not_replayable`` tries out.
+What it holds is written down where all of it can be reached (``snapshot``). Where something lies behind compiled code
+it is what the environment did since its last reset: the seed of its first reset, where its generator stood before the
+last one, and the actions since. That brings one back only if a reset makes it forget everything else.
+``why_not_brought_back`` tries out whichever it is.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ablations.envs import snapshot
 from ablations.envs.checked import CheckedEnv, Step
 from ablations.envs.observations import Array, Env
 from ablations.envs.state_diff import difference
@@ -57,6 +60,21 @@ class ActionLog:
         """Where the generator stood at the last reset (6,), None if that was the first. Raises ValueError."""
         return None if self.before is None else position(self.before)
 
+    def snapshot(self) -> str | None:
+        """All that the environment holds; None where that can't be written down."""
+        try:
+            return snapshot.taken(self.env.env)
+        except snapshot.Opaque:
+            return None
+
+    def put_back(self, text: str) -> None:
+        """Begin again and hold what another one held. Raises ValueError where it then holds something else."""
+        self.resets = 0
+        self.reset()
+        snapshot.put_back(self.env.env, text)
+        if self.snapshot() != text:
+            raise ValueError("an environment that was given what another held holds something else")
+
     def replay(self, generator: Generator | None, actions: Iterable[int]) -> Array:
         """Begin again and go where another journal led; gives the observation."""
         self.resets = 0
@@ -77,8 +95,8 @@ def _generator_state(env: Env) -> Mapping[str, Any]:
         return {}
 
 
-def why_not_replayable(used: CheckedEnv, fresh: CheckedEnv) -> str:
-    """Why journals would not bring back environments of this kind, or an empty text. Both are new, of one kind.
+def why_not_brought_back(used: CheckedEnv, fresh: CheckedEnv) -> str:
+    """Why environments of this kind could not be brought back, or an empty text. Both are new, of one kind.
 
     One is played for a while, then the other is brought to where it is. There both must hold equal numbers, and from
     there on they must give equal bits, through a reset too.
@@ -92,10 +110,12 @@ def why_not_replayable(used: CheckedEnv, fresh: CheckedEnv) -> str:
         _played(one, chosen[:WARMING])
         one.reset()
         _played(one, chosen[WARMING : WARMING + STEPS])
-        other.replay(one.generator(), one.actions)
-        outlives = difference(used.env, fresh.env)
-        if outlives:
-            return f"its '{_own(outlives)}' outlives a reset"
+        if (text := one.snapshot()) is not None:
+            other.put_back(text)
+        else:
+            other.replay(one.generator(), one.actions)
+            if outlives := difference(used.env, fresh.env):
+                return f"its '{_own(outlives)}' outlives a reset"
         rest = chosen[WARMING + STEPS : WARMING + 2 * STEPS], chosen[WARMING + 2 * STEPS :]
         if _goes_on(one, *rest) != _goes_on(other, *rest):
             return "brought back to where it was, it goes on in another way"

@@ -45,14 +45,16 @@ def check_id(env_id: str, allow_modules: Collection[str], found: Findings, key: 
         elif not _AFTER_MODULE.fullmatch(name):
             found.add(key, f"'{env_id}' is not an environment id of the form module:Name-v0")
         return
-    registered = _registered()
-    if env_id not in registered:
+    registered, lacking = _registered(env_id), _missing(env_id)
+    if lacking is not None:
+        found.add(key, f"'{env_id}' {lacking}")
+    elif env_id not in registered:
         found.add(key, f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}")
 
 
 def registered_threshold(env_id: str) -> float | None:
     """The ``reward_threshold`` that Gymnasium registers; None where there is none without an import."""
-    spec = _registered().get(env_id)
+    spec = _registered(env_id).get(env_id)
     return None if spec is None or spec.reward_threshold is None else float(spec.reward_threshold)
 
 
@@ -60,12 +62,13 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
     """Make the environment once and refuse spaces other than Box -> Discrete; what there is to be said of it."""
     import gymnasium
 
+    from ablations.envs.gym import make
     from ablations.envs.observations import actions_of, observation_of
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            env = gymnasium.make(env_id, **args)
+            env = make(env_id, args)
     except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
         found.add("envs", f"'{env_id}' {_why_not_made(error)}")
         return NOT_MADE
@@ -88,12 +91,19 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
     return Made(threshold, observation_of(env), actions_of(env))
 
 
-def _registered() -> Mapping[str, Any]:
+def _registered(env_id: str) -> Mapping[str, Any]:
     import gymnasium
 
-    import ablations.envs.registry  # noqa: F401 (registers this package's own environments)
+    from ablations.envs import registry
 
+    registry.register(env_id)
     return gymnasium.registry
+
+
+def _missing(env_id: str) -> str | None:
+    from ablations.envs import registry
+
+    return registry.missing(env_id)
 
 
 def _space(space: Any) -> str:

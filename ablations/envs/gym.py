@@ -15,20 +15,14 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.wrappers import OrderEnforcing
 
-from ablations.envs import (
-    action_log,
-    registry,  # noqa: F401 (registers this package's own environments)
-    running_statistics,
-)
+from ablations.envs import action_log, preprocessing, registry, running_statistics
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.observations import Observation
-from ablations.envs.worlds import World
-from ablations.rng.streams import POSITION, Role, position, put, stream
+from ablations.rng.streams import POSITION, Role, stream
 from ablations.state import State, packed, unpacked
 
 
@@ -58,8 +52,11 @@ def failure_of(step: int, problem: Exception) -> Failure:
 
 
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, with Gymnasium's own wrappers (time limit, order enforcement)."""
-    return gymnasium.make(env_id, disable_env_checker=True, **args)
+    """One environment, with Gymnasium's own wrappers (time limit, order enforcement; preprocessing where asked for)."""
+    registry.register(env_id)
+    own, recipe = preprocessing.parted(env_id, args)
+    env = gymnasium.make(env_id, disable_env_checker=True, **own)
+    return env if recipe is None else recipe.wrapped(env)
 
 
 def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
@@ -74,20 +71,12 @@ def why_no_checkpoints(env_id: str, args: Mapping[str, Any]) -> str:
     """Why the state of such environments can't be stored, or an empty text: a self-test, some hundred steps long."""
     try:
         used, fresh = make(env_id, args), make(env_id, args)
-        if _bare_world(used) is not None:
-            return ""
-        reason = action_log.why_not_replayable(CheckedEnv(used), CheckedEnv(fresh))
+        reason = action_log.why_not_brought_back(CheckedEnv(used), CheckedEnv(fresh))
         used.close()
         fresh.close()
     except Exception as problem:
         return f"it could not be tried out: {type(problem).__name__}: {problem}"
     return reason
-
-
-def _bare_world(env: gymnasium.Env[Any, Any]) -> World | None:
-    """One of this package's worlds, if nothing around it counts steps or changes what is seen."""
-    inner = env.env if type(env) is OrderEnforcing else None
-    return inner if isinstance(inner, World) else None
 
 
 def reset_seed(entropy: int, seed: int, role: Role) -> int:
@@ -133,6 +122,11 @@ class Lanes(Protocol):
     @property
     def own_generators(self) -> bool:
         """Whether each environment has states of its own for the global generators."""
+        ...
+
+    @property
+    def clips_rewards(self) -> bool:
+        """Whether what is learned from is the reward clipped to [-1, 1] (Mnih et al. 2015)."""
         ...
 
     observation: Observation  # what one is: its shape and type
@@ -183,6 +177,7 @@ class GymLanes:
         self.failures: dict[int, Failure] = {}
         self.steps = 0
         self.env_id, self.args, self.own_generators = env_id, args, own_generators
+        self.clips_rewards = preprocessing.clips_rewards(env_id, args)
         first = [reset_seed(entropy, seed, role) for seed in seeds]
         checked = [opened(env_id, args, seed, own_generators) for seed in first]
         self.envs = [each.env for each in checked]
@@ -190,7 +185,6 @@ class GymLanes:
         self.observation, self.actions = checked[0].observation, checked[0].actions
         self.first_action = checked[0].first_action
         self.obs = np.zeros((len(seeds), *self.observation.shape), self.observation.dtype)
-        self.worlds = [world for world in map(_bare_world, self.envs) if world is not None]
         self.action_logs = [ActionLog(env, seed) for env, seed in zip(checked, first, strict=True)]
         for lane in range(len(seeds)):
             self._reset(lane)
@@ -231,13 +225,11 @@ class GymLanes:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
         common: State = {"obs": self.obs, "steps": self.steps}
         lanes = [lane for lane in range(len(self.envs)) if lane not in self.failures]
+        texts = [self.action_logs[lane].snapshot() if lane in lanes else "" for lane in range(len(self.envs))]
+        if None not in texts:
+            held, counts = packed((list((text or "").encode()) for text in texts), np.uint8)
+            return {**common, "kind": "snapshots", "held": held, "counts": counts}
         generators = np.zeros((len(self.envs), POSITION), dtype=np.uint64)
-        if self.worlds:
-            states = np.zeros((len(self.envs), 2), dtype=np.int64)
-            for lane in lanes:
-                states[lane] = self.worlds[lane].state()
-                generators[lane] = position(self.worlds[lane].np_random.bit_generator.state)
-            return {**common, "kind": "worlds", "states": states, "generators": generators}
         later = np.zeros(len(self.envs), dtype=bool)  # whether a lane is past its first episode
         for lane in lanes:
             found = self.action_logs[lane].generator()
@@ -250,23 +242,19 @@ class GymLanes:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from where ``state`` was taken. Raises ValueError where an environment doesn't get there."""
-        if state["kind"] != ("worlds" if self.worlds else "journals"):
+        if state["kind"] not in ("snapshots", "journals"):
             raise ValueError(f"its environments were kept as {state['kind']}")
-        if self.worlds:
-            for world, numbers, generator in zip(
-                self.worlds, state["states"].tolist(), state["generators"], strict=True
-            ):
-                world.restore(*numbers)
-                put(world.np_random, generator)
-        else:
-            histories = unpacked(state["actions"], state["counts"])
-            for lane, (each, actions) in enumerate(zip(self.action_logs, histories, strict=True)):
-                self.obs[lane] = each.replay(
-                    state["generators"][lane] if state["later"][lane] else None, actions
-                )
-                each.env.steps = state["steps"]
+        histories = unpacked(state["held" if state["kind"] == "snapshots" else "actions"], state["counts"])
+        for lane, (each, history) in enumerate(zip(self.action_logs, histories, strict=True)):
+            if state["kind"] == "snapshots":
+                if history:
+                    each.put_back(bytes(history).decode())
+            else:
+                later = state["generators"][lane] if state["later"][lane] else None
+                self.obs[lane] = each.replay(later, history)
                 if self.obs[lane].tobytes() != state["obs"][lane].tobytes():
                     raise ValueError("an environment, taken through the same steps, shows something else")
+            each.env.steps = state["steps"]
         self.obs[:] = state["obs"]
         self.steps = state["steps"]
 

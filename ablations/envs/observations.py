@@ -1,7 +1,7 @@
 """What environments show: the shape in which networks see it, its type, and of which frames it is made.
 
 Observations of one axis are vectors of float32. All others keep their shape, channels last, and uint8 and bool their
-type; every other type becomes float32. A stack of frames (Mnih et al. 2015) is known by Gymnasium's wrapper: they are
+type (bytes of 0 and 1 are bools); every other type becomes float32. A stack of frames (Mnih et al. 2015) is known by Gymnasium's wrapper: they are
 the channels, the oldest first.
 """
 
@@ -98,7 +98,7 @@ def observation_of(env: Env) -> Observation:
     space = env.observation_space
     if not isinstance(space, gymnasium.spaces.Box):
         raise UnsupportedSpace(f"its observation space is {type(space).__name__}; only Box is supported")
-    shape, dtype = space.shape, space.dtype if space.dtype in SMALL else FLOAT32
+    shape, dtype = space.shape, _kept_type(space)
     stack = _stack_of(env)
     if stack is not None and len(stack.frame) > 1:
         inner, channels = stack.frame[:2], math.prod(stack.frame[2:])
@@ -107,6 +107,13 @@ def observation_of(env: Env) -> Observation:
         return Observation((math.prod(shape),), dtype, stack)
     rows_of_vectors = stack is not None and len(shape) == 2
     return Observation((math.prod(shape),) if rows_of_vectors or not shape else shape, dtype)
+
+
+def _kept_type(space: gymnasium.spaces.Box) -> np.dtype[Any]:
+    """The type of what is seen: bytes none of which may exceed 1 are bools (MinAtar declares its bools so)."""
+    if space.dtype == np.uint8 and (space.high <= 1).all():
+        return np.dtype(np.bool_)
+    return np.dtype(space.dtype) if space.dtype in SMALL else FLOAT32
 
 
 def actions_of(env: Env) -> int:

@@ -25,6 +25,7 @@ class ArrayLanes:
 
     fast: ClassVar[bool] = True
     own_generators: ClassVar[bool] = False
+    clips_rewards: ClassVar[bool] = False
     first_action: ClassVar[int] = 0
     xp: ClassVar[Namespace] = NUMPY
 

@@ -57,14 +57,6 @@ class World(gymnasium.Env[Observation, np.int64]):
         """The whole of it."""
         return self._model
 
-    def state(self) -> tuple[int, int]:
-        """Where it is and for how many steps: all that the coming steps depend on besides the generator."""
-        return self._state, self._elapsed
-
-    def restore(self, state: int, elapsed: int) -> None:
-        """Go on from where ``state`` was taken; needs a reset before."""
-        self._state, self._elapsed = state, elapsed
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Evaluations: greedy episodes from fixed start seeds, every so many environment steps.
+"""Evaluations: episodes from fixed start seeds, every so many environment steps; greedy but for a share ``epsilon``.
 
 Start seeds come from a stream of their own and are the same at each evaluation and for every variant, so that curves
 and differences are those of the agent. No training bit changes.
@@ -6,7 +6,7 @@ and differences are those of the agent. No training bit changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ablations.dqn.learner import Learner
+from ablations.dqn.learner import Learner, learned_from
 from ablations.dqn.types import StepRecord
 from ablations.envs.gym import failure_of
 from ablations.rng.streams import Role, stream
@@ -25,6 +25,8 @@ from ablations.store import EVALUATIONS, tabulate
 if TYPE_CHECKING:
     from ablations.dqn.types import Number
 
+APART = 40
+"""Bits: an evaluation's draws begin 2**40 times its step along the stream, so that no two of a run share any."""
 MOST_STEPS = 10_000
 """An episode that its environment does not end is cut here."""
 
@@ -36,12 +38,17 @@ def start_seeds(entropy: int, seed: int, episodes: int) -> list[int]:
 
 
 class EvaluationRecorder:
-    """Plays ``episodes`` greedy episodes per lane every ``every`` environment steps, all N = L E side by side."""
+    """Plays ``episodes`` episodes per lane every ``every`` environment steps, all N = L E side by side."""
 
     def __init__(
-        self, learner: Learner, every: int, episodes: int, heartbeat: Callable[[], None] = lambda: None
+        self,
+        learner: Learner,
+        every: int,
+        episodes: int,
+        heartbeat: Callable[[], None] = lambda: None,
+        epsilon: float = 0.0,
     ) -> None:
-        self.learner, self.heartbeat = learner, heartbeat
+        self.learner, self.heartbeat, self.epsilon = learner, heartbeat, epsilon
         self.every = every
         self.start_seeds = np.array([start_seeds(learner.entropy, seed, episodes) for seed in learner.seeds])
         self.lane = np.repeat(np.arange(len(learner.seeds)), episodes)  # of each episode: (N,)
@@ -56,7 +63,7 @@ class EvaluationRecorder:
         """Evaluate if it is time to."""
         if record.step % self.every == 0:
             with torch.no_grad():
-                played = self.play()
+                played = self.play(record.step)
             shape = self.start_seeds.shape
             columns = {
                 "global_step": np.full(shape, record.step),
@@ -80,11 +87,12 @@ class EvaluationRecorder:
         """Go on from where ``state`` was taken."""
         self.rows = unstacked(state)
 
-    def play(self) -> dict[str, npt.NDArray[Any]]:
-        """One greedy episode per start seed: columns (N,).
+    def play(self, now: int = 0) -> dict[str, npt.NDArray[Any]]:
+        """One episode per start seed, after ``now`` environment steps: columns (N,).
 
         A lane whose environment raises sits out, and its numbers mean nothing.
         """
+        draws = self._draws(now)
         gamma, episodes = self.learner.settings.gamma, self.episodes
         for number in (self.total, self.discounted, self.terminated, self.truncated):
             number[:] = 0
@@ -94,7 +102,7 @@ class EvaluationRecorder:
         for step in range(MOST_STEPS):
             if step % self.xp.look_every == 0 and not self.xp.count_nonzero(episodes.going):
                 break
-            self.advance(self, gamma**step)
+            self.advance(self, gamma**step, *(next(draws) for _ in range(self.epsilon > 0)))
             self.heartbeat()
             self._sit_out()
         self.truncated |= episodes.going
@@ -110,6 +118,16 @@ class EvaluationRecorder:
             "discounted_return": self.xp.fetched(self.discounted),
             "tail_discount": tails,
         }
+
+    def _draws(self, now: int) -> Iterator[Tensor]:
+        """Uniform draws (N, 2) for each step, a run's own, and others at each evaluation."""
+        streams = [stream(self.learner.entropy, seed, Role.EVALUATION_ACTIONS) for seed in self.learner.seeds]
+        for each in streams:
+            bits: Any = each.bit_generator
+            bits.advance(now << APART)
+        while True:
+            u = np.concatenate([each.random((self.start_seeds.shape[1], 2)) for each in streams])
+            yield self.learner.engine.tensor(u, torch.float64)
 
     def _failed(self) -> npt.NDArray[np.intp]:
         """The episodes of lanes that have failed: (n,)."""
@@ -130,10 +148,17 @@ def _values(a: EvaluationRecorder) -> Tensor:
     return a.learner.q(obs.view(*a.start_seeds.shape, *obs.shape[1:])).flatten(0, 1)
 
 
-def _advance(a: EvaluationRecorder, discount: Number) -> None:
-    """One greedy step of the episodes that go on; ``discount`` is gamma to the number of steps before it."""
-    steps = a.episodes.step(_values(a).argmax(-1))
+def _advance(a: EvaluationRecorder, discount: Number, u: Tensor | None = None) -> None:
+    """One step of the episodes that go on; ``discount`` is gamma to the number of steps before it.
+
+    Greedy, but with draws ``u`` (N, 2) random where the first is below epsilon: floor(A times the second).
+    """
+    values = _values(a)
+    action = values.argmax(-1)  # (N,)
+    if u is not None:
+        action = torch.where(u[:, 0] < a.epsilon, (u[:, 1] * values.shape[-1]).long(), action)
+    steps = a.episodes.step(action)
     a.total += steps.reward
-    a.discounted += discount * steps.reward
+    a.discounted += discount * learned_from(a.learner.envs, steps).reward
     a.terminated |= steps.terminated
     a.truncated |= steps.truncated

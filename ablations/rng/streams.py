@@ -30,6 +30,7 @@ class Role(IntEnum):
     PROBES = 8
     RANDOM_POLICY = 9
     RESETS = 10
+    EVALUATION_ACTIONS = 11
 
 
 def stream(entropy: int, seed: int, role: Role) -> np.random.Generator:

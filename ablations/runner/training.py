@@ -97,7 +97,11 @@ def _further_recorders(
             recorders["exact"] = ExactRecorder(learner, model, record["probe_every"])
     if record["eval_every"]:
         recorders["evaluations"] = EvaluationRecorder(
-            learner, record["eval_every"], record["eval_episodes"], heartbeat
+            learner,
+            record["eval_every"],
+            record["eval_episodes"],
+            heartbeat,
+            epsilon=record.get("eval_epsilon", 0.0),
         )
     return recorders
 

@@ -17,7 +17,7 @@ from typing import Any
 from ablations import engines, store
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import DQN, changed
-from ablations.envs import checks
+from ablations.envs import checks, preprocessing
 from ablations.errors import BadInput, Findings, Problem, hint
 from ablations.studies import catalog, pieces, registry, rows, schema
 from ablations.studies.deciding import at_looks
@@ -109,15 +109,17 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
     if "envs" not in document:
         found.add("envs", "missing")
     folders: dict[str, str] = {}
-    for env_id in sections.envs:
+    every = [*sections.envs, *(each for each in sections.further_envs if each not in sections.envs)]
+    for env_id in every:
+        key = "envs" if env_id in sections.envs else "further_envs"
         if not found.below("allow_modules"):
-            checks.check_id(env_id, sections.allow_modules, found, "envs")
+            checks.check_id(env_id, sections.allow_modules, found, key)
         other = folders.setdefault(store.env_folder(env_id), env_id)
         if other != env_id:
-            found.add("envs", f"'{other}' and '{env_id}' would share a folder")
-    for env_id in () if found.below("envs") else sections.env:
-        if env_id not in sections.envs:
-            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, sections.envs)}")
+            found.add(key, f"'{other}' and '{env_id}' would share a folder")
+    for env_id in () if found.below("envs", "further_envs") else sections.env:
+        if env_id not in every:
+            found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, every)}")
 
 
 def _decide(sections: schema.Document, found: Findings) -> Decide:
@@ -141,15 +143,28 @@ def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) 
     section = schema.EnvTable() if section is None else section
     threshold = section.reward_threshold
     key = f'env."{env_id}".slots'
+    recipe = _preprocessing(env_id, section, found)
     return Environment(
         env_id=env_id,
-        args=section.args,
+        args=section.args if recipe is None else {**section.args, preprocessing.KEY: recipe.plain()},
         settings=section.settings,
         slots=pieces.checked_changes(section.slots, DQN, found, key),
         reward_threshold=checks.registered_threshold(env_id) if threshold is None else threshold,
         value_bounds=section.value_bounds,
         margin=section.margin,
     )
+
+
+def _preprocessing(env_id: str, section: schema.EnvTable, found: Findings) -> preprocessing.Nature | None:
+    """What stands between the environment and the networks; it is told where it may not, or must."""
+    given = section.preprocessing
+    numbers = {name: value for name, value in (given or {}).items() if name != "kind"}
+    recipe = None if given is None else preprocessing.Nature(**numbers)
+    key = f'env."{env_id}".{preprocessing.KEY}'
+    told = any(problem.key.startswith(key) for problem in found.problems)
+    if not told and (sentence := preprocessing.objection(env_id, section.args, recipe)):
+        found.add(key, sentence)
+    return recipe
 
 
 def is_file_name(source: str | os.PathLike[str]) -> bool:
@@ -177,6 +192,13 @@ def with_steps(study: Study, steps: int) -> Study:
     if "total_timesteps" in document.get("sweep", {}):
         raise BadInput([Problem(study.where, "sweep.total_timesteps", "the study itself sweeps the steps")])
     return _reread(study, document)
+
+
+def with_envs(study: Study, asked: Collection[str]) -> Study:
+    """The same study with those of its ``further_envs`` that are asked for."""
+    envs, further = study.document["envs"], study.document.get("further_envs", ())
+    more = [env_id for env_id in further if env_id in asked and env_id not in envs]
+    return _reread(study, {**study.document, "envs": [*envs, *more]}) if more else study
 
 
 def with_engine(study: Study, stored: str | None) -> Study:

@@ -6,7 +6,6 @@ context of validation is the study's pieces by slot and kind.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
@@ -32,8 +31,10 @@ from ablations.dqn import fields, settings
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import SLOTS, Change, Kinds
 from ablations.envs import checks
+from ablations.envs.preprocessing import Nature
 from ablations.errors import Findings, hint, shown
 from ablations.studies import pieces
+from ablations.studies.environments import Arguments, Bounds, Preprocessing
 from ablations.studies.mistakes import mistake, mistakes, table, worded
 from ablations.studies.pieces import NAME, NAME_RULE
 from ablations.studies.registry import FILE
@@ -136,25 +137,12 @@ def _piece_problem(
     return names, fields.sentence(error)
 
 
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, tuple):
-        return all(map(_is_json, value))
-    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
-
-
 def _is_label(value: str) -> bool:
     return bool(value.strip()) and value.isprintable() and len(value) <= 80
 
 
 # ---- sections ----
 
-Bounds = Annotated[
-    tuple[float, float] | None,
-    Predicate(lambda bounds: bounds[0] < bounds[1]),
-    worded("expected [lowest, highest] of two finite numbers"),
-]
 _PIECES = {slot: Annotated[Any, PlainValidator(_piece(slot))] for slot in SLOTS}
 _LEVELS = {
     slot: Annotated[
@@ -183,14 +171,10 @@ class Section(BaseModel):
 class EnvTable(Section):
     """``[env.X]``: overrides, arguments, facts."""
 
-    args: Annotated[
-        Given,
-        Predicate(_is_json),
-        AfterValidator(fields.plain),
-        worded("expected a table of strings, finite numbers, booleans and lists"),
-    ] = Field(default_factory=dict)
+    args: Arguments = Field(default_factory=dict)
     settings: Annotated[Given, table(fields.model(Settings))] = Field(default_factory=dict)
     slots: Annotated[Given, table(Slots)] = Field(default_factory=dict)
+    preprocessing: Preprocessing = None
     value_bounds: Bounds = None
     reward_threshold: float | None = None
     margin: Annotated[float, Gt(0)] | None = None
@@ -220,6 +204,12 @@ class Document(Section):
         AfterValidator(_distinct),
         worded("expected a list of environment ids", whole=True),
     ] = ()
+    further_envs: Annotated[
+        tuple[str, ...],
+        AfterValidator(_distinct),
+        worded("expected a list of environment ids", whole=True),
+    ] = ()
+    """Those that ``--envs`` may ask for besides."""
     seeds: Annotated[
         tuple[
             Annotated[int, Ge(0), Lt(fields.TOO_BIG), worded("a seed is an integer from 0 to 2^63 - 1")], ...
@@ -277,6 +267,7 @@ _VALID: dict[str, Sequence[str]] = {
     "factors": SLOTS,
     "decide": tuple(fields.types(Decide)),
     "record": tuple(fields.types(Record)),
+    "preprocessing": ("kind", *fields.types(Nature)),
 }
 
 

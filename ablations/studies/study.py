@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from ablations import engines, store
 from ablations.dqn.fields import plain
@@ -36,16 +36,18 @@ class Record:
     probe_every: Annotated[int, Ge(0)] = 1_000
     eval_every: Annotated[int, Ge(0)] | None = None  # none: a fiftieth of the run's steps
     eval_episodes: Annotated[int, Ge(1)] = 5
+    eval_epsilon: Annotated[float, Ge(0), Le(1)] = 0.0  # the share of random actions in evaluations
     checkpoint_minutes: Annotated[float, Ge(0)] = 10.0
     weights: bool = False
 
-    def of_run(self, total_timesteps: int) -> dict[str, int]:
+    def of_run(self, total_timesteps: int) -> dict[str, int | float]:
         """What decides a run's stored probes and evaluations: a part of its configuration."""
         every = max(1, total_timesteps // EVALUATION_POINTS) if self.eval_every is None else self.eval_every
         return {
             "probe_every": self.probe_every,
             "eval_every": every,
             "eval_episodes": self.eval_episodes if every else 0,
+            **({"eval_epsilon": self.eval_epsilon} if every and self.eval_epsilon else {}),
         }
 
 

@@ -18,11 +18,10 @@ CALLS = {"os.system", "os.popen", "joblib.dump", "joblib.load"}
 
 MAKERS = {"make", "make_vec", "spec"}
 MAKES_ENVIRONMENTS = {
-    "ablations/envs/checks.py": "check_made, of ids that check_id has let through",
     "ablations/envs/gym.py": "make, of ids that a study has, or that `play` and `verify` have checked",
 }
 """Where an environment may be made by its id, which may import a module: nowhere else."""
-OWN_MODULES = ("MODULES[", "'ablations.", "f'ablations.", "EXECUTORS[")
+OWN_MODULES = ("MODULES[", "'ablations.", "f'ablations.", "EXECUTORS[", "EXTRAS[")
 """How the names begin of what may be imported by name."""
 
 

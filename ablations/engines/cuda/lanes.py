@@ -30,6 +30,7 @@ class DeviceLanes:
 
     fast: ClassVar[bool] = True
     own_generators: ClassVar[bool] = False
+    clips_rewards: ClassVar[bool] = False
     first_action: ClassVar[int] = 0
 
     def __init__(

@@ -314,7 +314,7 @@ def test_a_lanes_generator_is_where_gymnasiums_would_be(env_id: str) -> None:
 
 def test_lanes_of_one_kind_are_not_restored_from_the_other() -> None:
     slow, fast = both("CartPole-v1", {})
-    for lanes, state, kind in ((slow, fast.state(), "arrays"), (fast, slow.state(), "journals")):
+    for lanes, state, kind in ((slow, fast.state(), "arrays"), (fast, slow.state(), "snapshots")):
         with pytest.raises(ValueError, match=f"kept as {kind}"):
             lanes.restore(state)
 

@@ -141,3 +141,41 @@ def test_only_episodes_under_way_are_stepped_and_all_can_be_played_again() -> No
             assert (episodes.obs[others] == before[others]).all()
             assert reward.tolist() == [0.0] * 6 + [1.0] + [0.0] * 3
             assert (episodes.elapsed[6], alone.elapsed[0]) == (step, step)
+
+
+def played(a: Learner, epsilon: float, now: int = 0) -> dict[str, Any]:
+    """A long evaluation by a network that nothing was taught."""
+    return EvaluationRecorder(a, 60, 40, epsilon=epsilon).play(now)
+
+
+def test_an_epsilon_of_its_own_makes_a_share_of_actions_random_and_is_a_lanes_own() -> None:
+    a = learner("CartPole-v1", {})
+    greedy, random, again, later = (played(a, *each) for each in ((0.0,), (1.0,), (1.0,), (1.0, 60)))
+    assert random["episodic_length"].tolist() == again["episodic_length"].tolist()
+    assert random["episodic_length"].tolist() != later["episodic_length"].tolist()
+    assert greedy["episodic_length"].mean() < 12  # one action for ever
+    assert 15 < random["episodic_length"].mean() < 30  # 22 for a random policy
+    alone = played(learner("CartPole-v1", {}, seeds=SEEDS[1:2]), 1.0)
+    assert alone["episodic_return"].tolist() == random["episodic_return"].reshape(3, 40)[1].tolist()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_epsilon_in_evaluations_changes_no_training_bit(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_cpu_tensors(engine, monkeypatch)
+    made = []
+    for epsilon in (0.0, 0.5):
+        envs = engines.of(engine).lanes("CartPole-v1", {}, 0, SEEDS)
+        a = configured.learner(DQN, envs, SEEDS, engine=engine, hidden=(16,), **SMALL)
+        recorder = EvaluationRecorder(a, 60, 2, epsilon=epsilon)
+        for record in learn(a):
+            recorder.observe(record)
+        made.append(
+            (
+                a.online.flat.tolist(),
+                recorder.table(0, "CartPole-v1", "dqn", 0)["episodic_length"].to_pylist(),
+            )
+        )
+    assert made[0][0] == made[1][0]
+    assert made[0][1] != made[1][1]
