@@ -120,15 +120,16 @@ def tree_find(nodes: Tensor, mass: Tensor) -> Tensor:
 
 def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     params = network.views(flat)
-    return without_gradient(lambda obs: network.values(params, obs))
+    return without_gradient(network, lambda obs: network.values(params, obs))
 
 
-def without_gradient(values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of values (L, B, D) -> (L, B, A) the function that ``evaluator`` gives."""
+def without_gradient(network: Network, values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Of values (L, B, *shape) -> (L, B, A) the function that ``evaluator`` gives."""
+    axes = 2 + len(network.observation)
 
     def q(obs: Tensor) -> Tensor:
         with torch.no_grad():
-            return values(obs) if obs.dim() == 3 else values(obs[:, None]).squeeze(1)
+            return values(obs) if obs.dim() == axes else values(obs[:, None]).squeeze(1)
 
     return q
 

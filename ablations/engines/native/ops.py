@@ -120,12 +120,14 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
     if not part.whole:
         params = Layers(network, flat, network.views(flat))
         if is_penalty(network.loss):
-            return reference.without_gradient(lambda obs: network.head.outputs(params, outputs(obs)))
+            return reference.without_gradient(network, lambda obs: network.head.outputs(params, outputs(obs)))
         return reference.without_gradient(
-            lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
+            network, lambda obs: network.loss.values(network.outputs(params, outputs(obs)))
         )
     if not (part.knows_values or is_penalty(network.loss)):
-        return reference.without_gradient(lambda obs: network.loss.values(network.by_action(outputs(obs))))
+        return reference.without_gradient(
+            network, lambda obs: network.loss.values(network.by_action(outputs(obs)))
+        )
     return partial(part.outputs, flat, values=True)
 
 
