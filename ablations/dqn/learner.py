@@ -42,7 +42,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         s, v, engine, lanes = self.settings, self.variant, self.engine, len(self.seeds)
-        self.network = Network(self.envs.features, self.envs.actions, v.trunk, v.head, v.loss)
+        self.network = Network((self.envs.features,), self.envs.actions, v.trunk, v.head, v.loss)
         initial = self.network.initial(self.entropy, self.seeds, self.dtype)
         self.online = Trainable(self.network, initial.to(engine.device()))
         self.tensor = partial(engine.tensor, dtype=self.dtype)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ablations.studies.study import Run, Study, by_row
 
-OBSERVATION, ACTIONS = 4, 2
-"""CartPole's: the environment is not made yet, and these will do."""
+OBSERVATION, ACTIONS = (4,), 2
+"""CartPole's: the environment is not made yet, and these will do, unless a trunk says what it was made for."""
 FIXED = 100_000
 """Multiplications that would take as long as what an update costs besides products."""
 
@@ -38,11 +38,12 @@ def multiplications(runs: Sequence[Run]) -> float:
     from ablations.dqn.network import Network  # torch, only where something is trained
 
     s, variant = runs[0].settings, runs[0].variant
-    weights = Network(OBSERVATION, ACTIONS, variant.trunk, variant.head, variant.loss).size
+    shape = getattr(variant.trunk, "usual", OBSERVATION)
+    network = Network(shape, ACTIONS, variant.trunk, variant.head, variant.loss)
     bootstrap = variant.bootstrap.facts()
     passes: int = 4 + (
         bootstrap.selects != bootstrap.evaluates
     )  # forward twice or three times, backward counts as two
     samples: int = variant.replay.facts().samples or s.batch_size
     updates = s.total_timesteps * s.gradient_steps / s.train_frequency
-    return len(runs) * updates * (samples * weights * passes + FIXED)
+    return len(runs) * updates * (samples * network.multiplications * passes + FIXED)

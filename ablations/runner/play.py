@@ -130,7 +130,7 @@ def network_of(
             )
         features, actions = sizes(env)
         variant = from_plain(slots, kinds)
-        network = Network(features, actions, variant.trunk, variant.head, variant.loss)
+        network = Network((features,), actions, variant.trunk, variant.head, variant.loss)
     except UnsupportedSpace as problem:
         raise Unplayable(f"{run.config['env_id']} can't be played: {problem}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
