@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
 from ablations.dqn.facts import Facts
 from ablations.dqn.head import Dueling, Linear
-from ablations.dqn.layers import Parameter, affine, dense
+from ablations.dqn.layers import Parameter, affine, dense, numbers
 from ablations.dqn.loss import ScalarLoss, Squared
 from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.types import Errors, Moments
@@ -35,14 +36,14 @@ class Sines(Own):
 
     units: int = 12
 
-    def parameters(self, features: int) -> tuple[Parameter, ...]:
-        return dense("sines", features, self.units, Role.WEIGHTS)
+    def parameters(self, shape: tuple[int, ...]) -> tuple[Parameter, ...]:
+        return dense("sines", prod(shape), self.units, Role.WEIGHTS)
 
-    def width(self, features: int) -> int:
+    def width(self, shape: tuple[int, ...]) -> int:
         return self.units
 
     def activations(self, params: Params, obs: Tensor) -> list[Tensor]:
-        return [affine(params, "sines", obs).sin()]
+        return [affine(params, "sines", numbers(params, obs.flatten(2))).sin()]
 
 
 @dataclass(frozen=True)

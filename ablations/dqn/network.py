@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ablations.dqn.layers import numbers
 from ablations.dqn.loss import Squared
 from ablations.rng.streams import stream
 
 if TYPE_CHECKING:
-    from ablations.dqn.layers import Parameter, Params
+    from ablations.dqn.layers import Geometry, Parameter, Params
 
 ALIGN = 64
 """A lane's slice is a multiple of this many numbers, so that vector bodies and scalar tails of the optimizer's loops
@@ -51,28 +52,37 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Q(s, .) = values(head(trunk(s))) for observations of a shape and A actions, by the pieces of these slots."""
+    """Q(s, .) = values(head(trunk(s))) for observations of a shape and A actions, by the pieces of these slots.
 
-    observation: tuple[int, ...] | int  # the shape of one; D stands for (D,)
+    D numbers have the shape (D,), images (height, width, channels).
+    """
+
+    observation: tuple[int, ...]
     actions: int  # A
     trunk: Any
     head: Any
     loss: Any = SQUARED
 
     @cached_property
-    def shape(self) -> tuple[int, ...]:
-        """Of an observation."""
-        return (self.observation,) if isinstance(self.observation, int) else self.observation
-
-    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """What is learned, the trunk's first, in the order of the buffer."""
-        inputs = math.prod(self.shape)
-        features = self.trunk.width(inputs)
+        features = self.trunk.width(self.observation)
         return (
-            *self.trunk.parameters(inputs),
+            *self.trunk.parameters(self.observation),
             *self.head.parameters(features, self.actions, self.loss.outputs_per_action),
         )
+
+    @cached_property
+    def convolutions(self) -> dict[str, Geometry]:
+        """Which layers of the trunk are convolutions; of a trunk of a user's own that is not known."""
+        geometry = getattr(self.trunk, "geometry", None)
+        return geometry(self.observation) if geometry else {}
+
+    @cached_property
+    def multiplications(self) -> int:
+        """Of one observation's forward pass, roughly: each parameter's, filters at each position."""
+        filters = {f"{name}.weight": of.positions - 1 for name, of in self.convolutions.items()}
+        return self.size + sum(each.size * filters.get(each.name, 0) for each in self.parameters)
 
     @cached_property
     def streams(self) -> list[list[str]]:
@@ -110,13 +120,14 @@ class Network:
         return flat
 
     def activations(self, params: Params, obs: Tensor) -> list[Tensor]:
-        """Every hidden layer of the trunk, first to last: (L, B, D) -> [(L, B, width)]."""
+        """Every hidden layer of the trunk, first to last: (L, B, *shape) -> [(L, B, units)]."""
         activations: list[Tensor] = self.trunk.activations(params, obs)
         return activations
 
     def features(self, params: Params, obs: Tensor) -> Tensor:
-        """What the head sees: (L, B, D) -> (L, B, F)."""
-        return (self.activations(params, obs) or [obs.flatten(2).to(next(iter(params.values())).dtype)])[-1]
+        """What the head sees: (L, B, *shape) -> (L, B, F)."""
+        activations = self.activations(params, obs)
+        return activations[-1] if activations else numbers(params, obs.flatten(2))
 
     def outputs(self, params: Params, features: Tensor) -> Tensor:
         """What the head gives: (L, B, F) -> (L, B, A, Z)."""
@@ -128,7 +139,7 @@ class Network:
         return outputs.view(*outputs.shape[:-1], self.actions, -1)
 
     def values(self, params: Params, obs: Tensor) -> Tensor:
-        """Q: (L, B, D) -> (L, B, A)."""
+        """Q: (L, B, *shape) -> (L, B, A)."""
         values: Tensor = self.loss.values(self.outputs(params, self.features(params, obs)))
         return values
 

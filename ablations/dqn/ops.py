@@ -30,6 +30,7 @@ class Trunk(IntEnum):
     """Compiled bodies of trunks."""
 
     MLP = 0
+    CONVOLUTIONAL = 1
 
 
 class Head(IntEnum):
@@ -193,7 +194,7 @@ class Engine(Protocol):
     def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
         """Q(s, .) by the parameters ``flat`` (L, P), whatever they become, without a gradient.
 
-        (L, B, D) -> (L, B, A), and of one state per lane (L, D) -> (L, A).
+        (L, B, *shape) -> (L, B, A), and of one state per lane (L, *shape) -> (L, A).
         """
         ...
 

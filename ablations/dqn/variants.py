@@ -22,7 +22,7 @@ from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.replay.uniform import Uniform
 from ablations.dqn.returns import NStep, OneStep
 from ablations.dqn.target import Hard, NoTarget, Soft
-from ablations.dqn.trunk import Mlp
+from ablations.dqn.trunk import MinAtarCnn, Mlp, NatureCnn
 
 if TYPE_CHECKING:
     from ablations.dqn.settings import Settings
@@ -106,6 +106,7 @@ NAMED: dict[str, Named] = {
 }
 
 UNNAMED: dict[str, tuple[type, ...]] = {
+    "trunk": (MinAtarCnn, NatureCnn),
     "head": (BiasFree,),
     "optimizer": (SGD,),
 }

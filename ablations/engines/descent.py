@@ -48,7 +48,7 @@ class ReferenceOptimizer:
         return Update(batch, q, errors.delta.detach(), errors.priority.detach(), loss, largest_q)
 
     def outputs(self, obs: Tensor) -> Tensor:
-        """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
+        """What the online network gives: (L, B, *shape) -> (L, B, A, Z)."""
         network, params = self.online.network, self.online.params
         return network.outputs(params, network.features(params, obs))
 

@@ -146,8 +146,8 @@ def evaluator(network: Network, flat: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def without_gradient(network: Network, values: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Of values (L, B, ...) -> (L, B, A) the function that ``evaluator`` gives."""
-    axes = 2 + len(network.shape)
+    """Of values (L, B, *shape) -> (L, B, A) the function that ``evaluator`` gives."""
+    axes = 2 + len(network.observation)
 
     def q(obs: Tensor) -> Tensor:
         with torch.no_grad():

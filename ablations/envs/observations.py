@@ -1,8 +1,8 @@
 """What environments show: the shape in which networks see it, its type, and of which frames it is made.
 
 Observations of one axis are vectors of float32. All others keep their shape, channels last, and uint8 and bool their
-type (bytes of 0 and 1 are bools); every other type becomes float32. A stack of frames (Mnih et al. 2015) is known by Gymnasium's wrapper: they are
-the channels, the oldest first.
+type (bytes of 0 and 1 are bools); every other type becomes float32. A stack of frames (Mnih et al. 2015) is known by
+Gymnasium's wrapper: they are the channels, the oldest first.
 """
 
 from __future__ import annotations

@@ -247,8 +247,20 @@ def check_environments(study: Study, needed: Collection[str] = ()) -> Study:
                 environment, reward_threshold=threshold, observation=made.observation, actions=made.actions
             )
         )
+        _check_trunks(study, checked[-1], found)
     found.stop()
     return replace(study, environments=tuple(checked))
+
+
+def _check_trunks(study: Study, environment: Environment, found: Findings) -> None:
+    """Can the trunks of its rows take what it shows?"""
+    if environment.observation is None:
+        return
+    trunks = {study.row_in(environment, row).slots.trunk: row.label for row in study.rows}
+    for trunk, label in trunks.items():
+        refusal = getattr(trunk, "refusal", None)
+        if refusal is not None and (sentence := refusal(environment.observation.shape)):
+            found.add("slots.trunk", f"'{label}' on '{environment.env_id}': {sentence}")
 
 
 def _parsed(path: Path, where: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 import torch
 
 from ablations import engines
-from scripts.bench import device, looking_on, peers, speeds
+from scripts.bench import device, frames, looking_on, peers, speeds
 
 TABLES = {
     "lanes": (speeds.by_lanes,),
@@ -20,7 +20,8 @@ TABLES = {
     "growth": (speeds.by_growth,),
     "parts": (speeds.by_part,),
     "looking-on": (looking_on.looking_on,),
-    "usual": (speeds.by_lanes, speeds.by_variant, speeds.by_path),
+    "frames": (frames.by_frames,),
+    "usual": (speeds.by_lanes, speeds.by_variant, speeds.by_path, frames.by_frames),
 }
 
 

@@ -33,7 +33,23 @@ RETIRED = {
 
 # {slot: {kind: {number: default}}}, the neutral piece first.
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
-    "trunk": {"mlp": {"hidden": [64, 64], "layer_norm": False}},
+    "trunk": {
+        "mlp": {"hidden": [64, 64], "layer_norm": False},
+        "minatar-cnn": {
+            "filters": [16],
+            "kernels": [3],
+            "strides": [1],
+            "hidden": [128],
+            "layer_norm": False,
+        },
+        "nature-cnn": {
+            "filters": [32, 64, 64],
+            "kernels": [8, 4, 3],
+            "strides": [4, 2, 1],
+            "hidden": [512],
+            "layer_norm": False,
+        },
+    },
     "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
     "exploration": {
         "epsilon-greedy": {

@@ -39,8 +39,16 @@ UNDER: dict[type, tuple[Piece, ...]] = {
 }
 """Pieces by class; a class that is not here takes part under its defaults."""
 
+
+def takes_vectors(piece: Piece) -> bool:
+    """Whether a piece can train on the worlds of the laws, which show vectors: not so of convolutions."""
+    return not hasattr(piece, "refusal") or piece.refusal((4,)) is None
+
+
 CHOICES: dict[str, tuple[Piece, ...]] = {
-    slot: tuple(piece for kind in kinds.values() for piece in UNDER.get(kind, (kind(),)))
+    slot: tuple(
+        piece for kind in kinds.values() for piece in UNDER.get(kind, (kind(),)) if takes_vectors(piece)
+    )
     for slot, kinds in PIECES.items()
 }
 SHOWING: dict[str, Variant] = {

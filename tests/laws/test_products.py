@@ -52,7 +52,7 @@ def test_a_layer_has_the_same_bits_alone_and_among_lanes(outputs: int) -> None:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(outputs)
     for inputs, batch in product((1, 2, 3, 4, 6, 24, 64, 128), (1, 5, 7, 32, 33, 64, 100)):
-        network = Network(inputs, outputs, Mlp(()), OneLayer())
+        network = Network((inputs,), outputs, Mlp(()), OneLayer())
         assert network.size % ALIGN == 0
         flat = torch.randn(LANES, network.size, generator=generator)
         x = torch.randn(LANES, batch, inputs, generator=generator)

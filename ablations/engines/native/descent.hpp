@@ -13,7 +13,7 @@ struct Descent {
     int64_t *updates, *frozen_at;  // (1); (L): the update that froze a lane, which keeps its parameters; 0: none did
     float* count;                  // (1): the rule's steps
     const void* obs;
-    int64_t obs_lane, obs_row;  // strides of obs (L, B, D)
+    int64_t obs_lane, obs_row, shown;  // strides of obs (L, B, ...) in its own numbers, and what these are: ``Shown``
     const int64_t* action;      // (L, B)
     const void *y, *weight;     // (L, B)
     void *q, *delta;            // out: (L, B, A), (L, B)
@@ -84,10 +84,10 @@ template <class T> class Model {
 
     ~Model() { free(slope), free(read), free(by_output), free(by_delta); }
 
-    // (L, B, columns) of obs (L, B, D), every lane's activations staying for ``backward`` with ``keep``; or, with
-    // ``values``, (L, B, actions).
-    void outputs(long lanes, long batch, const T* theta, long stride, const T* obs, long obs_lane, long obs_row, T* q,
-                 bool keep, bool values) {
+    // (L, B, columns) of obs, whose lanes are ``obs_lane`` apart, every lane's activations staying for ``backward`` with
+    // ``keep``; or, with ``values``, (L, B, actions).
+    void outputs(long lanes, long batch, const T* theta, long stride, Seen<T> obs, long obs_lane, T* q, bool keep,
+                 bool values) {
         const Flush flush;
         constexpr long MOST = 64;  // rows at a time, so that activations stay in the cache
         const long part = keep || batch < MOST ? batch : MOST;
@@ -98,7 +98,7 @@ template <class T> class Model {
             network.pack(parameters);
             for (long b = 0; b < batch; b += part) {
                 const int rows = int(batch - b < part ? batch - b : part);
-                network.forward(parameters, {obs + lane * obs_lane + b * obs_row, obs_row, 1}, rows);
+                network.forward(parameters, obs.past(lane * obs_lane + b * obs.row), rows);
                 if (values)
                     see(rows, q + (lane * batch + b) * actions);
                 else
@@ -168,7 +168,7 @@ template <class T> class Model {
             const T* parameters = theta + lane * stride;
             network.pack(parameters);
             head.spread(B, by_output + lane * batch * head.columns);
-            network.backward(parameters, {x + lane * x_lane, x_row, 1}, B, slope);
+            network.backward(parameters, {x + lane * x_lane, x_row, Shown::numbers}, B, slope);
             memcpy(by_weight + lane * s.inputs * s.outputs, slope + s.weight, sizeof(T) * s.inputs * s.outputs);
             if (s.bias >= 0) memcpy(by_bias + lane * s.outputs, slope + s.bias, sizeof(T) * s.outputs);
             network.by_observation(parameters, B, by_x + lane * batch * s.inputs);
@@ -192,8 +192,8 @@ template <class T> class Model {
         by_delta = scratch<T>(batch);
     }
 
-    Strided<T> obs(const Descent& d, long lane) const {
-        return {(const T*)d.obs + lane * d.obs_lane, d.obs_row, 1};
+    Seen<T> obs(const Descent& d, long lane) const {
+        return Seen<T>{d.obs, d.obs_row, Shown(d.shown)}.past(lane * d.obs_lane);
     }
 
     // A lane's Q, the largest of it, and delta; the activations stay at ``place``.

@@ -23,9 +23,10 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
         free(model);                                                                                                  \
     }                                                                                                                 \
     EXPORT void model_outputs_##NAME(void* model, int64_t lanes, int64_t batch, const T* theta, int64_t stride,       \
-                                     const T* obs, int64_t obs_lane, int64_t obs_row, T* q, int64_t keep,             \
-                                     int64_t values) {                                                                \
-        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, obs, obs_lane, obs_row, q, keep, values);            \
+                                     const void* obs, int64_t obs_lane, int64_t obs_row, int64_t shown, T* q,         \
+                                     int64_t keep, int64_t values) {                                                  \
+        ((Model<T>*)model)->outputs(lanes, batch, theta, stride, {obs, obs_row, Shown(shown)}, obs_lane, q, keep,     \
+                                    values);                                                                          \
     }                                                                                                                 \
     EXPORT int model_descend_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->descend(*d); }        \
     EXPORT int model_forward_##NAME(void* model, const Descent* d) { return ((Model<T>*)model)->forward(*d); }        \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ class Layers(dict[str, Tensor]):
 
 
 class Product(Model):
-    """A dense layer by itself, and the way back through it."""
+    """A layer by itself, and the way back through it: dense, or filters on patches."""
 
     def __init__(self, network: Network, name: str, dtype: torch.dtype) -> None:
         spec = spec_of(network, name, False, -1)
@@ -48,14 +49,16 @@ class Product(Model):
         x, by_output = in_rows(x, self.dtype), by_output.contiguous()
         by_lane, by_row, _ = x.stride()
         by_x = empty(tuple(x.shape), self.dtype)
-        (inputs, outputs), turned = self.place.shape, self.place.turned
+        (*inner, outputs), turned = self.place.shape, self.place.turned
+        inputs = math.prod(inner)
         by_weight = empty((lanes, *((outputs, inputs) if turned else (inputs, outputs))), self.dtype)
         by_bias = empty((lanes, outputs), self.dtype)
         self._back(
             self.handle, lanes, x.shape[1], flat.data_ptr(), stride, x.data_ptr(), by_lane, by_row,
             by_output.data_ptr(), by_x.data_ptr(), by_weight.data_ptr(), by_bias.data_ptr(),
         )  # fmt: skip
-        return by_x, by_weight.transpose(1, 2) if turned else by_weight, by_bias if self.bias >= 0 else None
+        by_weight = by_weight.transpose(1, 2) if turned else by_weight.view(lanes, *self.place.shape)
+        return by_x, by_weight, by_bias if self.bias >= 0 else None
 
 
 class Affine(torch.autograd.Function):

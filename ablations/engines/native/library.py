@@ -13,8 +13,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SOURCES = (
-    "simd.hpp", "functions.hpp", "products.hpp", "network.hpp", "heads.hpp", "losses.hpp", "distributions.hpp",
-    "rules.hpp", "descent.hpp", "bootstrap.hpp", "exploration.hpp", "stepping.hpp", "storage.hpp", "kernels.cpp",
+    "simd.hpp", "functions.hpp", "products.hpp", "layers.hpp", "convolutions.hpp", "network.hpp", "heads.hpp",
+    "losses.hpp", "distributions.hpp", "rules.hpp", "descent.hpp", "bootstrap.hpp", "exploration.hpp", "stepping.hpp",
+    "storage.hpp", "kernels.cpp",
 )  # fmt: skip
 NEEDS = {
     "avx512": {"avx512f", "avx512vl", "avx512dq", "fma"},
@@ -25,11 +26,14 @@ NEEDS = {
 
 
 class LayerSpec(Structure):
-    """A dense layer: see network.hpp."""
+    """A layer: see layers.hpp."""
 
     _fields_ = [
         (name, c_int64)
-        for name in ("input", "inputs", "outputs", "relu", "transposed", "weight", "bias", "gain", "shift")
+        for name in (
+            "input", "inputs", "outputs", "relu", "transposed", "weight", "bias", "gain", "shift",
+            "height", "width", "channels", "kernel", "stride",
+        )
     ]  # fmt: skip
 
 
@@ -54,7 +58,7 @@ class DescentArguments(Structure):
             (name, c_void_p)
             for name in ("theta", "first", "second", "grad", "updates", "frozen_at", "count", "obs")
         ),
-        *((name, c_int64) for name in ("obs_lane", "obs_row")),
+        *((name, c_int64) for name in ("obs_lane", "obs_row", "shown")),
         *((name, c_void_p) for name in ("action", "y", "weight", "q", "delta", "by_output", "by_delta")),
         *((name, c_void_p) for name in ("loss", "norm", "largest")),
         *((name, c_int64) for name in ("loss_kind", "rule_kind", "centered")),
@@ -96,7 +100,7 @@ _Signature = tuple[Any, list[Any]]
 _BY_TYPE: dict[str, _Signature] = {
     "model_new": (c_void_p, [POINTER(LayerSpec), _I, _I, _I, _I, _I, POINTER(Bins)]),
     "model_free": (None, [_P]),
-    "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _P, _I, _I]),
+    "model_outputs": (None, [_P, _I, _I, _P, _I, _P, _I, _I, _I, _P, _I, _I]),
     "model_descend": (c_int, [_P, POINTER(DescentArguments)]),
     "model_forward": (c_int, [_P, POINTER(DescentArguments)]),
     "model_backward": (None, [_P, POINTER(DescentArguments)]),

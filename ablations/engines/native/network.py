@@ -14,14 +14,18 @@ import torch
 from torch import Tensor
 
 from ablations.dqn import ops
+from ablations.dqn.layers import Geometry
 from ablations.dqn.network import Network
 from ablations.engines.native import library
 from ablations.engines.reference import NUMPY
 
 SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
+NUMBERS, BYTES, SHARES = range(3)
+"""What observations are made of: ``Shown`` in convolutions.hpp."""
+
 Chain = list[tuple[str, bool]]
-"""Consecutive dense layers: their names, and whether a relu follows."""
+"""Consecutive layers: their names, and whether a relu follows."""
 
 
 TRUNKS, HEADS = frozenset(ops.Trunk), frozenset(ops.Head)
@@ -31,8 +35,11 @@ TRUNKS, HEADS = frozenset(ops.Trunk), frozenset(ops.Head)
 class Model:
     """A compiled network and its scratch memory, freed with it; ``columns`` numbers per row come out of it.
 
-    ``advantage`` is the layer that a dueling head takes for A(s, .).
+    ``advantage`` is the layer that a dueling head takes for A(s, .), ``axes`` how many an observation has, and
+    ``shares`` whether its bytes are divided by 255.
     """
+
+    axes, shares = 1, False
 
     def __init__(
         self,
@@ -55,21 +62,34 @@ class Model:
         self._outputs = function_of("model_outputs", dtype)
 
     def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
-        """By the parameters ``flat`` (L, P): (L, B, D) -> (L, B, columns), or (L, D) -> (L, columns).
+        """By the parameters ``flat`` (L, P): (L, B, *shape) -> (L, B, columns), or (L, *shape) -> (L, columns).
 
         With ``keep`` every lane's activations stay for a backward pass, until the next call. With ``values`` it is what
         a known loss reads from them: (L, B, A), or (L, A).
         """
+        return self.outputs_of_rows(flat, self.rows(obs), keep, values)
+
+    def outputs_of_rows(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
+        """``outputs`` of what ``rows`` gave."""
         lanes, stride = flat.shape
-        obs = in_rows(obs, self.dtype)
         by_lane, by_row = (*obs.stride()[:-1], 0)[:2]
         batch = obs.shape[1] if obs.dim() == 3 else 1
         out = empty((*obs.shape[:-1], self.actions if values else self.columns), self.dtype)
         self._outputs(
-            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, out.data_ptr(), keep,
-            values,
+            self.handle, lanes, batch, flat.data_ptr(), stride, obs.data_ptr(), by_lane, by_row, self.shown(obs),
+            out.data_ptr(), keep, values,
         )  # fmt: skip
         return out
+
+    def rows(self, obs: Tensor) -> Tensor:
+        """Observations (..., *shape) as (..., D), each contiguous."""
+        return in_rows(obs if self.axes == 1 else obs.flatten(-self.axes), self.dtype)
+
+    def shown(self, obs: Tensor) -> int:
+        """What they are made of."""
+        if obs.dtype == self.dtype:
+            return NUMBERS
+        return SHARES if self.shares and obs.dtype == torch.uint8 else BYTES
 
 
 class Compiled(Model):
@@ -81,12 +101,16 @@ class Compiled(Model):
 
     def __init__(self, network: Network, dtype: torch.dtype, whole: bool) -> None:
         trunk, streams = network.trunk.layers(), network.head.streams() if whole else []
+        self.axes, self.shares = (
+            len(network.observation),
+            ops.op_of(network.trunk) is ops.Trunk.CONVOLUTIONAL,
+        )
         self.whole, self.knows_values = whole, whole and ops.op_of(network.loss) is not None
         self.names = [name for chain in (trunk, *streams) for name, _ in chain]
         columns = (
             network.actions * network.loss.outputs_per_action
             if whole
-            else network.trunk.width(math.prod(network.shape))
+            else network.trunk.width(network.observation)
         )
         super().__init__(
             list(_specs(network, trunk, streams)),
@@ -97,17 +121,6 @@ class Compiled(Model):
             dtype,
             _bins(network) if self.knows_values else None,
         )
-        self.axes = len(network.shape)
-
-    def outputs(self, flat: Tensor, obs: Tensor, keep: bool = False, values: bool = False) -> Tensor:
-        """Of observations of any shape and type."""
-        return super().outputs(flat, self.rows(obs), keep, values)
-
-    def rows(self, obs: Tensor) -> Tensor:
-        """Observations as rows of numbers: (L, B, ...) -> (L, B, D), likewise of one per lane."""
-        if self.axes > 1 or not obs.is_floating_point():
-            obs = obs.flatten(-self.axes).to(self.dtype)
-        return in_rows(obs, self.dtype)
 
 
 def compiled_part(network: Network, dtype: torch.dtype) -> Compiled | None:
@@ -133,7 +146,7 @@ BINS = {"low": "v_min", "high": "v_max", "sigma": "sigma"}
 
 def _specs(network: Network, trunk: Chain, streams: list[Chain]) -> Iterator[library.LayerSpec]:
     for i, (name, relu) in enumerate(trunk):
-        yield spec_of(network, name, relu, i - 1)
+        yield spec_of(network, name, relu, i - 1, network.convolutions.get(name))
     before = len(trunk)
     for chain in streams:
         for i, (name, relu) in enumerate(chain):
@@ -141,21 +154,28 @@ def _specs(network: Network, trunk: Chain, streams: list[Chain]) -> Iterator[lib
         before += len(chain)
 
 
-def spec_of(network: Network, name: str, relu: bool, source: int) -> library.LayerSpec:
+def spec_of(
+    network: Network, name: str, relu: bool, source: int, convolution: Geometry | None = None
+) -> library.LayerSpec:
     """A layer as the compiled network takes it; ``source`` is the layer whose output it takes, -1 the observation."""
     layout = network.layout
     weight = layout[f"{name}.weight"]
-    start = {part: layout[f"{name}.{part}"].start if f"{name}.{part}" in layout else -1 for part in PARTS}
-    return library.LayerSpec(source, *weight.shape, relu, weight.turned, weight.start, *start.values())
+    *inputs, outputs = weight.shape
+    start = [layout[f"{name}.{part}"].start if f"{name}.{part}" in layout else -1 for part in PARTS]
+    of = convolution or Geometry(0, 0, 0, 0, 0, 0)
+    return library.LayerSpec(
+        source, math.prod(inputs), outputs, relu, weight.turned, weight.start, *start,
+        of.height, of.width, of.channels, of.kernel, of.stride,
+    )  # fmt: skip
 
 
 PARTS = ("bias", "gain", "shift")
-"""Parameters that a dense layer may have beside its weight."""
+"""Parameters that a layer may have beside its weight."""
 
 
 def in_rows(obs: Tensor, dtype: torch.dtype) -> Tensor:
-    """Observations (L, B, D) whose last axis is contiguous."""
-    if obs.dtype != dtype:
+    """Observations (L, B, D) of this type, or of bytes or truth values, whose last axis is contiguous."""
+    if obs.dtype not in (dtype, torch.uint8, torch.bool):
         raise TypeError(f"observations of {obs.dtype} for a network of {dtype}")
     return obs if obs.stride(-1) == 1 or obs.shape[-1] == 1 else obs.contiguous()
 

@@ -22,7 +22,7 @@ from ablations.dqn.variants import Variant
 from ablations.engines.descent import ReferenceOptimizer
 from ablations.engines.native import library
 from ablations.engines.native.layers import Layers
-from ablations.engines.native.network import compiled_part, empty, function_of
+from ablations.engines.native.network import Compiled, compiled_part, empty, function_of
 
 NO_RULE = -1
 
@@ -88,7 +88,7 @@ class NativeOptimizer(ReferenceOptimizer):
         a.delta, a.loss, a.largest = delta.data_ptr(), loss.data_ptr(), largest.data_ptr()
         if self.part.whole:
             self._obs = self.part.rows(batch.obs)
-            self._point_at(self._obs)
+            self._point_at(self.part, self._obs)
             q = empty((lanes, samples, actions), dtype)
             a.q = q.data_ptr()
             done = (self._descend if self.fused else self._forward)(self.part.handle, arguments)
@@ -131,11 +131,12 @@ class NativeOptimizer(ReferenceOptimizer):
         return by_q
 
     def outputs(self, obs: Tensor) -> Tensor:
-        """What the online network gives: (L, B, D) -> (L, B, A, Z)."""
+        """What the online network gives: (L, B, *shape) -> (L, B, A, Z)."""
         if self.part is None:
             return super().outputs(obs)
         self._obs = self.part.rows(obs)
-        network, self._leaf = self.online.network, self.part.outputs(self.online.flat, self._obs, keep=True)
+        network = self.online.network
+        self._leaf = self.part.outputs_of_rows(self.online.flat, self._obs, keep=True)
         if self.part.whole:
             self._leaf = network.by_action(self._leaf)
             return self._leaf.requires_grad_()
@@ -147,15 +148,16 @@ class NativeOptimizer(ReferenceOptimizer):
         gradients = self.online.differentiate(losses, shares, self.by_torch, *others)
         if self.part is not None:
             by_leaf = gradients[0].contiguous()  # (L, B, ...)
-            self._point_at(self._obs)
+            self._point_at(self.part, self._obs)
             self._arguments.by_delta = by_leaf.data_ptr() if self._leaf.dim() == 2 else None
             self._arguments.by_output = by_leaf.data_ptr()
         self._finish(loss)
 
-    def _point_at(self, obs: Tensor) -> None:
-        """The observations (L, B, D) of the batch."""
+    def _point_at(self, part: Compiled, obs: Tensor) -> None:
+        """The observations of the batch, in rows."""
         a = self._arguments
         a.batch, a.obs, (a.obs_lane, a.obs_row, _) = obs.shape[1], obs.data_ptr(), obs.stride()
+        a.shown = part.shown(obs)
 
     def _finish(self, loss: Tensor) -> None:
         """The compiled part's gradient beside torch's, and the rule's step; ``loss`` (L,)."""

@@ -68,19 +68,23 @@ INLINE int tiles(int r, int M, int K, Strided<T> a, Rows<const T> b, Rows<T> c, 
 
 template <class T, int V, Finish F>
 void columns(int M, int K, Strided<T> a, Rows<const T> b, Rows<T> c, const T* bias, bool add, Rows<const T> h) {
-    constexpr int R = V <= 2 ? 8 : 4;  // enough independent sums to hide the latency of fma, few enough for registers
-    int r = tiles<T, REGISTERS == 16 && V == 2 ? 6 : R, V, F>(0, M, K, a, b, c, bias, add, h);
+    constexpr int R = V > 2 ? 4 : REGISTERS == 16 && V == 2 ? 6 : 8;  // enough independent sums to hide the latency of
+    int r = 0, whole = M / R * R;                                     // fma, few enough for registers
+    if (R == 6 && (M - whole == 2 || M - whole == 3) && whole) whole -= R;  // two rows more than a tile: better two of 4
+    r = tiles<T, R, V, F>(r, whole, K, a, b, c, bias, add, h);
     r = tiles<T, 4, V, F>(r, M, K, a, b, c, bias, add, h);
     tiles<T, 1, V, F>(r, M, K, a, b, c, bias, add, h);
 }
 
-// C (M, N) = finish([bias or C or 0] + A (M, K) B (K, N)); N a multiple of PAD. h: for Finish::active.
+// All columns of C. Of the ``ahead`` rows that follow on B's, what these columns will need is asked for in time.
 template <class T, Finish F>
-void product(int M, int N, int K, Strided<T> a, Rows<const T> b, Rows<T> c, const T* bias = nullptr,
-             bool add = false, Rows<const T> h = {nullptr, 0}) {
-    constexpr int W = Vec<T>::W, MOST = REGISTERS == 16 ? 2 : 4;
+void across(int M, int N, int K, Strided<T> a, Rows<const T> b, Rows<T> c, const T* bias, bool add, Rows<const T> h,
+            int ahead = 0) {
+    constexpr int W = Vec<T>::W, MOST = REGISTERS == 16 ? 2 : 4, LINE = 64 / sizeof(T);
     int n = 0;
     auto at = [&](auto call) {
+        for (int k = K; k < K + ahead; k++)
+            for (int line = 0; line < MOST * W && n + line < N; line += LINE) __builtin_prefetch(b.p + k * b.stride + n + line, 0, 2);
         call(Rows<const T>{b.p + n, b.stride}, Rows<T>{c.p + n, c.stride}, bias ? bias + n : nullptr,
              Rows<const T>{h.p + n, h.stride});
     };
@@ -90,6 +94,27 @@ void product(int M, int N, int K, Strided<T> a, Rows<const T> b, Rows<T> c, cons
         at([&](auto b, auto c, auto s, auto h) { columns<T, 2, F>(M, K, a, b, c, s, add, h); });
     for (; n < N; n += W)
         at([&](auto b, auto c, auto s, auto h) { columns<T, 1, F>(M, K, a, b, c, s, add, h); });
+}
+
+// C (M, N) = finish([bias or C or 0] + A (M, K) B (K, N)); N a multiple of PAD. h: for Finish::active. Of large matrices a
+// block of A's rows and a block of B's at a time, so that both are in the cache; sums go on where they were.
+template <class T, Finish F>
+void product(int M, int N, int K, Strided<T> a, Rows<const T> b, Rows<T> c, const T* bias = nullptr,
+             bool add = false, Rows<const T> h = {nullptr, 0}) {
+    constexpr int HIGH = 96, DEEP = 64;
+    for (int m = 0; m < M; m += HIGH) {
+        const int rows = M - m < HIGH ? M - m : HIGH;
+        const Rows<T> part = {c.p + m * c.stride, c.stride};
+        const Rows<const T> active = {h.p + m * h.stride, h.stride};
+        int k = 0;
+        auto left = [&] { return Strided<T>{a.p + m * a.row + k * a.column, a.row, a.column}; };
+        auto right = [&] { return Rows<const T>{b.p + k * b.stride, b.stride}; };
+        for (; K - k > DEEP + DEEP / 2; k += DEEP) {
+            const int ahead = m ? 0 : K - k - DEEP < DEEP ? K - k - DEEP : DEEP;
+            across<T, Finish::plain>(rows, N, DEEP, left(), right(), part, k ? nullptr : bias, add || k, active, ahead);
+        }
+        across<T, F>(rows, N, K - k, left(), right(), part, k ? nullptr : bias, add || k, active);
+    }
 }
 
 // The sum of PAD numbers, halves added to halves: the same order whatever the width of a vector.

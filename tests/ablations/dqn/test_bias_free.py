@@ -44,7 +44,7 @@ def test_its_one_layer_has_weights_alone() -> None:
 
 @pytest.mark.parametrize("actions", [2, 9])  # stored by output, and by input
 def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int) -> None:
-    network = Network(3, actions, Mlp(()), BiasFree())
+    network = Network((3,), actions, Mlp(()), BiasFree())
     flat = network.initial(0, [0, 1], torch.float64)
     params = network.views(flat)
     obs = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 2.0, 3.0]]] * 2, dtype=torch.float64)
@@ -56,9 +56,9 @@ def test_its_value_of_nothing_is_zero_and_its_values_are_h_times_w(actions: int)
 
 
 def test_it_takes_the_draws_of_the_linear_head() -> None:
-    network = Network(4, 2, Mlp((16,)), BiasFree())
+    network = Network((4,), 2, Mlp((16,)), BiasFree())
     mine = network.views(network.initial(0, [5], torch.float32))
-    theirs = Network(4, 2, Mlp((16,)), DQN.head)
+    theirs = Network((4,), 2, Mlp((16,)), DQN.head)
     linear = theirs.views(theirs.initial(0, [5], torch.float32))
     for name in ("trunk_0.weight", "trunk_0.bias", "advantage.weight"):
         assert torch.equal(mine[name], linear[name])

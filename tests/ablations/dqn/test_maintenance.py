@@ -22,7 +22,7 @@ TRUNK = Mlp((4, 3), layer_norm=True)
 
 def made(head: Piece, lanes: int = 2, loss: Piece = DQN.loss) -> tuple[Trainable, Tensor, ReferenceOptimizer]:
     """theta of ones, theta- of twos, moments of threes."""
-    network = Network(5, 2, TRUNK, head, loss)
+    network = Network((5,), 2, TRUNK, head, loss)
     online = Trainable(network, torch.ones(lanes, network.size, dtype=torch.float64))
     optimizer = ReferenceOptimizer(online, *configured())
     for each in (optimizer.moments.first, optimizer.moments.second, optimizer.moments.count):

@@ -20,7 +20,7 @@ SHAPES = [(4, (64, 64), 2), (3, (8,), 4), (1, (), 1), (6, (24, 5, 7), 3), (2, (8
 def test_views_cover_a_lane_without_overlap_and_leave_the_padding(
     inputs: int, hidden: tuple[int, ...], actions: int, head: Piece
 ) -> None:
-    network = Network(inputs, actions, Mlp(hidden), head)
+    network = Network((inputs,), actions, Mlp(hidden), head)
     flat = torch.zeros(3, network.size)
     views = network.views(flat)
     for part in views.values():
@@ -36,7 +36,7 @@ def test_views_cover_a_lane_without_overlap_and_leave_the_padding(
 
 @pytest.mark.parametrize("actions", [2, 7, 8, 9])
 def test_views_share_memory_with_the_buffer_for_narrow_and_wide_layers(actions: int) -> None:
-    network = Network(3, actions, Mlp((5,)), Linear())
+    network = Network((3,), actions, Mlp((5,)), Linear())
     flat = torch.zeros(2, network.size)
     network.views(flat)["advantage.weight"][1, 4, actions - 1] = 7.0
     assert flat[0].count_nonzero() == 0
@@ -48,7 +48,7 @@ def test_views_share_memory_with_the_buffer_for_narrow_and_wide_layers(actions: 
 @pytest.mark.parametrize("head", [Linear(), Dueling(), Dueling((8,))])
 def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_that_range(head: Piece) -> None:
     """fan_in is the number of inputs: axis 1 of (L, I, O); with the outputs' the range would be another."""
-    network = Network(4, 6, Mlp((100, 9)), head)
+    network = Network((4,), 6, Mlp((100, 9)), head)
     views = network.views(network.initial(0, range(40), torch.float64))
     for name, part in views.items():
         inputs = views[name.rsplit(".", 1)[0] + ".weight"].shape[1]
@@ -61,14 +61,14 @@ def test_initial_weights_lie_within_one_over_the_root_of_the_inputs_and_fill_tha
 
 
 def test_the_padding_starts_at_zero() -> None:
-    network = Network(4, 2, Mlp((5,)), Linear())
+    network = Network((4,), 2, Mlp((5,)), Linear())
     used = sum(parameter.size for parameter in network.parameters)
     assert used < network.size
     assert network.initial(0, [1, 2], torch.float32)[:, used:].count_nonzero() == 0
 
 
 def test_initial_weights_are_the_draws_of_their_roles_in_order_weights_before_biases() -> None:
-    network = Network(3, 2, Mlp((4, 5)), Dueling((6,)))
+    network = Network((3,), 2, Mlp((4, 5)), Dueling((6,)))
     views = network.views(network.initial(11, [8, 9], torch.float64))
     for role, names in {
         Role.WEIGHTS: ["trunk_0", "trunk_1"],
@@ -88,14 +88,14 @@ def test_at_one_seed_dueling_starts_from_the_trunk_and_advantage_of_dqn() -> Non
     seeds = [0, 3]
     start = {}
     for head in (Linear(), Dueling()):
-        network = Network(4, 2, Mlp((64, 64)), head)
+        network = Network((4,), 2, Mlp((64, 64)), head)
         start[head.kind] = network.views(network.initial(0, seeds, torch.float32))
     for name, part in start["linear"].items():
         assert torch.equal(part, start["dueling"][name])
 
 
 def test_at_one_seed_layer_norm_starts_from_the_weights_of_dqn_with_gain_one_and_shift_zero() -> None:
-    plain, normalized = (Network(4, 2, Mlp((16, 8), layer_norm), Linear()) for layer_norm in (False, True))
+    plain, normalized = (Network((4,), 2, Mlp((16, 8), layer_norm), Linear()) for layer_norm in (False, True))
     weights, both = (each.views(each.initial(0, [0, 3], torch.float32)) for each in (plain, normalized))
     for name, part in weights.items():
         assert torch.equal(part, both.pop(name))
@@ -105,7 +105,7 @@ def test_at_one_seed_layer_norm_starts_from_the_weights_of_dqn_with_gain_one_and
 
 
 def test_every_seed_and_entropy_has_weights_of_its_own_wherever_its_lane_stands() -> None:
-    network = Network(4, 2, Mlp((8,)), Linear())
+    network = Network((4,), 2, Mlp((8,)), Linear())
     forward, backward = (network.initial(0, seeds, torch.float32) for seeds in ([0, 1, 2], [2, 1, 0]))
     assert torch.equal(forward, backward.flip(0))
     assert len({tuple(row.tolist()) for row in forward}) == 3
@@ -113,7 +113,7 @@ def test_every_seed_and_entropy_has_weights_of_its_own_wherever_its_lane_stands(
 
 
 def test_values_are_the_layers_applied_one_after_the_other() -> None:
-    network = Network(2, 2, Mlp((3, 9)), Linear())
+    network = Network((2,), 2, Mlp((3, 9)), Linear())
     params = network.views(network.initial(0, [4, 5], torch.float64))
     obs = torch.tensor([[[1.0, -2.0], [0.5, 3.0]], [[0.0, 0.0], [-1.0, 1.0]]], dtype=torch.float64)
     q = network.values(params, obs)
@@ -128,7 +128,7 @@ def test_values_are_the_layers_applied_one_after_the_other() -> None:
 
 
 def test_without_hidden_layers_the_network_is_linear_in_the_observation() -> None:
-    network = Network(3, 2, Mlp(()), Linear())
+    network = Network((3,), 2, Mlp(()), Linear())
     params = network.views(network.initial(0, [0], torch.float64))
     obs = torch.eye(3, dtype=torch.float64)[None]
     values = network.values(params, obs) - params["advantage.bias"]

@@ -16,7 +16,7 @@ from ablations.dqn.variants import Piece, Variant
 from ablations.engines.descent import ReferenceOptimizer
 from tests.configured import configured
 
-NETWORK = Network(1, 1, Mlp(()), Linear())  # q = w x + b: two numbers per lane
+NETWORK = Network((1,), 1, Mlp(()), Linear())  # q = w x + b: two numbers per lane
 
 
 def optimizer_of(online: Trainable, rule: str, rate: float = 0.5, **numbers: float) -> ReferenceOptimizer:

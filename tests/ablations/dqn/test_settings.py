@@ -19,7 +19,7 @@ from ablations.dqn.replay.prioritized import Prioritized
 from ablations.dqn.returns import NStep
 from ablations.dqn.settings import NAMES, Settings, objections
 from ablations.dqn.target import Hard, Soft
-from ablations.dqn.trunk import Mlp
+from ablations.dqn.trunk import MinAtarCnn, Mlp, NatureCnn
 from ablations.dqn.variants import PIECES
 
 DEFAULTS: dict[str, Any] = {
@@ -35,6 +35,20 @@ DEFAULTS: dict[str, Any] = {
 }
 NUMBERS: dict[type, dict[str, Any]] = {
     Mlp: {"hidden": (64, 64), "layer_norm": False},
+    MinAtarCnn: {
+        "filters": (16,),
+        "kernels": (3,),
+        "strides": (1,),
+        "hidden": (128,),
+        "layer_norm": False,
+    },
+    NatureCnn: {
+        "filters": (32, 64, 64),
+        "kernels": (8, 4, 3),
+        "strides": (4, 2, 1),
+        "hidden": (512,),
+        "layer_norm": False,
+    },
     Dueling: {"hidden": ()},
     EpsilonGreedy: {
         "start_e": 1.0,
@@ -127,6 +141,9 @@ def test_every_default_passes_its_own_check():
         (EpsilonGreedy, "epsilon_decay", 0.0),
         (EpsilonGreedy, "epsilon_decay", 1.1),
         (Mlp, "hidden", (64, 0)),
+        (MinAtarCnn, "filters", (0,)),
+        (NatureCnn, "strides", (4, 2, 0)),
+        (NatureCnn, "kernels", (2_000, 4, 3)),
         (Dueling, "hidden", (0,)),
         (Hard, "period", 0),
         (Soft, "tau", 0.0),

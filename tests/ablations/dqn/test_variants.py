@@ -87,7 +87,7 @@ def test_no_two_names_train_alike_and_no_two_titles_are_equal() -> None:
 
 def test_every_piece_is_known_by_its_kind() -> None:
     shipped = {
-        "trunk": {"mlp"},
+        "trunk": {"mlp", "minatar-cnn", "nature-cnn"},
         "head": {"linear", "dueling", "bias-free"},
         "exploration": {"epsilon-greedy"},
         "replay": {"uniform", "latest", "consecutive", "prioritized"},

@@ -18,6 +18,7 @@ struct Shape {
     int64_t observation, columns;
     HeadKind head;
     int64_t advantage, bins = 1;
+    Shown shown = Shown::numbers;
 };
 
 // A layer whose parameters begin at ``used``, which moves on.
@@ -25,6 +26,17 @@ static LayerSpec dense(int64_t& used, int64_t input, int64_t inputs, int64_t out
     LayerSpec s = {input, inputs, outputs, relu, outputs < 8, used, used + inputs * outputs, -1, -1};
     used = s.bias + outputs;
     if (norm) s.gain = used, s.shift = used + outputs, used += 2 * outputs;
+    return s;
+}
+
+// Filters over images of ``height`` x ``width`` with so many channels, the output of layer ``input``.
+static LayerSpec filters(int64_t& used, int64_t input, int64_t height, int64_t width, int64_t channels, int64_t kernel,
+                         int64_t stride, int64_t outputs, bool norm) {
+    LayerSpec s = dense(used, input, kernel * kernel * channels, outputs, true);
+    s.transposed = 0;
+    s.height = height, s.width = width, s.channels = channels, s.kernel = kernel, s.stride = stride;
+    const int64_t units = ((height - kernel) / stride + 1) * ((width - kernel) / stride + 1) * outputs;
+    if (norm) s.gain = used, s.shift = used + units, used += 2 * units;
     return s;
 }
 
@@ -38,6 +50,7 @@ template <class T> static void train(const Shape& shape, int64_t used) {
     const Bins bins = {shape.bins, -1, 1, 0.75};
     std::vector<T> theta(lanes * size), first(theta), second(theta), grad(theta);
     std::vector<T> q(lanes * batch * columns), by_output(q), delta(lanes * batch), by_delta(delta);
+    std::vector<uint8_t> bytes(lanes * batch * shape.observation);
     std::vector<T> obs(lanes * batch * shape.observation), y(lanes * batch), weight(lanes * batch), out(3 * lanes);
     std::vector<int64_t> action(lanes * batch), frozen_at(lanes);
     for (int64_t lane = 0; lane < lanes; lane++)
@@ -49,12 +62,15 @@ template <class T> static void train(const Shape& shape, int64_t used) {
         for (int step = 0; step < 8; step++) {
             for (auto* numbers : {&obs, &y, &weight, &by_output, &by_delta})
                 for (T& x : *numbers) x = T(uniform());
+            for (uint8_t& x : bytes) x = uint8_t((uniform() + 1) * 128);
             for (int64_t& a : action) a = int64_t((uniform() + 1) / 2 * columns / shape.bins);
             Descent d = {};
             d.lanes = lanes, d.batch = batch, d.stride = size;
             d.theta = theta.data(), d.first = first.data(), d.second = second.data(), d.grad = grad.data();
             d.updates = &updates, d.frozen_at = frozen_at.data(), d.count = &count;
-            d.obs = obs.data(), d.obs_lane = batch * shape.observation, d.obs_row = shape.observation;
+            const void* seen = shape.shown == Shown::numbers ? (const void*)obs.data() : bytes.data();
+            const int64_t row = shape.observation, lane = batch * row;
+            d.obs = seen, d.obs_lane = lane, d.obs_row = row, d.shown = int64_t(shape.shown);
             d.action = action.data(), d.y = y.data(), d.weight = weight.data();
             d.q = q.data(), d.delta = delta.data();
             d.loss = &out[0], d.norm = &out[lanes], d.largest = &out[2 * lanes];
@@ -69,7 +85,7 @@ template <class T> static void train(const Shape& shape, int64_t used) {
                 break;
             case 2:  // a head of somebody else's
                 d.by_output = by_output.data();
-                model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), true, false);
+                model.outputs(lanes, batch, theta.data(), size, {seen, row, shape.shown}, lane, q.data(), true, false);
                 print(q);
                 model.backward(d);
                 break;
@@ -80,7 +96,7 @@ template <class T> static void train(const Shape& shape, int64_t used) {
                 d.rule_kind = rule;
                 descend_gradient<T>(d);
             }
-            model.outputs(lanes, batch, theta.data(), size, obs.data(), d.obs_lane, d.obs_row, q.data(), false, true);
+            model.outputs(lanes, batch, theta.data(), size, {seen, row, shape.shown}, lane, q.data(), false, true);
             print(q), print(delta), print(out);
             if (shape.layers.size() > 1) continue;
             std::vector<T> by_x(obs), by_weight(lanes * shape.layers[0].bias), by_bias(lanes * columns);
@@ -113,6 +129,15 @@ template <class T> static void all() {
         Shape distributions = {trunk, 7, 34, HeadKind::plain, 0, 17};  // two actions, 17 bins each
         distributions.layers.push_back(dense(end = used, 2, 4, 34, false));
         train<T>(distributions, end);
+    }
+    for (Shown shown : {Shown::numbers, Shown::bytes, Shown::shares}) {
+        // 5 filters of 3 x 3 over 9 x 8 x 3, 16 of 2 x 2 by 2 on those, and 20 units; all at once in a large dense layer
+        int64_t used = 0;
+        const bool norm = shown == Shown::bytes;
+        Shape images = {{filters(used, -1, 9, 8, 3, 3, 1, 5, norm), filters(used, 0, 7, 6, 5, 2, 2, 16, norm),
+                         dense(used, 1, 3 * 3 * 16, 20, true, norm), dense(used, 2, 20, 3, false)},
+                        9 * 8 * 3, 3, HeadKind::plain, 0, 1, shown};
+        train<T>(images, used);
     }
     int64_t used = 0;
     const LayerSpec only = dense(used, -1, 3, 2, false);

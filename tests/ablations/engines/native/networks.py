@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,7 +31,7 @@ NORMALIZED = ((16,), (64,), (5,), (17,), (4,), (64, 64), (17, 5, 4), (4, 64, 17)
 widths = st.integers(1, 40) | st.sampled_from([16, 32, 48, 64])
 networks = st.builds(
     Network,
-    observation=st.integers(1, 20),
+    observation=st.tuples(st.integers(1, 20)),
     actions=st.integers(1, 19),
     trunk=st.builds(Mlp, st.lists(widths, max_size=3).map(tuple), st.booleans()),
     head=st.sampled_from(HEADS),
@@ -39,17 +40,31 @@ dtypes = st.sampled_from([torch.float32, torch.float64])
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def rows_of(network: Network, dtype: torch.dtype, lanes: int, batch: int, rng: torch.Generator) -> Batch:
+def seen(numbers: Tensor, shows: torch.dtype | None) -> Tensor:
+    """As an environment of this type shows them: bytes from 0 to 255, truth values, or the numbers themselves."""
+    if shows is None:
+        return numbers
+    return numbers > 0 if shows == torch.bool else (numbers * 64 + 128).clamp(0, 255).to(shows)
+
+
+def rows_of(
+    network: Network,
+    dtype: torch.dtype,
+    lanes: int,
+    batch: int,
+    rng: torch.Generator,
+    shows: torch.dtype | None = None,
+) -> Batch:
     """A random batch as a ring gives it: views into wider rows."""
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)
 
-    (d,) = network.shape
+    d, shape = prod(network.observation), network.observation
     rows = normal(lanes, batch, 2 * d + 3)
     return Batch(
-        obs=rows[..., :d],
-        next_obs=rows[..., d : 2 * d],
+        obs=seen(rows[..., :d].unflatten(-1, shape), shows),
+        next_obs=seen(rows[..., d : 2 * d].unflatten(-1, shape), shows),
         action=torch.randint(network.actions, (lanes, batch), generator=rng),
         reward=rows[..., 2 * d],
         discount=rows[..., 2 * d + 1],
@@ -75,6 +90,7 @@ def trained(
     seed: int,
     steps: int,
     variant: Variant = DQN,
+    shows: torch.dtype | None = None,
     **numbers: Any,
 ) -> Trained:
     """After updates on random batches of changing size, by the variant's loss and optimizer."""
@@ -85,7 +101,7 @@ def trained(
     optimizer = engines.of(engine).optimizer(online, *configured(variant, **numbers))
     updates, norms = [], []
     for step in range(steps):
-        batch = rows_of(network, dtype, lanes, 1 + (seed + 13 * step) % 70, rng)
+        batch = rows_of(network, dtype, lanes, 1 + (seed + 13 * step) % 70, rng, shows)
         updates.append(optimizer.descend(batch, batch.reward))
         norms.append(optimizer.gradient_norm.clone())
     moments = torch.cat([optimizer.moments.first, optimizer.moments.second], -1)

@@ -114,7 +114,7 @@ def test_munchausen_targets_are_the_pieces(
     actions: int, batch: int, tau: float, dtype: torch.dtype, seed: int
 ) -> None:
     rng = torch.Generator().manual_seed(seed)
-    network = Network(3, actions, Mlp(()), Linear())
+    network = Network((3,), actions, Mlp(()), Linear())
     given = rows_of(network, dtype, 2, batch, rng)
     values = 10 * torch.randn(2, 2 * batch, actions, generator=rng, dtype=torch.float64).to(dtype)
     piece = Munchausen(tau=tau)
@@ -126,7 +126,9 @@ def test_munchausen_targets_are_the_pieces(
 
 
 def test_munchausen_targets_of_values_that_are_no_numbers_are_none() -> None:
-    batch = rows_of(Network(3, 2, Mlp(()), Linear()), torch.float32, 1, 3, torch.Generator().manual_seed(0))
+    batch = rows_of(
+        Network((3,), 2, Mlp(()), Linear()), torch.float32, 1, 3, torch.Generator().manual_seed(0)
+    )
     values = torch.zeros(1, 6, 2)
     values[0, 0, 1] = values[0, 4, 0] = torch.nan
     y = native.body(Munchausen(), Munchausen())(batch, None, lambda _: values)
@@ -134,7 +136,9 @@ def test_munchausen_targets_of_values_that_are_no_numbers_are_none() -> None:
 
 
 def test_munchausen_refuses_an_action_out_of_range_and_numbers_of_another_type() -> None:
-    batch = rows_of(Network(3, 2, Mlp(()), Linear()), torch.float32, 1, 3, torch.Generator().manual_seed(0))
+    batch = rows_of(
+        Network((3,), 2, Mlp(()), Linear()), torch.float32, 1, 3, torch.Generator().manual_seed(0)
+    )
     target = native.body(Munchausen(), Munchausen())
     with pytest.raises(TypeError, match="float64"):
         target(batch, None, lambda _: torch.zeros(1, 6, 2, dtype=torch.float64))

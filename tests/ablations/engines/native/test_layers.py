@@ -32,7 +32,7 @@ def test_a_product_and_its_gradients_are_torchs(
     inputs: int, outputs: int, batch: int, head: Piece, dtype: torch.dtype, seed: int
 ) -> None:
     rng = torch.Generator().manual_seed(seed)
-    network, lanes = Network(inputs, outputs, Mlp(()), head), 1 + seed % 4
+    network, lanes = Network((inputs,), outputs, Mlp(()), head), 1 + seed % 4
     online = Trainable(network, network.initial(seed, range(lanes), dtype))
     wide = torch.randn(lanes, batch, inputs + 1, generator=rng, dtype=torch.float64).to(dtype)
     by_output = (
@@ -52,7 +52,7 @@ def test_a_product_and_its_gradients_are_torchs(
 
 
 def test_a_product_of_another_type_is_refused() -> None:
-    network = Network(3, 2, Mlp(()), Linear())
+    network = Network((3,), 2, Mlp(()), Linear())
     online = Trainable(network, network.initial(0, range(2), torch.float32))
     with pytest.raises(TypeError, match="float64"):
         affine(

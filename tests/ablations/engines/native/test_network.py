@@ -54,7 +54,7 @@ def test_values_are_the_references_on_any_network_and_batch(
 def test_values_behind_layer_norm_are_the_references(
     hidden: tuple[int, ...], head: Piece, dtype: torch.dtype, tolerance: float
 ) -> None:
-    network = Network(6, 3, Mlp(hidden, layer_norm=True), head)
+    network = Network((6,), 3, Mlp(hidden, layer_norm=True), head)
     for batch in (1, 5, 64, 100):
         torch.testing.assert_close(*values(network, dtype, batch), rtol=tolerance, atol=tolerance)
 
@@ -62,7 +62,7 @@ def test_values_behind_layer_norm_are_the_references(
 @pytest.mark.parametrize("head", HEADS, ids=str)
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_values_have_the_same_bits_alone_and_among_lanes(layer_norm: bool, head: Piece) -> None:
-    network = Network(6, 3, Mlp((17, 16), layer_norm), head)
+    network = Network((6,), 3, Mlp((17, 16), layer_norm), head)
     flat = network.initial(0, range(64), torch.float32)
     obs = torch.randn(64, 33, 6, generator=torch.Generator().manual_seed(0))
     together, alone = native.evaluator(network, flat)(obs), native.evaluator(network, flat[41:42])(obs[41:42])
@@ -80,15 +80,15 @@ class Negated(Squared):
 @pytest.mark.parametrize(
     ("network", "columns"),
     [
-        (Network(3, 2, Mlp((8,)), Louder()), 8),  # the trunk alone: its features
-        (Network(3, 2, Mlp((8,)), Bounded(), TwoMeans()), 8),
-        (Network(3, 2, Mlp((8,)), Dueling(), TwoMeans()), 4),
-        (Network(3, 2, Mlp((8,)), Linear(), TwoMeans()), 4),  # two outputs per action
-        (Network(3, 2, Mlp((8,)), Linear(), Negated()), 2),
-        (Network(3, 2, Mlp((8,), layer_norm=True), Dueling(), Ranked()), 2),
-        (Network(3, 2, Mlp(()), Linear(), TwoMeans()), 4),
-        (Network(3, 2, Mlp(()), Louder()), None),  # nothing
-        (Network(3, 2, Sines(), Linear()), None),
+        (Network((3,), 2, Mlp((8,)), Louder()), 8),  # the trunk alone: its features
+        (Network((3,), 2, Mlp((8,)), Bounded(), TwoMeans()), 8),
+        (Network((3,), 2, Mlp((8,)), Dueling(), TwoMeans()), 4),
+        (Network((3,), 2, Mlp((8,)), Linear(), TwoMeans()), 4),  # two outputs per action
+        (Network((3,), 2, Mlp((8,)), Linear(), Negated()), 2),
+        (Network((3,), 2, Mlp((8,), layer_norm=True), Dueling(), Ranked()), 2),
+        (Network((3,), 2, Mlp(()), Linear(), TwoMeans()), 4),
+        (Network((3,), 2, Mlp(()), Louder()), None),  # nothing
+        (Network((3,), 2, Sines(), Linear()), None),
     ],
     ids=str,
 )
@@ -101,7 +101,7 @@ def test_what_is_compiled_ends_where_a_piece_is_unknown_and_the_rest_is_torchs(
 
 
 def test_numbers_of_another_type_are_refused() -> None:
-    network = Network(3, 2, Mlp((8,)), Linear())
+    network = Network((3,), 2, Mlp((8,)), Linear())
     with pytest.raises(TypeError, match="float64"):
         native.evaluator(network, network.initial(0, range(2), torch.float32))(
             torch.zeros(2, 4, 3, dtype=torch.float64)

@@ -81,14 +81,14 @@ def test_updates_and_values_of_distributions_are_the_references(
         for engine in ("native", "reference")
     )
     assert_close(mine, its, rtol=1e-7, atol=1e-8)
-    obs = torch.randn(len(mine.flat), 70, *network.shape, dtype=torch.float64)
+    obs = torch.randn(len(mine.flat), 70, *network.observation, dtype=torch.float64)
     found, expected = (each.evaluator(network, mine.flat)(obs) for each in (native, reference))
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_a_distribution_around_no_number_freezes_its_lane_alone() -> None:
     loss = HlGauss(v_min=-1.0, v_max=1.0)
-    network = Network(3, 2, Mlp((8,)), Linear(), loss)
+    network = Network((3,), 2, Mlp((8,)), Linear(), loss)
     online = Trainable(network, network.initial(0, range(2), torch.float32))
     before = online.flat.clone()
     batch = rows_of(network, torch.float32, 2, 4, torch.Generator().manual_seed(0))
@@ -114,7 +114,7 @@ def test_a_distribution_around_no_number_freezes_its_lane_alone() -> None:
 def test_updates_behind_layer_norm_are_the_references(
     hidden: tuple[int, ...], head: Piece, dtype: torch.dtype, steps: int, tolerance: float
 ) -> None:
-    network = Network(6, 3, Mlp(hidden, layer_norm=True), head)
+    network = Network((6,), 3, Mlp(hidden, layer_norm=True), head)
     mine, its = (trained(engine, network, dtype, 6, steps, **SMOOTH) for engine in ("native", "reference"))
     assert_close(mine, its, rtol=tolerance, atol=tolerance)
     for name, start in network.views(network.initial(0, range(3), dtype)).items():
@@ -127,7 +127,7 @@ def test_updates_with_pieces_of_a_users_own_are_the_references(own: str, layer_n
     variant = VARIANTS[own]
     if variant.trunk == DQN.trunk:
         variant = replace(variant, trunk=Mlp((17, 5), layer_norm))
-    network = Network(6, 3, variant.trunk, variant.head, variant.loss)
+    network = Network((6,), 3, variant.trunk, variant.head, variant.loss)
     numbers: Any = SMOOTH if variant.optimizer == DQN.optimizer else {}
     mine, its = (
         trained(engine, network, torch.float64, 2, 30, variant, **numbers)
@@ -138,18 +138,6 @@ def test_updates_with_pieces_of_a_users_own_are_the_references(own: str, layer_n
         assert_equal(mine, its)
 
 
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
-    """A function that makes a built library the one in use."""
-
-    def use(path: Path) -> str:
-        bound = library.bind(path)
-        monkeypatch.setattr(library, "load", lambda: bound)
-        return library.instruction_set()
-
-    return use
-
-
 @pytest.mark.skipif(len(library.built()) < 2, reason="one instruction set here")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("head", [*HEADS, Louder()], ids=str)
@@ -158,7 +146,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
 def test_every_instruction_set_gives_the_same_bits(
     loaded: Callable[[Path], str], hidden: tuple[int, ...], layer_norm: bool, head: Piece, dtype: torch.dtype
 ) -> None:
-    network = Network(5, 3, Mlp(hidden, layer_norm), head)
+    network = Network((5,), 3, Mlp(hidden, layer_norm), head)
     results = {}
     for path in library.built():
         name = loaded(path)
@@ -172,7 +160,7 @@ def test_every_instruction_set_gives_the_same_bits(
 
 def test_an_action_out_of_range_is_an_error_and_changes_nothing() -> None:
     for variant in (DQN, VARIANTS["penalty"]):
-        network = Network(3, 2, Mlp((8,)), variant.head, variant.loss)
+        network = Network((3,), 2, Mlp((8,)), variant.head, variant.loss)
         online = Trainable(network, network.initial(0, range(2), torch.float32))
         before = online.flat.clone()
         batch = rows_of(network, torch.float32, 2, 4, torch.Generator().manual_seed(0))
@@ -185,7 +173,7 @@ def test_an_action_out_of_range_is_an_error_and_changes_nothing() -> None:
 
 
 def test_targets_of_another_type_are_refused() -> None:
-    network = Network(3, 2, Mlp((8,)), Linear())
+    network = Network((3,), 2, Mlp((8,)), Linear())
     online = Trainable(network, network.initial(0, range(2), torch.float32))
     batch = rows_of(network, torch.float32, 2, 4, torch.Generator().manual_seed(0))
     with pytest.raises(TypeError, match="targets of torch"):
@@ -200,7 +188,7 @@ def test_moments_below_the_smallest_normal_number_become_zero_and_move_no_parame
     dtype: torch.dtype, hidden: tuple[int, ...], head: Piece, rule: str
 ) -> None:
     """Arithmetic on them would take a hundred times as long. The gradient is zero: no sample counts."""
-    network = Network(3, 2, Mlp(hidden), head)
+    network = Network((3,), 2, Mlp(hidden), head)
     online = Trainable(network, network.initial(0, range(2), dtype))
     optimizer = native.optimizer(online, *configured(replace(DQN, head=head), optimizer=rule))
     assert isinstance(optimizer, NativeOptimizer)
@@ -224,7 +212,7 @@ def test_moments_below_the_smallest_normal_number_become_zero_and_move_no_parame
 
 
 def test_after_a_compiled_update_the_callers_tiny_numbers_are_its_own_again() -> None:
-    network = Network(3, 2, Mlp((8,)), Linear())
+    network = Network((3,), 2, Mlp((8,)), Linear())
     online = Trainable(network, network.initial(0, range(2), torch.float32))
     batch = rows_of(network, torch.float32, 2, 4, torch.Generator().manual_seed(0))
     native.optimizer(online, *configured()).descend(batch, batch.reward)
