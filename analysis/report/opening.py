@@ -179,9 +179,9 @@ def _differs(one: RowComparison, name: str) -> str:
     """'No replay costs half of the mean return: -145 [-152, -139] of 291, 12 seeds'."""
     mean = one.means[1]
     text = f"{name} {_does(one.metric, one.difference, mean)}: {signed_text(one.metric.name, one.difference)}"
-    text += (
-        f" {'of' if mean > 0 else 'from'} {number_text(one.metric.name, mean)}" if np.isfinite(mean) else ""
-    )
+    if np.isfinite(mean):
+        place = "from" if mean <= 0 else "on" if one.difference.point > 0 else "of"
+        text += f" {place} {number_text(one.metric.name, mean)}"
     return f"{text}, {_seeds(one.n)}" + (", by less than the margin" if one.is_small else "")
 
 
