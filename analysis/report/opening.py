@@ -227,13 +227,18 @@ def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     untested = open_[0].untested
     if untested is not None:
         return f"Undecided whatever the seeds, as nothing is tested here: {untested}."
-    texts = []
-    for one in open_[:MOST_ROWS]:
-        about = one.seeds and (f"more than {MOST}" if one.seeds.about is None else f"about {one.seeds.about}")
-        texts.append(f"{row_name(rows[one.label])} ({about or 'not known'})")
-    more = f" and {len(open_) - MOST_ROWS} more" if len(open_) > MOST_ROWS else ""
+    names: dict[str, list[str]] = {}
+    for one in sorted(open_, key=lambda one: MOST if one.seeds is None else one.seeds.about or MOST):
+        about = "not known how many" if one.seeds is None else str(one.seeds.about or f"more than {MOST}")
+        names.setdefault(about, []).append(row_name(rows[one.label]))
+    texts = [f"{about} for {_some(some)}" for about, some in names.items()]
     have = range_text([one.n for one in open_])
-    return f"Undecided at {have} seeds, with the seeds that would settle it: {', '.join(texts)}{more}."
+    return f"Undecided at {have} seeds. About so many would settle it: {'; '.join(texts)}."
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names, the first of them where nobody reads so many."""
+    return listed(names) if len(names) <= MOST_ROWS else f"{names[0]} and {len(names) - 1} more"
 
 
 # ---- factorials ----
