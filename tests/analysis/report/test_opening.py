@@ -68,6 +68,4 @@ def test_few_seeds_leave_one_line_on_everything(tmp_path: Path):
     few = collect(read(make_study(tmp_path / "s", rows, seeds=3, play=rise({}), facts=FACTS)))
     (opening,) = openings(few)
     assert opening.sentences == ()
-    assert opening.undecided.startswith(
-        "Undecided at 3 seeds, with the seeds that would settle it: No replay ("
-    )
+    assert opening.undecided.startswith("Undecided at 3 seeds. About so many would settle it: ")
