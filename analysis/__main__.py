@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ablations import store
 from analysis import fingerprint
 from analysis.loading import BadFolder, Results, read, read_study, runs_text, unlisted
+from analysis.spread import over_cores
 
 if TYPE_CHECKING:
     from analysis.findings.evidence import Evidence
@@ -76,7 +77,7 @@ class Folder:
             return None
         from analysis.findings.evidence import collect  # scipy only where something is computed
 
-        return collect(results)
+        return collect(results, over_cores)
 
     def is_current(self, out: Path, what: str) -> bool:
         """True, and said, if what lies there was made of the folder as it is."""

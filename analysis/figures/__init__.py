@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -35,17 +36,18 @@ DIGITS = 6
 """Of the numbers behind curves."""
 Figure = tuple[str, dict[str, bytes]]
 """A figure's name, and its files by name."""
+Drawing = Callable[[], Figure | None]
+"""What makes a figure; None where there is nothing to show."""
 
 
 def draw(found: Evidence) -> Iterator[Figure]:
     """Every figure, environment by environment; one in which no run stands has none."""
+    drawings = [one for data in found.bands for one in _of_environment(found, data)]
+    drawings += _over_environments(found)
     with drawing(fonts(found)[0]):
-        for data in found.bands:
-            yield from _of_environment(data, [one for one in found.comparisons if one.env_id == data.env_id])
-        if found.world_sizes:
-            page = sample_efficiency.draw(found.results, found.bands, found.world_sizes)
-            yield _files("sample-efficiency", page, csv_text(numbers(found.world_sizes), DIGITS))
-        yield from _over_environments(found)
+        for figure in found.spread(lambda place: drawings[place](), len(drawings)):
+            if figure is not None:
+                yield figure
 
 
 def fonts(found: Evidence) -> tuple[list[str], list[str]]:
@@ -54,48 +56,98 @@ def fonts(found: Evidence) -> tuple[list[str], list[str]]:
     return fonts_for(dict.fromkeys([found.name, *env_ids, *map(row_name, found.rows)]))
 
 
-def _of_environment(data: EnvironmentBands, comparisons: Sequence[RowComparison]) -> Iterator[Figure]:
-    stem = env_folder(data.env_id)
-    forest = verdicts.draw(data, comparisons)
-    if forest:
-        yield _files(f"{stem}-verdicts", forest, csv_text(verdict_records(comparisons)))
-    for kind, page, quantities in pages(data):
-        yield _files(f"{stem}-{kind}", page, csv_text(band_table(data, quantities), DIGITS))
-    lines = [drawn.summary for drawn in data.drawn]
-    inside = recorded(lines, INSIDE)
-    if diagnostics.shown(inside):
-        text = csv_text(recorded_table(data, inside, diagnostics.UNITS), DIGITS)
-        yield _files(f"{stem}-diagnostics", diagnostics.draw(data, inside), text)
-    compared = recorded(lines, EXACT)
-    if compared:
-        text = csv_text(recorded_table(data, compared, dict.fromkeys(EXACT, exact.UNIT)), DIGITS)
-        yield _files(f"{stem}-exact", exact.draw(data, compared), text)
+# ---- of an environment ----
 
 
-def _over_environments(found: Evidence) -> Iterator[Figure]:
-    """Performance profiles and sample-efficiency curves over the environments that have a scale."""
+def _of_environment(found: Evidence, data: EnvironmentBands) -> Iterator[Drawing]:
+    here = [one for one in found.comparisons if one.env_id == data.env_id]
+    yield lambda: _forest(data, here)
+    for kind in kinds(data):
+        yield partial(_bands, data, kind)
+    yield lambda: _inside(data)
+    yield lambda: _exact(data)
+
+
+def _forest(data: EnvironmentBands, comparisons: Sequence[RowComparison]) -> Figure | None:
+    page = verdicts.draw(data, comparisons)
+    text = csv_text(verdict_records(comparisons))
+    return _files(f"{env_folder(data.env_id)}-verdicts", page, text) if page else None
+
+
+KINDS: dict[str, tuple[Callable[[EnvironmentBands], Page], Sequence[str]]] = {
+    "curves": (curves.draw, curves.QUANTITIES),
+    "variance": (variance.draw, QUANTITIES),
+    "small-multiples": (small_multiples.draw, QUANTITIES[:1]),
+    "sweep": (sweep.draw, QUANTITIES[:2]),
+}
+"""What draws the bands of an environment, and the quantities on it."""
+
+
+def kinds(data: EnvironmentBands) -> list[str]:
+    """Those of ``KINDS`` that an environment has."""
+    return [kind for kind in KINDS if kind != "sweep" or sweep.applies(data)]
+
+
+def _bands(data: EnvironmentBands, kind: str) -> Figure:
+    text = csv_text(band_table(data, KINDS[kind][1]), DIGITS)
+    return _files(f"{env_folder(data.env_id)}-{kind}", page_of(data, kind), text)
+
+
+def page_of(data: EnvironmentBands, kind: str) -> Page:
+    """The page of one of ``KINDS``."""
+    return KINDS[kind][0](data)
+
+
+def _inside(data: EnvironmentBands) -> Figure | None:
+    found = recorded([drawn.summary for drawn in data.drawn], INSIDE)
+    if not diagnostics.shown(found):
+        return None
+    text = csv_text(recorded_table(data, found, diagnostics.UNITS), DIGITS)
+    return _files(f"{env_folder(data.env_id)}-diagnostics", diagnostics.draw(data, found), text)
+
+
+def _exact(data: EnvironmentBands) -> Figure | None:
+    found = recorded([drawn.summary for drawn in data.drawn], EXACT)
+    if not found:
+        return None
+    text = csv_text(recorded_table(data, found, dict.fromkeys(EXACT, exact.UNIT)), DIGITS)
+    return _files(f"{env_folder(data.env_id)}-exact", exact.draw(data, found), text)
+
+
+# ---- of all environments ----
+
+
+def _over_environments(found: Evidence) -> list[Drawing]:
+    """How much a world asks for as it grows; profiles and sample efficiency where environments have a scale."""
+    made: list[Drawing] = [lambda: _sample_efficiency(found)] if found.world_sizes else []
     scores, shares, middles = found.normalized, found.profiles, found.efficiency
     first = next((data for data in found.bands if scores and data.env_id in scores.env_ids), None)
     if first and scores and shares and middles:
-        page = aggregates.draw_profiles(first, scores, shares)
-        yield _files("performance-profiles", page, csv_text(curve_table(shares)))
-        page = aggregates.draw_efficiency(first, scores, middles)
-        yield _files("sample-efficiency-curves", page, csv_text(curve_table(middles)))
+        data, scale, over, middle = first, scores, shares, middles
+        made += [
+            lambda: _files(
+                "performance-profiles",
+                aggregates.draw_profiles(data, scale, over),
+                csv_text(curve_table(over)),
+            ),
+            lambda: _files(
+                "sample-efficiency-curves",
+                aggregates.draw_efficiency(data, scale, middle),
+                csv_text(curve_table(middle)),
+            ),
+        ]
+    return made
+
+
+def _sample_efficiency(found: Evidence) -> Figure:
+    page = sample_efficiency.draw(found.results, found.bands, found.world_sizes)
+    return _files("sample-efficiency", page, csv_text(numbers(found.world_sizes), DIGITS))
 
 
 def _files(name: str, page: Page, text: str) -> Figure:
     """A figure in each format, and the numbers behind it."""
     files = {f"{name}.{format_}": data for format_, data in page.save().items()}
     return name, {**files, f"{name}.csv": text.encode("utf-8")}
-
-
-def pages(data: EnvironmentBands) -> Iterator[tuple[str, Page, Sequence[str]]]:
-    """Kind, page and the quantities on it."""
-    yield "curves", curves.draw(data), curves.QUANTITIES
-    yield "variance", variance.draw(data), QUANTITIES
-    yield "small-multiples", small_multiples.draw(data), QUANTITIES[:1]
-    if sweep.applies(data):
-        yield "sweep", sweep.draw(data), QUANTITIES[:2]
 
 
 # ---- the numbers behind ----

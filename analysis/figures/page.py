@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from fontTools.subset import Options
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,12 +38,14 @@ HEADER = 0.62
 CAPTION_LINE = 0.125
 KEY_LINE, KEY_PAD, KEY_GAP = 2.4, 0.5, 1.4
 """Of a key, in heights of its type: a line's sample, from it to its name, from column to column."""
+LAYOUT_TABLES = ("GDEF", "GPOS", "GSUB", "kern")
+"""Of a font: rules that a program which sets text would follow; a PDF has each letter at its place."""
 
 
 @contextmanager
 def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
     """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
-    with mpl.rc_context(), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings(), _letters_alone():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # said once, by label: lettering.fonts_for
         mpl.rcdefaults()
         theme: Any = sns.axes_style("ticks")
@@ -79,6 +82,18 @@ def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
             }
         )
         yield
+
+
+@contextmanager
+def _letters_alone() -> Iterator[None]:
+    """Fonts in a PDF without their rules of layout: to cut these takes longer than to draw."""
+    dropped: list[str] = Options._drop_tables_default
+    before = dropped[:]
+    dropped += LAYOUT_TABLES
+    try:
+        yield
+    finally:
+        dropped[:] = before
 
 
 class Page:
@@ -193,7 +208,7 @@ class Page:
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         target = io.BytesIO()
-        _with_few_colors(image).save(target, "png", optimize=True, dpi=(DPI, DPI))
+        _with_few_colors(image).save(target, "png", dpi=(DPI, DPI))
         return target.getvalue()
 
 

@@ -21,7 +21,14 @@ from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
 from analysis.metrics import METRICS
 from analysis.tables.comparisons import baseline_text
-from analysis.tables.spelling import lowered, number_text, number_texts, row_name, signed_number
+from analysis.tables.spelling import (
+    lowered,
+    number_text,
+    number_texts,
+    range_text,
+    row_name,
+    signed_number,
+)
 from analysis.tables.terminal import telling_columns
 
 MOST_ROWS = 60
@@ -54,7 +61,7 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
     some = next(iter(primary.values()))
     page = Page(
         HEADS + height + FOOT,
-        parts.title(data, f"{lowered(some.metric.title)}, each row minus {_baseline(primary)}"),
+        f"{data.env_id}: {lowered(some.metric.title)}, each row minus {_baseline(primary)} (n = {_n(primary)})",
         parts.counts_text(data),
         _caption(here, some, max(left_out, 0)),
     )
@@ -211,6 +218,10 @@ def _draw_cells(
 
 def _color(data: EnvironmentBands, drawn: RowBands) -> str:
     return style.look(drawn.row.slots, drawn.row.facts, base_slots(data, drawn.row)).color
+
+
+def _n(primary: dict[str, RowComparison]) -> str:
+    return range_text([one.n for one in primary.values()])
 
 
 def _baseline(primary: dict[str, RowComparison]) -> str:

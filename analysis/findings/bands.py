@@ -11,6 +11,7 @@ from analysis.findings.scores import EnvironmentScores
 from analysis.findings.summary import RowSummary
 from analysis.loading import Results, Row, reference
 from analysis.metrics import WINDOW, Floats, Form, Ints, RunData, curve, grid, running_variance, value_at
+from analysis.spread import Spread, in_turn
 from analysis.statistics.intervals import curve_interval
 
 FORMS: dict[str, Form] = {
@@ -92,15 +93,19 @@ class EnvironmentBands:
         return next((drawn for drawn in self.drawn if drawn.row is of), None)
 
 
-def environment_bands(results: Results, scores: EnvironmentScores) -> EnvironmentBands:
+def environment_bands(
+    results: Results, scores: EnvironmentScores, spread: Spread = in_turn
+) -> EnvironmentBands:
     """The bands of every row in an environment."""
-    at = grid(max(line.row.budget for line in scores.summaries))
+    lines = scores.summaries
+    at = grid(max(line.row.budget for line in lines))
+    bands = spread(lambda place: _bands(lines[place].run_data, at), len(lines))
     return EnvironmentBands(
         results=results,
         env_id=scores.env_id,
         threshold=scores.threshold,
         at=at,
-        drawn=tuple(RowBands(line, _bands(line.run_data, at)) for line in scores.summaries),
+        drawn=tuple(map(RowBands, lines, bands)),
     )
 
 

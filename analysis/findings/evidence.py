@@ -18,6 +18,7 @@ from analysis.findings.summary import RowSummary, summarize
 from analysis.findings.tuned import TunedComparison, compare_tuned
 from analysis.findings.world_sizes import Line, world_sizes
 from analysis.loading import Results, Row
+from analysis.spread import Spread, in_turn
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Evidence:
     tuned: list[TunedComparison]
     aggregates: list[Aggregate]
     effects: list[EstimatedEffect]
+    spread: Spread = in_turn
+    """How what costs is computed: here, or over the cores."""
 
     @cached_property
     def judged(self) -> list[tuple[Claim, list[JudgedClaim]]]:
@@ -46,7 +49,7 @@ class Evidence:
     @cached_property
     def bands(self) -> list[EnvironmentBands]:
         """Learning curves and running variances of each environment in which a run stands."""
-        return [environment_bands(self.results, scores) for scores in self.scores]
+        return [environment_bands(self.results, scores, self.spread) for scores in self.scores]
 
     @cached_property
     def world_sizes(self) -> list[Line]:
@@ -89,9 +92,9 @@ class Evidence:
         return [one.compared for one in self.soft_minus_hard]
 
 
-def collect(results: Results) -> Evidence:
+def collect(results: Results, spread: Spread = in_turn) -> Evidence:
     """Every comparison, aggregate and effect that the stored runs allow."""
-    summaries = summarize(results)
+    summaries = summarize(results, spread)
     found = environment_scores(results, summaries)
     baseline, aliases = str(results.study.get("baseline", "")), results.study.get("aliases", [])
     return Evidence(
@@ -104,4 +107,5 @@ def collect(results: Results) -> Evidence:
         tuned=[one for scores in found for one in compare_tuned(scores, baseline)],
         aggregates=aggregate_all(found),
         effects=[one for scores in found for one in estimate_all(scores, aliases)],
+        spread=spread,
     )

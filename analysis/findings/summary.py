@@ -12,6 +12,7 @@ from analysis.findings.measured import measured
 from analysis.loading import Results, Row
 from analysis.metrics import METRICS, Floats, Metric, RunData, score_run
 from analysis.metrics.registry import LEARNING, VARIANCE
+from analysis.spread import Spread, in_turn
 from analysis.statistics.draws import CURVE_RESAMPLES, places, resampled
 from analysis.statistics.intervals import (
     NOTHING,
@@ -78,17 +79,23 @@ class RowSummary:
         return any(np.isfinite(run[name]) for run in self.run_scores)
 
 
-def summarize(results: Results) -> list[RowSummary]:
+Parts = tuple[
+    tuple[RunData, ...], tuple[Mapping[str, float], ...], dict[str, Interval], dict[str, WaitingTime]
+]
+
+
+def summarize(results: Results, spread: Spread = in_turn) -> list[RowSummary]:
     """Every row of the study in every environment, in the study's order; rows of which nothing stands too."""
+    lines = [(row, one) for one in results.environments for row in results.rows(one["env_id"])]
+    made = spread(lambda place: _summary(*lines[place]), len(lines))
     return [
-        summarize_row(row, environment)
-        for environment in results.environments
-        for row in results.rows(environment["env_id"])
+        RowSummary(row, one.get("reward_threshold"), *parts)
+        for (row, one), parts in zip(lines, made, strict=True)
     ]
 
 
-def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
-    """One line of the summary."""
+def _summary(row: Row, environment: Mapping[str, Any]) -> Parts:
+    """What a line of the summary says of its row: arrays, scores, numbers and waiting times."""
     run_data = tuple(measured(row, run, environment) for run in row.valid_runs)
     run_scores = tuple(score_run(data) for data in run_data)
     numbers, waits = {}, {}
@@ -100,7 +107,7 @@ def summarize_row(row: Row, environment: Mapping[str, Any]) -> RowSummary:
             numbers[name] = waits[name].median
         elif metric.score is not None:
             numbers[name] = _over_runs(metric, column(run_scores, name))
-    return RowSummary(row, environment.get("reward_threshold"), run_data, run_scores, numbers, waits)
+    return run_data, run_scores, numbers, waits
 
 
 def column(run_scores: Sequence[Mapping[str, float]], name: str) -> Floats:

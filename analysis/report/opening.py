@@ -10,16 +10,42 @@ import numpy as np
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.claims import NOT_TESTED, Claim, JudgedClaim
 from analysis.findings.evidence import Evidence
+from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.loading import Row, replaced_slots
+from analysis.metrics import METRICS, Metric
 from analysis.report.claims import reasons
-from analysis.report.sentences import summary
+from analysis.statistics.intervals import Interval
 from analysis.statistics.power import MOST
-from analysis.tables.spelling import lowered, number_text, percent, range_text, row_name, signed_text
+from analysis.tables.spelling import (
+    listed,
+    lowered,
+    number_text,
+    percent,
+    range_text,
+    row_name,
+    signed_text,
+    slot_title,
+)
 from analysis.tables.table import by_environment
 
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
-SEVERAL = "several slots at once"
+SEVERAL = "Several at once"
+MOST_INTERACTIONS = 2
+SAID = {
+    "auc": "mean return",
+    "evaluation_return": "final greedy return",
+    "steps_to_threshold": "number of steps until solved",
+    "episodes_to_threshold": "number of episodes until solved",
+}
+"""Metrics as people call them, where that isn't their title."""
+SCALES = {
+    "return": "the way from random play to solved",
+    "steps": "the budget",
+    "value": "the width of the bounds",
+    "share": "all runs",
+}
+"""Of what a margin is a share."""
 FRACTIONS = (
     (0.5, "half"),
     (1 / 3, "a third"),
@@ -37,9 +63,9 @@ class Opening:
 
     env_id: str
     about: str
-    """'Mean of the curve, return per episode; DQN: 291.'"""
+    """By what is judged, how many rows differ, and how sure that is."""
     sentences: tuple[tuple[str, str], ...]
-    """(slot, what its rows do), in the study's order."""
+    """(slot, what its rows do), in the study's order; of a factorial (slot, its main effects)."""
     undecided: str
     """One line on everything that is open, with the seeds that it would take; '' where nothing is."""
 
@@ -61,12 +87,10 @@ def openings(found: Evidence) -> list[Opening]:
     made = []
     primary = [one for one in found.comparisons if one.is_primary]
     for env_id, here in by_environment(primary, lambda one: one.env_id).items():
+        effects = [one for one in found.effects if (one.env_id, one.metric) == (env_id, here[0].metric.name)]
         decided = [one for one in here if one.judged.is_decided]
-        made.append(
-            Opening(
-                env_id, _about(here, rows), tuple(_by_slot(decided[:MOST_ROWS], rows)), _undecided(here, rows)
-            )
-        )
+        said = _by_effect(effects) if effects else _by_slot(decided[:MOST_ROWS], rows)
+        made.append(Opening(env_id, _about(here, found), tuple(said), _undecided(here, rows)))
     return made
 
 
@@ -90,18 +114,48 @@ def _telling_first(judged: JudgedClaim) -> list[str]:
     return [*(said[place] for place in order), *said[len(outcomes) :]]
 
 
-def _about(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
-    metric = here[0].metric
-    base = {one.against for one in here}
-    text = f"Judged by the {lowered(metric.title)} ({metric.unit})"
-    if len(base) == 1:
+def _about(here: Sequence[RowComparison], found: Evidence) -> str:
+    """By what is judged, how many rows differ, and how sure that is."""
+    metric, names = here[0].metric, {row.label: row_name(row) for row in found.rows}
+    said, title = said_of(metric.name), lowered(metric.title)
+    text = f"Judged by the {said} ({metric.unit if said == title else f'{title}, {metric.unit}'})"
+    if len({one.against for one in here}) == 1:
         longest = max(here, key=lambda one: one.n)
-        name = row_name(rows[longest.against])
-        text += f", which is {number_text(metric.name, longest.means[1])} for {name} ({longest.n} seeds)"
-    counts = summary(here)
+        mean = number_text(metric.name, longest.means[1])
+        text += f": {mean} for {names[longest.against]} over {_seeds(longest.n)}"
+    return " ".join([f"{text}.", _counts(here, found), _certainty(here)]).rstrip()
+
+
+def _counts(here: Sequence[RowComparison], found: Evidence) -> str:
+    """'Of 12 variants 8 differ from the baseline, 3 stay within the margin of 22.7 (5 % of ...), 1 is undecided.'"""
+    differ = sum(one.judged.differs for one in here)
+    same, unknown = (sum(one.verdict == word for one in here) for word in ("same", "undecided"))
+    what = "row" if any(row.swept for row in found.rows) else "variant"
+    parts = [f"{differ or 'none'} {'differ' if differ > 1 else 'differs'} from the baseline"]
+    if same:
+        parts.append(
+            f"{same} {'stay' if same > 1 else 'stays'} within the margin of {_margin(here[0], found)}"
+        )
+    if unknown:
+        parts.append(f"{unknown} {'are' if unknown > 1 else 'is'} undecided")
+    return f"Of {len(here)} {what}{'s' if len(here) > 1 else ''} {listed(parts)}."
+
+
+def _margin(some: RowComparison, found: Evidence) -> str:
+    """'22.7 (5 % of the way from random play to solved)'."""
+    own = found.results.environment(some.env_id).get("margin") is not None
+    of = "" if own else SCALES.get(some.metric.scale or "", "")
+    share = f" ({percent(some.looks.decide['margin'])} of {of})" if of else ""
+    return number_text(some.metric.name, some.margin) + share
+
+
+def _certainty(here: Sequence[RowComparison]) -> str:
+    """How often one of these verdicts may be wrong."""
     alpha = percent(here[0].looks.decide["alpha"])
-    sure = f'Any false difference among them: a chance of at most {alpha}; any false "within the margin": likewise'
-    return f"{text}. {counts[:1].upper()}{counts[1:]} {sure}."
+    differ, same = any(one.judged.differs for one in here), any(one.judged.same for one in here)
+    which = "difference" if differ else 'verdict "within the margin"'
+    also = ', and so has that any "within the margin" is' if differ and same else ""
+    return f"That any {which} is false has a chance of at most {alpha}{also}." if differ or same else ""
 
 
 def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
@@ -110,7 +164,7 @@ def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Itera
         slots.setdefault(_slot(rows[one.label], rows[one.against]), []).append(one)
     for slot, ones in slots.items():
         differ, same = ([one for one in ones if one.judged.differs is side] for side in (True, False))
-        parts = [_differs(one, rows) for one in differ]
+        parts = [_differs(one, row_name(rows[one.label])) for one in differ]
         if same:
             parts.append(_same(same, rows))
         yield slot, "; ".join(parts) + "."
@@ -118,42 +172,52 @@ def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Itera
 
 def _slot(row: Row, base: Row) -> str:
     changed = replaced_slots(row.slots, base.slots)
-    return changed[0] if len(changed) == 1 else SEVERAL
+    return slot_title(changed[0]) if len(changed) == 1 else SEVERAL
 
 
-def _differs(one: RowComparison, rows: Mapping[str, Row]) -> str:
-    """'No replay costs half of the mean: -145 [-152, -139], 12 seeds'."""
-    point, mean = one.difference.point, one.means[1]
-    size = _size(abs(point / mean)) if mean and np.isfinite(mean) else ""
-    verb = {
-        "better": "gains" if point > 0 else "saves",
-        "worse": "costs" if point < 0 else "adds",
-        "higher": "adds",
-        "lower": "takes away",
-    }[one.verdict]
-    word = f" ({one.verdict})" if verb in ("adds", "takes away", "saves") else ""
-    small = ", by less than the margin" if one.is_small else ""
-    what = f" {size}" if size else ""
-    return (
-        f"{row_name(rows[one.label])} {verb}{what}{word}: {signed_text(one.metric.name, one.difference)}, "
-        f"{one.n} seeds{small}"
-    )
+def _differs(one: RowComparison, name: str) -> str:
+    """'No replay costs half of the mean return: -145 [-152, -139] of 291, 12 seeds'."""
+    mean = one.means[1]
+    text = f"{name} {_does(one.metric, one.difference, mean)}: {signed_text(one.metric.name, one.difference)}"
+    if np.isfinite(mean):
+        place = "from" if mean <= 0 else "on" if one.difference.point > 0 else "of"
+        text += f" {place} {number_text(one.metric.name, mean)}"
+    return f"{text}, {_seeds(one.n)}" + (", by less than the margin" if one.is_small else "")
+
+
+def _does(metric: Metric, difference: Interval, mean: float) -> str:
+    """'costs half of the mean return'; 'adds 10 % to the number of steps until solved (worse)'."""
+    said, up = said_of(metric.name), difference.point > 0
+    better = "" if metric.bigger_is_better is not False else " (worse)" if up else " (better)"
+    if not mean > 0:
+        return f"{'raises' if up else 'lowers'} the {said}{better}"
+    size = _size(abs(difference.point / mean))
+    if metric.bigger_is_better and not up:
+        return f"costs {size} of the {said}"
+    return f"{f'adds {size} to' if up else f'takes {size} off'} the {said}{better}"
+
+
+def said_of(metric: str) -> str:
+    """A metric as a person says it."""
+    return SAID.get(metric, lowered(METRICS[metric].title))
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n != 1 else ''}"
 
 
 def _size(share: float) -> str:
     for part, word in FRACTIONS:
         if abs(share - part) <= CLOSE:
-            return f"{word} of the mean"
-    return f"{percent(share)} of the mean" if share >= 0.005 else "less than 1 % of the mean"
+            return word
+    return percent(share) if share >= 0.005 else "less than 1 %"
 
 
 def _same(ones: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
-    """'Double and Dueling change it by less than 22.6 (12 to 24 seeds)'."""
-    names = [row_name(rows[one.label]) for one in ones]
-    who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """'Double and Dueling change it by less than the margin (12 to 24 seeds)'."""
+    change = "changes" if len(ones) == 1 else "change"
     n = range_text([one.n for one in ones])
-    margin = number_text(ones[0].metric.name, ones[0].margin)
-    return f"{who} change{'s' if len(names) == 1 else ''} it by less than {margin} ({n} seeds)"
+    return f"{listed([row_name(rows[one.label]) for one in ones])} {change} it by less than the margin ({n} seeds)"
 
 
 def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
@@ -163,10 +227,49 @@ def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     untested = open_[0].untested
     if untested is not None:
         return f"Undecided whatever the seeds, as nothing is tested here: {untested}."
-    texts = []
-    for one in open_[:MOST_ROWS]:
-        about = one.seeds and (f"> {MOST}" if one.seeds.about is None else str(one.seeds.about))
-        texts.append(f"{row_name(rows[one.label])} {about or '(not known)'}")
-    more = f" and {len(open_) - MOST_ROWS} more" if len(open_) > MOST_ROWS else ""
+    names: dict[str, list[str]] = {}
+    for one in sorted(open_, key=lambda one: MOST if one.seeds is None else one.seeds.about or MOST):
+        about = "not known how many" if one.seeds is None else str(one.seeds.about or f"more than {MOST}")
+        names.setdefault(about, []).append(row_name(rows[one.label]))
+    texts = [f"{about} for {_some(some)}" for about, some in names.items()]
     have = range_text([one.n for one in open_])
-    return f"Undecided at {have} seeds; about so many are needed: {', '.join(texts)}{more}."
+    return f"Undecided at {have} seeds. About so many would settle it: {'; '.join(texts)}."
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names, the first of them where nobody reads so many."""
+    return listed(names) if len(names) <= MOST_ROWS else f"{names[0]} and {len(names) - 1} more"
+
+
+# ---- factorials ----
+
+
+def _by_effect(effects: Sequence[EstimatedEffect]) -> Iterator[tuple[str, str]]:
+    """Each factor's main effects, and the interactions that are known."""
+    factors: dict[str, list[EstimatedEffect]] = {}
+    for one in effects:
+        if one.effect.kind == "main" and np.isfinite(one.number.point):
+            factors.setdefault(one.effect.name.partition(": ")[0], []).append(one)
+    for slot, ones in factors.items():
+        yield slot_title(slot), "; ".join(map(_effect, ones)) + "."
+    pairs = [one for one in effects if one.effect.kind == "interaction"]
+    if pairs:
+        known = sorted((one for one in pairs if one.judged.differs), key=lambda one: -abs(one.number.point))
+        most = ", most of all " if len(known) > MOST_INTERACTIONS else ": " if known else ""
+        texts = [
+            f"{one.effect.name} {signed_text(one.metric, one.number)}" for one in known[:MOST_INTERACTIONS]
+        ]
+        differ = "differs" if len(known) < 2 else "differ"
+        yield (
+            "Together",
+            f"{len(known) or 'None'} of {len(pairs)} interactions {differ} from 0{most}{'; '.join(texts)}.",
+        )
+
+
+def _effect(one: EstimatedEffect) -> str:
+    """'hard instead of none: +57.1 [40.2, 71.0]', 'double instead of max: within the margin'."""
+    after, _, before = one.effect.name.partition(": ")[2].partition(" - ")
+    at = f" at {one.at}" if one.at else ""
+    ends = signed_text(one.metric, one.number)
+    word = "" if one.judged.differs else ", within the margin" if one.judged.same else ", undecided"
+    return f"{after} instead of {before}{at} {ends}{word}"

@@ -63,6 +63,8 @@ def answers(
             title = metric_heading(name) + (": the primary metric" if name in primary else "")
             if here and all(one.is_identical for one in here):
                 answer.append(Answer(env_id, title, f"every run scores as {than} does.", (), ()))
+            elif len(here) > 1 and not any(one.judged.is_decided for one in here):
+                answer.append(Answer(env_id, title, _nothing_known(here), (), ()))
             elif any(np.isfinite(one.judged.difference) for one in here):
                 said = [(not one.judged.is_decided, sentence(one, names)) for one in here]
                 known, unknown = (
@@ -70,6 +72,12 @@ def answers(
                 )
                 answer.append(Answer(env_id, title, summary(here, than), known, unknown))
     return answer
+
+
+def _nothing_known(found: Sequence[RowComparison]) -> str:
+    """A metric that tells no row apart, in a sentence: 'undecided for all 12 rows.'"""
+    untested = found[0].untested
+    return f"undecided for all {len(found)} rows{f', as {untested}' if untested else ''}."
 
 
 def summary(found: Sequence[RowComparison], than: str = "the baseline") -> str:

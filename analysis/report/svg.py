@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
 
+_STRAIGHT = frozenset("MLz")
 _GLYPH = re.compile(r'<path id="(DejaVuSans[\w-]*)"(?: d="([^"]*)")? transform="scale\(0\.015625\)"/>')
 _WRITTEN = re.compile(
     r'<use xlink:href="#(DejaVuSans[\w-]*)"(?: transform="translate\((-?[\d.]+) (-?[\d.]+)\)")?/>'
@@ -72,7 +74,7 @@ def shorter(path: str) -> str:
     Each difference is one of rounded places, so that rounding doesn't add up. Curves and letters stay as they are.
     """
     words = path.split()
-    if not set(filter(str.isalpha, words)) <= {"M", "L", "z"}:
+    if not _STRAIGHT.issuperset(filter(str.isalpha, words)):
         return path
     text, place, x, y, x_start, y_start = [], 0, 0, 0, 0, 0
     while place < len(words):
@@ -80,16 +82,17 @@ def shorter(path: str) -> str:
             text.append("z")
             x, y, place = x_start, y_start, place + 1
             continue
-        x_next, y_next = (round(10 * float(word)) for word in words[place + 1 : place + 3])
+        x_next, y_next = round(10 * float(words[place + 1])), round(10 * float(words[place + 2]))
         if words[place] == "M":
             text.append(f"M{_tenths(x_next)} {_tenths(y_next)}")
             x_start, y_start = x_next, y_next
         else:
             text.append(f"l{_tenths(x_next - x)} {_tenths(y_next - y)}")
         x, y, place = x_next, y_next, place + 3
-    return re.sub(r"(?<=[0-9]) (?=-)", "", "".join(text))
+    return "".join(text).replace(" -", "-")
 
 
+@cache  # differences between neighbours are few
 def _tenths(number: int) -> str:
     """25 is 2.5, -5 is -.5, 30 is 3."""
     whole, tenth = divmod(abs(number), 10)

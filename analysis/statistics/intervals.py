@@ -12,6 +12,7 @@ from scipy import stats
 
 from analysis.metrics import Floats
 from analysis.statistics.draws import CURVE_RESAMPLES, LEVEL, RESAMPLES, draws, ends, known_mean
+from analysis.statistics.sequential import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ def proportion_interval(count: int, of: int) -> Interval:
     """A share with the exact interval of Clopper and Pearson: 0 of 10 is [0, 0.31]."""
     if not of:
         return NOTHING
-    limits = stats.binomtest(count, of).proportion_ci(LEVEL, method="exact")
-    return Interval(count / of, float(limits.low), float(limits.high))
+    return Interval(count / of, *clopper_pearson(count, of, 1 - LEVEL))
 
 
 @dataclass(frozen=True)

@@ -230,11 +230,12 @@ def share_difference(up: int, down: int, n: int, level: float = ALPHA) -> tuple[
     From Clopper and Pearson's limits of the shares of seeds at which only x says yes, and at which only y does, each at
     half the level, so that both hold at once (Bonferroni). 0 and 0 of 10 at .05: [-.35, .35].
     """
-    (low, high), (least, most) = (_clopper_pearson(count, n, level / 2) for count in (up, down))
+    (low, high), (least, most) = (clopper_pearson(count, n, level / 2) for count in (up, down))
     return low - most, high - least
 
 
-def _clopper_pearson(count: int, of: int, level: float) -> tuple[float, float]:
+def clopper_pearson(count: int, of: int, level: float) -> tuple[float, float]:
+    """The exact interval of a share."""
     from scipy.special import betaincinv  # only where answers are judged
 
     low = betaincinv(count, of - count + 1, level / 2) if count else 0.0

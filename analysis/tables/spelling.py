@@ -16,6 +16,21 @@ HUGE = 1e6
 """Numbers from here on are spelled as powers of ten, but for steps and episodes."""
 
 
+SLOTS = {
+    "trunk": "Network",
+    "head": "Output layer",
+    "exploration": "Exploration",
+    "replay": "Replay",
+    "returns": "Steps of reward",
+    "target": "Target network",
+    "bootstrap": "Value of the next state",
+    "loss": "Loss",
+    "optimizer": "Optimizer",
+    "maintenance": "Resets",
+}
+"""What a person calls a slot."""
+
+
 # ---- numbers of metrics ----
 
 
@@ -115,6 +130,17 @@ def range_text(counts: list[int], to: str = " to ") -> str:
 
 
 # ---- rows and pieces ----
+
+
+def slot_title(slot: str) -> str:
+    """A slot for people, with its own name where that is another: 'Value of the next state (bootstrap)'."""
+    title = SLOTS.get(slot, slot)
+    return title if slot in title.lower() else f"{title} ({slot})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """'Double', 'Double and Dueling', 'Double, Dueling and PER'."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def row_name(row: Row) -> str:

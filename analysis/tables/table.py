@@ -82,14 +82,15 @@ def csv_text(table: Table, digits: int = 10) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_csv_cell(value, digits) for value in row] for row in table.rows)
+    spelled = f".{digits}g"
+    for row in table.rows:  # a call per number would cost more than the numbers do
+        writer.writerow(
+            [
+                ("" if value != value else format(value, spelled)) if isinstance(value, float) else value
+                for value in row
+            ]
+        )
     return text.getvalue()
-
-
-def _csv_cell(value: object, digits: int) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.{digits}g}"
-    return "" if value is None else str(value)
 
 
 def markdown(table: Table) -> list[str]:

@@ -39,10 +39,17 @@ BELOW: dict[str, set[str]] = {
     "ablations": {"ablations.cli"},
     # the right half
     "analysis.metrics": set(),
+    "analysis.spread": set(),
     "analysis.fingerprint": {"ablations.store"},
     "analysis.loading": {"ablations.store"},
     "analysis.statistics": {"analysis.metrics"},
-    "analysis.findings": {"ablations.store", "analysis.loading", "analysis.metrics", "analysis.statistics"},
+    "analysis.findings": {
+        "ablations.store",
+        "analysis.loading",
+        "analysis.metrics",
+        "analysis.spread",
+        "analysis.statistics",
+    },
     "analysis.tables": {
         "analysis.findings",
         "analysis.loading",
@@ -82,6 +89,7 @@ BELOW: dict[str, set[str]] = {
         "analysis.fingerprint",
         "analysis.loading",
         "analysis.report",
+        "analysis.spread",
         "analysis.tables",
     },
     "analysis": {"analysis.loading"},

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.figures import curves, draw, pages, parts
+from analysis.figures import curves, draw, kinds, page_of, parts
 from analysis.figures.layout import lay_out
 from analysis.figures.page import WIDTH, drawing
 from analysis.loading import read
@@ -32,12 +32,11 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def kinds_drawn(folder: Path) -> list[str]:
     """The kinds of figure that a study has, each of them really drawn (as SVG, the fastest)."""
-    kinds = []
+    data = bands(folder)
     with drawing():
-        for kind, page, _ in pages(bands(folder)):
-            assert page.save(["svg"])["svg"].startswith(b"<?xml")
-            kinds.append(kind)
-    return kinds
+        for kind in kinds(data):
+            assert page_of(data, kind).save(["svg"])["svg"].startswith(b"<?xml")
+    return kinds(data)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +205,7 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
     )
     assert parts.n_text(shown.drawn) == "n = 0 to 2"
     with drawing():
-        for kind, page, _ in pages(shown):
-            text = " ".join(re.findall(r"<!-- (.*?) -->", page.save(["svg"])["svg"].decode()))
+        for kind in kinds(shown):
+            text = " ".join(re.findall(r"<!-- (.*?) -->", page_of(shown, kind).save(["svg"])["svg"].decode()))
             assert "No run was made yet of: Dueling, learning rate 0.1;" in text, kind
             assert "0 of 2" in text, kind

@@ -11,8 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from analysis.figures import fonts, lettering, style, units, verdicts
-from analysis.figures import pages as pages_of
+from analysis.figures import fonts, kinds, lettering, page_of, style, units, verdicts
 from analysis.figures.layout import lay_out
 from analysis.figures.page import Page, drawing
 from analysis.statistics.intervals import Interval
@@ -42,7 +41,7 @@ def sized(size: str) -> Any:
 
 def drawn_pages(folder: Path) -> dict[str, Page]:
     found = evidence(folder)
-    made = {kind: page for kind, page, _ in pages_of(found.bands[0])}
+    made = {kind: page_of(found.bands[0], kind) for kind in kinds(found.bands[0])}
     forest = verdicts.draw(found.bands[0], found.comparisons)
     return made | ({"verdicts": forest} if forest else {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,26 +29,32 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 def test_each_slot_has_a_sentence_with_difference_interval_and_seeds(found: Evidence):
     (opening,) = openings(found)
     said = dict(opening.sentences)
-    assert said["replay"].startswith("No replay costs ")
-    assert " of the mean: -1" in said["replay"]
-    assert said["replay"].endswith("], 10 seeds.")
-    assert "gains" in said["several slots at once"]
+    assert said["Replay"] == (
+        "No replay costs 47 % of the mean return: -150.0 [-150.7, -149.2] of 315.8, 10 seeds."
+    )
+    assert said["Several at once"] == (
+        "Naive (no replay, no target) adds a third to the mean return: +99.9 [99.0, 100.5] on 315.8, 10 seeds."
+    )
 
 
 def test_what_is_within_the_margin_is_said_to_change_less(found: Evidence):
     (opening,) = openings(found)
     said = dict(opening.sentences)
-    assert said["bootstrap"].startswith("Double changes it by less than ")
-    assert said["head"].startswith("Dueling changes it by less than ")
+    same = "changes it by less than the margin (10 seeds)."
+    assert said["Value of the next state (bootstrap)"] == f"Double {same}"
+    assert said["Output layer (head)"] == f"Dueling {same}"
     assert opening.undecided == ""
 
 
 def test_the_first_line_counts_rows_and_gives_the_baselines_mean(found: Evidence):
     (opening,) = openings(found)
-    assert opening.about.startswith("Judged by the mean of the curve (return per episode), which is ")
-    assert "for DQN (10 seeds)" in opening.about
-    assert "2 of 4 rows differ from the baseline; 2 within the margin." in opening.about
-    assert "a chance of at most 5 %" in opening.about
+    assert re.fullmatch(
+        r"Judged by the mean return \(mean of the curve, return per episode\): 315.8 for DQN over 10 seeds\. "
+        r"Of 4 variants 2 differ from the baseline and 2 stay within the margin of .+ "
+        r"\(5 % of the way from random play to solved\)\. That any difference is false has a chance of at most "
+        r'5 %, and so has that any "within the margin" is\.',
+        opening.about,
+    )
 
 
 def test_claims_that_are_decided_come_first_and_untested_ones_not_at_all(found: Evidence):
@@ -61,4 +68,4 @@ def test_few_seeds_leave_one_line_on_everything(tmp_path: Path):
     few = collect(read(make_study(tmp_path / "s", rows, seeds=3, play=rise({}), facts=FACTS)))
     (opening,) = openings(few)
     assert opening.sentences == ()
-    assert opening.undecided.startswith("Undecided at 3 seeds; about so many are needed: No replay ")
+    assert opening.undecided.startswith("Undecided at 3 seeds. About so many would settle it: ")

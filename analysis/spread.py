@@ -1,0 +1,73 @@
+"""Work spread over the cores: forked processes that inherit all that was read, and send back what they made of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import Any, Protocol, TypeVar
+
+Made = TypeVar("Made")
+
+
+class Spread(Protocol):
+    """A way of calling ``work`` with 0, ..., count - 1; what it returns comes in this order."""
+
+    def __call__(self, work: Callable[[int], Made], count: int) -> Iterator[Made]: ...
+
+
+def in_turn(work: Callable[[int], Made], count: int) -> Iterator[Made]:
+    """One after the other, here."""
+    return map(work, range(count))
+
+
+def over_cores(work: Callable[[int], Made], count: int) -> Iterator[Made]:
+    """On as many cores as there are, each place whole on one of them; here where that can't be.
+
+    Processes are forked, so that ``work`` may be any function and finds everything as it is here; only what it returns
+    is sent. Forking is safe where nothing else runs beside it: not below another such process, and on Linux alone.
+    """
+    cores = min(_usable_cores(), count)
+    if cores < 2 or sys.platform != "linux" or parent_process() is not None:
+        yield from in_turn(work, count)
+        return
+    done = 0
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            pool = ProcessPoolExecutor(cores, get_context("fork"), _begin, (work,))
+            try:
+                for made in pool.map(_call, range(count)):
+                    yield made
+                    done += 1
+            finally:
+                pool.shutdown(cancel_futures=True)
+    except BrokenProcessPool:  # killed for memory, say: one process needs less than several
+        for place in range(done, count):
+            yield work(place)
+
+
+def _usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+_work: list[Callable[[int], Any]] = []
+"""What a forked process was made for."""
+
+
+def _begin(work: Callable[[int], Any]) -> None:
+    """The first thing in a forked process: an interruption is its parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _work[:] = [work]
+
+
+def _call(place: int) -> Any:
+    return _work[0](place)
