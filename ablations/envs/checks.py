@@ -9,10 +9,17 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import chdir
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+from ablations.envs import surroundings
 from ablations.errors import Findings, hint
 
+ELSEWHERE = "one that a package or a file of yours registers when it is imported is written module:Name-v0"
+WRAP = "register it with a wrapper of yours that {}, in a module that allow_modules names"
+FLATTEN = WRAP.format("makes a Box of it (gymnasium.wrappers.FlattenObservation)")
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _AFTER_MODULE = re.compile(r"([\w-]+/)?[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -32,7 +39,10 @@ def check_id(env_id: str, allow_modules: Collection[str], found: Findings, key: 
         return
     registered = _registered()
     if env_id not in registered:
-        found.add(key, f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}")
+        found.add(
+            key,
+            f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}; {ELSEWHERE}",
+        )
 
 
 def registered_threshold(env_id: str) -> float | None:
@@ -46,19 +56,28 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
     import gymnasium
 
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            surroundings.kept(),
+            chdir(Path.cwd()),
+        ):  # a simulator may go elsewhere
             warnings.simplefilter("ignore")
-            env = gymnasium.make(env_id, **args)
-    except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
+            env = gymnasium.make(env_id, **deepcopy(dict(args)))
+    except Exception as error:  # whatever a foreign environment raises is the user's to read
         found.add("envs", f"'{env_id}' {_why_not_made(error)}")
         return None
     observations, actions = env.observation_space, env.action_space
     if not isinstance(observations, gymnasium.spaces.Box):
+        way = FLATTEN if observations.is_np_flattenable else WRAP.format("makes a Box of it")
         found.add(
-            "envs", f"'{env_id}' has the observation space {_space(observations)}; only Box is supported"
+            "envs",
+            f"'{env_id}' has the observation space {_space(observations)}; only Box is supported: {way}",
         )
     if not isinstance(actions, gymnasium.spaces.Discrete):
-        found.add("envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported")
+        way = WRAP.format("numbers some of its actions")
+        found.add(
+            "envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported: {way}"
+        )
     threshold = env.spec.reward_threshold if env.spec is not None else None
     env.close()
     return None if threshold is None else float(threshold)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -21,12 +22,14 @@ from ablations.envs import (
     action_log,
     registry,  # noqa: F401 (registers this package's own environments)
     running_statistics,
+    surroundings,
 )
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.worlds import World
+from ablations.errors import is_refusal
 from ablations.rng.streams import POSITION, Role, position, put, stream
 from ablations.state import State, packed, unpacked
 
@@ -57,8 +60,9 @@ def failure_of(step: int, problem: Exception) -> Failure:
 
 
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, with Gymnasium's own wrappers (time limit, order enforcement)."""
-    return gymnasium.make(env_id, disable_env_checker=True, **args)
+    """One environment, with Gymnasium's own wrappers (time limit, order enforcement), and with arguments of its own."""
+    with surroundings.kept():
+        return gymnasium.make(env_id, disable_env_checker=True, **deepcopy(dict(args)))
 
 
 def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
@@ -281,7 +285,7 @@ class GymLanes:
             self._fail(lane, problem)
 
     def _fail(self, lane: int, problem: Exception) -> None:
-        if isinstance(problem, MemoryError):
+        if is_refusal(problem):
             raise problem  # all lanes together asked for too much
         self.failures[lane] = failure_of(self.steps, problem)
 
@@ -337,6 +341,6 @@ class GymEpisodes:
         return Steps(self.obs, reward, terminated, truncated)
 
     def _raise(self, number: int, problem: Exception) -> None:
-        if isinstance(problem, MemoryError):
+        if is_refusal(problem):
             raise problem
         self.raised[number], self.going[number] = problem, False

@@ -84,10 +84,13 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("daemon", [True, False])
-def test_an_environment_may_have_processes_and_none_outlives_its_worker(daemon: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("daemon", "executor"), [(True, "local"), (False, "local"), (True, "dask")])
+def test_an_environment_may_have_processes_and_none_outlives_its_worker(
+    daemon: bool, executor: str, tmp_path: Path
+) -> None:
     study(tmp_path, daemon)
-    answer = python("-m", "ablations", "run", "tiny.toml", "--jobs", "1", cwd=tmp_path)
+    where = ("--jobs", "1", "--executor", executor)
+    answer = python("-m", "ablations", "run", "tiny.toml", *where, cwd=tmp_path)
     assert_answered(answer, 0)
     assert seconds_until(lambda: not alive(tmp_path), 3) < 3
 
