@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,6 +19,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from ablations.envs import unpacking
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.surroundings import ENDED
 
@@ -86,7 +88,9 @@ class CheckedEnv:
             if self.generators is not None:
                 self.generators.seed(_derived(seed, len(self.spaces)))
         try:
-            given = self._reset(seed=seed)
+            first = seed is not None and not self.steps
+            again = partial(self._reset, seed=seed)
+            given = unpacking.first_reset(self.env, again) if first else again()
         except (ValueError, SystemExit) as problem:
             self._blame(problem, "reset", PAIR)
             raise

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.wrappers import TimeLimit
 
 from ablations.envs.checked import CheckedEnv
@@ -17,6 +18,7 @@ from ablations.runner.play import play
 from ablations.runner.random_policy import random_policy
 from tests.laws import toys
 
+ONE_ARRAY = np.zeros(4, np.float32)
 HARMLESS: dict[str, Callable[..., Any]] = {
     "a list": lambda seen, *rest: (seen.tolist(), *rest),
     "float64": lambda seen, *rest: (seen.astype(np.float64), *rest),
@@ -28,6 +30,13 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "integers for flags": lambda seen, r, over, cut, info: (seen, r, int(over), np.int64(cut), info),
     "flags in arrays": lambda seen, r, over, cut, info: (seen, r, np.array([over]), np.array(cut), info),
     "a list of five": lambda *given: list(given),
+    "one array again and again": lambda seen, *rest: (np.copyto(ONE_ARRAY, seen) or ONE_ARRAY, *rest),
+    "tensors": lambda seen, r, over, *rest: (
+        torch.tensor(seen),
+        torch.tensor(r, dtype=torch.float64),
+        torch.tensor(over),
+        *rest,
+    ),
 }
 BAD = {"how": "no reward", "at_step": 12}
 
