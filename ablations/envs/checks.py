@@ -68,7 +68,7 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> float |
         return None
     observations, actions = env.observation_space, env.action_space
     if not isinstance(observations, gymnasium.spaces.Box):
-        way = FLATTEN if observations.is_np_flattenable else WRAP.format("makes a Box of it")
+        way = FLATTEN if _can_be_flattened(observations) else WRAP.format("makes a Box of it")
         found.add(
             "envs",
             f"'{env_id}' has the observation space {_space(observations)}; only Box is supported: {way}",
@@ -94,6 +94,13 @@ def _registered() -> Mapping[str, Any]:
 def _space(space: Any) -> str:
     text = " ".join(str(space).split())
     return text if len(text) <= 60 else f"{type(space).__name__}(...)"
+
+
+def _can_be_flattened(space: Any) -> bool:
+    try:
+        return bool(space.is_np_flattenable)
+    except NotImplementedError:  # a space of somebody's own
+        return False
 
 
 def _why_not_made(error: BaseException) -> str:
