@@ -108,6 +108,8 @@ def _why_not_made(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"needs the package '{package}', which is not installed: pip install {package}"
+    if type(error).__name__ in ("NamespaceNotFound", "NameNotFound"):
+        return f"is not registered when its module is imported ({reason}); name a file of yours that does it"
     if type(error).__name__ == "DependencyNotInstalled":
         return f"needs a package that is not installed: {reason}"
     return f"could not be made: {type(error).__name__}: {reason}"

@@ -104,6 +104,7 @@ def test_what_no_network_can_learn_from_fails_its_runs_with_the_thing_and_the_st
         if run["env_id"] == of("Breaks"):
             assert manifest["error"]["message"].startswith("the observation holds inf in place 1 at step 41;")
     assert "the observation holds inf in place 1 at step 41" in ran[1]
+    assert "10 of 12 runs are valid (10 trained now)" in ran[1]
 
 
 def test_what_one_does_to_the_process_it_is_made_in_changes_no_bit(ran: tuple[Path, str]) -> None:

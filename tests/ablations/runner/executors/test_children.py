@@ -13,7 +13,7 @@ from tests.faults.grounds import start
 from tests.faults.session import seconds_until
 
 CHILDREN = '''
-import multiprocessing, os, subprocess, sys
+import multiprocessing, os, subprocess
 import gymnasium
 import numpy as np
 
@@ -30,7 +30,7 @@ class Remote(gymnasium.Env):
         self.pipe, theirs = multiprocessing.Pipe()
         child = multiprocessing.get_context("fork").Process(target=serve, args=(theirs,), daemon=DAEMON)
         child.start()
-        sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        sleeper = subprocess.Popen(["sleep", "60"])  # one for each of forty instances: no interpreter's start
         with open("children", "a") as file:
             print(child.pid, sleeper.pid, file=file)
         self.child, self.sleeper = child, sleeper
