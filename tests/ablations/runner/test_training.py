@@ -16,8 +16,9 @@ def test_an_environment_that_is_made_for_its_source_alone_is_closed(
 ) -> None:
     """CartPole's lanes are arrays, so that none is there to be asked."""
     closed: list[CartPoleEnv] = []
-    monkeypatch.setattr(CartPoleEnv, "close", closed.append)
     job = cohort(tmp_path)
-    found = Training(job).environment(job["lanes"][0]["config"])
+    training = Training(job)
+    monkeypatch.setattr(CartPoleEnv, "close", lambda env: closed.append(env))
+    found = training.environment(job["lanes"][0]["config"])
     assert found["package"] == "gymnasium"
     assert len(closed) == 1
