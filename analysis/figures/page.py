@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
     """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # said once, by label: lettering.fonts_for
+        logging.getLogger("matplotlib.font_manager").setLevel(
+            logging.ERROR
+        )  # of helping fonts that are not bold
         mpl.rcdefaults()
         theme: Any = sns.axes_style("ticks")
         mpl.rcParams.update(theme)
