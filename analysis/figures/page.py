@@ -155,6 +155,8 @@ class Page:
         self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1
     ) -> None:
         """A key whose upper left corner is at a place (from the end of the header), no wider than the page."""
+        if not names:  # one run of one row
+            return
         shape = -(-len(names) // columns)  # lines of a column
         wide = [
             max(width_of(name, SMALL) for name in names[at : at + shape])

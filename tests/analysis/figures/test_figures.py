@@ -17,7 +17,7 @@ from analysis.figures.layout import lay_out
 from analysis.figures.page import WIDTH, drawing
 from analysis.loading import read
 from analysis.metrics import curve
-from tests.analysis.made_up import Episodes, bands, evidence, make_study, row
+from tests.analysis.made_up import Episodes, bands, evidence, make_study, row, see
 from tests.analysis.pieces import NAMED
 
 KINDS = ["curves", "variance", "small-multiples"]
@@ -210,3 +210,8 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
             text = " ".join(re.findall(r"<!-- (.*?) -->", page.save(["svg"])["svg"].decode()))
             assert "No run was made yet of: Dueling, learning rate 0.1;" in text, kind
             assert "0 of 2" in text, kind
+
+
+def test_one_run_of_one_row_has_nothing_to_tell_apart_and_is_drawn(tmp_path: Path):
+    folder = make_study(tmp_path / "s", [row("dqn")], seeds=1, threshold=None, look=see)
+    assert "diagnostics" in kinds_drawn(folder)
