@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -25,13 +26,18 @@ def first_reset(env: Env, reset: Callable[[], Any]) -> Any:
     if not _foreign_wrappers(env):
         return reset()
     gave: list[Any] = []
-    with _changed(base, lambda given: gave.append(given) or given):
+
+    def note(given: Any) -> Any:
+        gave.append(given)
+        return given
+
+    with _changed(base, note):
         given = reset()
     if not gave or not _is_alone(gave[-1]):
         return given
     for second in _others(base, gave[-1]):
         other = np.array([gave[-1][0], second], dtype=np.asarray(gave[-1]).dtype)
-        with _changed(base, lambda _, other=other: other):
+        with _changed(base, partial(_instead, other)):
             seen = reset()
         if not _same(seen, given):
             return reset()
@@ -39,6 +45,10 @@ def first_reset(env: Env, reset: Callable[[], Any]) -> Any:
         f"reset of {type(base).__name__} gave two numbers, and a wrapper unpacks them: what is seen does not depend on "
         "the second at the first reset; expected a pair (observation, info)"
     )
+
+
+def _instead(other: Any, given: Any) -> Any:
+    return other
 
 
 def _foreign_wrappers(env: Env) -> bool:
