@@ -41,7 +41,8 @@ class Adapts(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Between the two."""
 
     def reset(self, **asked: Any) -> Any:
-        return np.clip(self.env.reset(**asked), -1, 1), {}
+        seen: Any = self.env.reset(**asked)
+        return np.clip(seen, -1, 1), {}
 
 
 @pytest.mark.parametrize("space", SPACES)
