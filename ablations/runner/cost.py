@@ -35,6 +35,8 @@ SECONDS = 0.2
 """How long each row is timed."""
 PLAYED_SECONDS, PLAYED_STEPS = 1.0, 3000
 """How long an environment is played, and how far at most."""
+PATIENCE_SECONDS = 8.0
+"""How long the first of its episodes may take: how long they are decides what scoring the random policy takes."""
 CHEAP = ("exploration", "target")
 """Slots whose pieces hardly differ in cost."""
 LARGEST_BUFFER = 2**27
@@ -123,7 +125,7 @@ def played(env_id: str, args: Mapping[str, Any], fast: bool) -> Played:
             if step.terminated or step.truncated:
                 episodes += 1
                 env.reset()
-            if time.perf_counter() - started > PLAYED_SECONDS:
+            if time.perf_counter() - started > (PLAYED_SECONDS if episodes else PATIENCE_SECONDS):
                 break
     seconds, steps = time.perf_counter() - started, max(1, env.steps)
     env.close()

@@ -30,7 +30,7 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "integers for flags": lambda seen, r, over, cut, info: (seen, r, int(over), np.int64(cut), info),
     "flags in arrays": lambda seen, r, over, cut, info: (seen, r, np.array([over]), np.array(cut), info),
     "a list of five": lambda *given: list(given),
-    "one array again and again": lambda seen, *rest: (np.copyto(ONE_ARRAY, seen) or ONE_ARRAY, *rest),
+    "one array again and again": lambda seen, *rest: (np.add(seen, 0, out=ONE_ARRAY), *rest),
     "tensors": lambda seen, r, over, *rest: (
         torch.tensor(seen),
         torch.tensor(r, dtype=torch.float64),

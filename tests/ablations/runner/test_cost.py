@@ -13,7 +13,7 @@ import pytest
 from ablations.dqn.replay.ring import row_width
 from ablations.envs.repeatability import tried_elsewhere, tried_here
 from ablations.recorders.probes import probe_states
-from ablations.runner import progress
+from ablations.runner import cost, progress
 from ablations.runner.cost import WORKER_SECONDS, Played, bytes_of, is_fast, makespan, of_cohorts, played
 from ablations.runner.progress import announced
 from ablations.runner.random_policy import random_policy
@@ -94,15 +94,24 @@ def test_an_environment_is_played_for_a_moment_and_not_by_every_lane_of_a_row() 
     assert is_fast(runs[0]) == (False, 50)
     started = time.monotonic()
     row = [run for run in runs if run.label == "dqn"]
-    (cost,) = of_cohorts([row], lambda run: 100, {"tests/Counted-v0": found})
+    (seconds,) = of_cohorts([row], lambda run: 100, {"tests/Counted-v0": found})
     assert time.monotonic() - started < 20
-    assert 100 * 3 * found.seconds < cost - WORKER_SECONDS < 5 * 100 * 3 * found.seconds
+    assert 100 * 3 * found.seconds < seconds - WORKER_SECONDS < 5 * 100 * 3 * found.seconds
+
+
+def test_the_first_episode_of_a_slow_environment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its length nobody knows what a hundred of them take."""
+    monkeypatch.setattr(cost, "PLAYED_SECONDS", 0.01)
+    found = played("tests/Counted-v0", {"pause": 0.02}, False)
+    assert found.length == 8
+    monkeypatch.setattr(cost, "PATIENCE_SECONDS", 0.01)
+    assert played("tests/Counted-v0", {"pause": 0.02}, False).length > 1000
 
 
 def test_evaluations_and_probes_are_timed_where_all_lanes_are_stepped_at_once() -> None:
     """They make no small part of a study of CartPole; without a time limit's worth of steps it would be halved."""
 
-    def cost(**record: Any) -> float:
+    def seconds(**record: Any) -> float:
         quick = {"probe_every": 0, "eval_every": 0, **record}
         study = load.from_document(
             {"name": "quick", "envs": ["CartPole-v1"], "seeds": 2, "variants": ["dqn"], "record": quick}
@@ -110,8 +119,8 @@ def test_evaluations_and_probes_are_timed_where_all_lanes_are_stepped_at_once() 
         lasting = Played(0.0, 20.0, True, 10_000_000.0)
         return of_cohorts([study.runs()], lambda run: 1000, {"CartPole-v1": lasting})[0]
 
-    assert cost(eval_every=1000) > 2 * cost()
-    assert cost(probe_every=1) > 2 * cost()
+    assert seconds(eval_every=1000) > 2 * seconds()
+    assert seconds(probe_every=1) > 2 * seconds()
 
 
 @pytest.mark.parametrize(
@@ -126,8 +135,8 @@ def test_a_cohort_is_longer_than_its_share_of_the_cores() -> None:
     """One slow environment and many cores: what none can share is not divided."""
     found = Played(1.0, 8.0, False)
     runs = [run for run in study_of(0.0).runs() if run.label == "dqn"]
-    (cost,) = of_cohorts([runs[:1]], lambda run: 500, {"tests/Counted-v0": found})
-    assert 500 < cost < 1000
+    (seconds,) = of_cohorts([runs[:1]], lambda run: 500, {"tests/Counted-v0": found})
+    assert 500 < seconds < 1000
 
 
 def test_a_buffer_is_counted_unless_a_piece_has_none() -> None:

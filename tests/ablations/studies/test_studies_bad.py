@@ -666,7 +666,7 @@ def test_a_space_of_somebodys_own_is_refused_like_any_other():
         )
         action_space = gymnasium.spaces.Discrete(2)
 
-    gymnasium.register("tests/Mission-v0", Grid)
+    gymnasium.register("tests/Mission-v0", lambda **args: Grid(**args))
     told = refusal("tests/Mission-v0")
     assert "observation space Dict(" in told
     assert "register it with a wrapper of yours that makes a Box of it, in a module" in told
