@@ -17,6 +17,8 @@ def test_an_environment_that_is_made_for_its_source_alone_is_closed(
     """CartPole's lanes are arrays, so that none is there to be asked."""
     closed: list[CartPoleEnv] = []
     job = cohort(tmp_path)
+    for lane in job["lanes"]:
+        lane["config"]["engine"] = "native"
     training = Training(job)
     monkeypatch.setattr(CartPoleEnv, "close", lambda env: closed.append(env))
     found = training.environment(job["lanes"][0]["config"])
