@@ -1,12 +1,19 @@
-"""Mistakes in what a user wrote: collected and shown all at once, with place and nearest valid name."""
+"""Mistakes in what a user wrote: collected and shown all at once, with place and nearest valid name.
+
+And the one kind of error that is nobody's mistake: the system has no more to give.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+
+REFUSED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Of an OSError: too many files are open, or there is no room for another process."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,11 @@ class Findings:
         """Raise what was collected, if anything was."""
         if self.problems:
             raise BadInput(self.problems)
+
+
+def is_refusal(problem: BaseException) -> bool:
+    """True where more was asked for than the system gives: memory, open files, processes."""
+    return isinstance(problem, MemoryError) or (isinstance(problem, OSError) and problem.errno in REFUSED)
 
 
 def nearest(name: str, valid: Collection[str]) -> str | None:

@@ -12,9 +12,9 @@ from ablations import engines
 from ablations.cli import compose, options
 from ablations.cli.compose import Request
 from ablations.cli.console import say, table
-from ablations.engines.hardware import most_lanes
+from ablations.engines.hardware import most_lanes, on_device
 from ablations.errors import BadInput, Problem, counted, few
-from ablations.runner import grid, looks, memory
+from ablations.runner import grid, looks, memory, order
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
@@ -25,7 +25,6 @@ from analysis.findings import decide
 if TYPE_CHECKING:
     from ablations.runner.cost import Played
 
-STARTING = 3.0  # seconds until libraries are imported
 BYTES_PER_RUN = 4_000  # a manifest, and a table's frame
 BYTES_PER_STEP = 0.3  # episodes of a hundred steps at some thirty bytes each
 
@@ -158,24 +157,17 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
             env_id: cost.played(env_id, run.config["env_args"], fast[env_id])
             for env_id, run in one_of.items()
         }
-        per_step = cost.seconds_per_lane_step(to_do or later, environments)
+        some = [to_do] if len(later) == len(to_do) else [to_do, later]
+        estimates = [_seconds(request, runs, points, environments) for runs in some]
     except Exception as problem:
         told = study.registry.blamed_for(problem)
         if told is None:
             raise
         raise BadInput([Problem(study.where, "pieces", told)]) from None
     texts = []
-    for runs in [to_do] if len(later) == len(to_do) else [to_do, later]:
-        seconds = sum(
-            points.steps_left(run) * per_step[run.env_id, run.label]
-            + (0.0 if fast[run.env_id] else environments[run.env_id].looking_on(run))
-            for run in runs
-        )
-        before = _before_training(request, {run.env_id for run in runs}, environments)
+    for runs, seconds in zip(some, estimates, strict=True):
         disk = BYTES_PER_RUN * len(runs) + BYTES_PER_STEP * sum(run.settings.total_timesteps for run in runs)
-        texts.append(
-            (_duration(STARTING + seconds / jobs + before), _size(disk), _size(_memory(request, runs)))
-        )
+        texts.append((_duration(seconds), _size(disk), _size(_memory(request, runs))))
     times, sizes, memory = (
         f"at least {some[0]}, at most {some[1]}" if len(set(some)) > 1 else some[0]
         for some in zip(*texts, strict=True)
@@ -186,14 +178,26 @@ def _estimate(request: Request, to_do: list[Run], later: list[Run], points: Resu
     )
 
 
-def _before_training(request: Request, env_ids: set[str], environments: Mapping[str, Played]) -> float:
-    """Seconds of self-tests, and of the random policies that have no score yet, with as many at a time as jobs."""
+def _seconds(
+    request: Request, runs: list[Run], points: ResumePoints, environments: Mapping[str, Played]
+) -> float:
+    """From the call to its end: imports, self-tests, random policies that have no score yet, cohorts in their order."""
+    from ablations.runner import cost
+
     study, jobs = request.study, request.executor_config.jobs or 1
+    at_a_time = 1 if on_device(study.engine) else jobs
+    groups = grid.cohorts(order.baseline_then_longest(study, runs), at_a_time, _fit(request), points.paths)
     stored = compose.stored_study(request.folder) or {}
     scored = {env["env_id"] for env in stored.get("environments", []) if env.get("random_policy")}
-    tests = [environments[env_id].self_tests(bool(study.record.checkpoint_minutes)) for env_id in env_ids]
-    scores = [environments[env_id].random_policy for env_id in env_ids - scored]
-    return sum(max([*some, sum(some) / jobs], default=0.0) for some in (tests, scores))
+    played = {run.env_id: environments[run.env_id] for run in runs}
+    checkpoints = bool(study.record.checkpoint_minutes)
+    tests = [seconds for each in played.values() for seconds in each.self_tests(checkpoints)]
+    scores = [each.random_policy for env_id, each in played.items() if env_id not in scored]
+    return (
+        cost.STARTING
+        + sum(cost.makespan([cost.WORKER_SECONDS + each for each in some], jobs) for some in (tests, scores))
+        + cost.makespan(cost.of_cohorts(groups, points.steps_left, environments), at_a_time)
+    )
 
 
 def _memory(request: Request, runs: list[Run]) -> float:

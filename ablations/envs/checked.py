@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,8 +19,10 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from ablations.envs import unpacking
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.observations import FLOAT32, Array, Env, Stack, actions_of, observation_of
+from ablations.envs.surroundings import ENDED
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that the learner's own kind of numbers holds."""
@@ -68,12 +71,17 @@ class CheckedEnv:
             if self.generators is not None:
                 self.generators.seed(_derived(seed, len(self.spaces)))
         try:
-            given = self._reset(seed=seed)
-        except ValueError as problem:
+            first = seed is not None and not self.steps
+            again = partial(self._reset, seed=seed)
+            given = unpacking.first_reset(self.env, again) if first else again()
+        except (ValueError, SystemExit) as problem:
             self._blame(problem, "reset", PAIR)
             raise
-        if not isinstance(given, SEQUENCES) or len(given) != 2 or not isinstance(given[1], Mapping):
+        if not isinstance(given, SEQUENCES) or len(given) != 2:
             self._refuse(f"reset gave {_brief(given)}", PAIR, self._at_reset())
+        if not isinstance(given[1], Mapping | None):
+            found = f"reset gave {_brief(given)}, the second of which is {_brief(given[1])},"
+            self._refuse(found, f"{PAIR}, info a dict", self._at_reset())
         return self._observation(given[0], after_reset=True)
 
     def step(self, action: int) -> Step:
@@ -82,7 +90,7 @@ class CheckedEnv:
         self.steps += 1
         try:
             given = self._step(self.first_action + action)
-        except ValueError as problem:
+        except (ValueError, SystemExit) as problem:
             self._blame(problem, "step", FIVE)
             raise
         if not isinstance(given, SEQUENCES) or len(given) != 5:
@@ -141,7 +149,7 @@ class CheckedEnv:
             self._refuse(f"the observation is {_brief(seen)}, which makes no array", expected, place)
         if array.dtype.kind not in NUMBERS:
             self._refuse(f"the observation is {_brief(seen)}", expected, place)
-        if array.shape != self.shape:
+        if array.shape != self.shape and not (array.size == self.observation.numbers == 1):
             self._refuse(f"the observation has the shape {array.shape}", f"the shape {self.shape}", place)
         with np.errstate(over="ignore", invalid="ignore"):  # infinite then, which is looked for
             kept = array.astype(self.dtype, copy=False)
@@ -181,8 +189,10 @@ class CheckedEnv:
     def _refuse(self, found: str, expected: str, place: str | None = None) -> NoReturn:
         raise ValueError(f"{found} {place or f'at step {self.steps}'}; expected {expected}")
 
-    def _blame(self, problem: ValueError, name: str, expected: str) -> None:
-        """Say it in our words where a wrapper of Gymnasium's failed to unpack what the environment gave it."""
+    def _blame(self, problem: BaseException, name: str, expected: str) -> None:
+        """Say it in our words where a wrapper of Gymnasium's failed to unpack, and where the program was to end."""
+        if isinstance(problem, SystemExit):
+            raise RuntimeError(ENDED.format(problem.code)) from problem
         where = traceback.extract_tb(problem.__traceback__)[-1]
         if "to unpack" in str(problem) and where.name == name and "gymnasium" in where.filename:
             place = self._at_reset() if name == "reset" else None

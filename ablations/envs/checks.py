@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import chdir
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ablations.envs import surroundings
 from ablations.errors import Findings, hint
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ class Made(NamedTuple):
 NOT_MADE = Made(None, None, None)
 
 
+ELSEWHERE = "one that a package or a file of yours registers when it is imported is written module:Name-v0"
+WRAP = "register it with a wrapper of yours that {}, in a module that allow_modules names"
+FLATTEN = WRAP.format("makes a Box of it (gymnasium.wrappers.FlattenObservation)")
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _AFTER_MODULE = re.compile(r"([\w-]+/)?[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -49,7 +55,10 @@ def check_id(env_id: str, allow_modules: Collection[str], found: Findings, key: 
     if lacking is not None:
         found.add(key, f"'{env_id}' {lacking}")
     elif env_id not in registered:
-        found.add(key, f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}")
+        found.add(
+            key,
+            f"'{env_id}' is not registered with Gymnasium{hint(env_id, list(registered))}; {ELSEWHERE}",
+        )
 
 
 def registered_threshold(env_id: str) -> float | None:
@@ -66,10 +75,14 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
     from ablations.envs.observations import actions_of, observation_of
 
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            surroundings.kept(),
+            chdir(Path.cwd()),
+        ):  # a simulator may go elsewhere
             warnings.simplefilter("ignore")
             env = make(env_id, args)
-    except (Exception, SystemExit) as error:  # whatever a foreign environment raises is the user's to read
+    except Exception as error:  # whatever a foreign environment raises is the user's to read
         found.add("envs", f"'{env_id}' {_why_not_made(error)}")
         return NOT_MADE
     observations, actions = env.observation_space, env.action_space
@@ -78,11 +91,16 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
         isinstance(actions, gymnasium.spaces.Discrete),
     )
     if not boxes:
+        way = FLATTEN if _can_be_flattened(observations) else WRAP.format("makes a Box of it")
         found.add(
-            "envs", f"'{env_id}' has the observation space {_space(observations)}; only Box is supported"
+            "envs",
+            f"'{env_id}' has the observation space {_space(observations)}; only Box is supported: {way}",
         )
     if not counts:
-        found.add("envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported")
+        way = WRAP.format("numbers some of its actions")
+        found.add(
+            "envs", f"'{env_id}' has the action space {_space(actions)}; only Discrete is supported: {way}"
+        )
     threshold = env.spec.reward_threshold if env.spec is not None else None
     env.close()
     threshold = None if threshold is None else float(threshold)
@@ -111,11 +129,20 @@ def _space(space: Any) -> str:
     return text if len(text) <= 60 else f"{type(space).__name__}(...)"
 
 
+def _can_be_flattened(space: Any) -> bool:
+    try:
+        return bool(space.is_np_flattenable)
+    except NotImplementedError:  # a space of somebody's own
+        return False
+
+
 def _why_not_made(error: BaseException) -> str:
     reason = " ".join(str(error).split())[:300] or "no reason given"
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"needs the package '{package}', which is not installed: pip install {package}"
+    if type(error).__name__ in ("NamespaceNotFound", "NameNotFound"):
+        return f"is not registered when its module is imported ({reason}); name a file of yours that does it"
     if type(error).__name__ == "DependencyNotInstalled":
         return f"needs a package that is not installed: {reason}"
     return f"could not be made: {type(error).__name__}: {reason}"

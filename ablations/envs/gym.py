@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -16,12 +17,13 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from ablations.envs import action_log, preprocessing, registry, running_statistics
+from ablations.envs import action_log, preprocessing, registry, running_statistics, surroundings
 from ablations.envs.action_log import ActionLog
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.global_generators import GlobalGenerators
 from ablations.envs.namespace import NUMPY, Namespace
 from ablations.envs.observations import Observation
+from ablations.errors import is_refusal
 from ablations.rng.streams import POSITION, Role, stream
 from ablations.state import State, packed, unpacked
 
@@ -52,11 +54,15 @@ def failure_of(step: int, problem: Exception) -> Failure:
 
 
 def make(env_id: str, args: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    """One environment, with Gymnasium's own wrappers (time limit, order enforcement; preprocessing where asked for)."""
+    """One environment, with Gymnasium's own wrappers (time limit, order enforcement; preprocessing where asked for).
+
+    Its arguments are its own.
+    """
     registry.register(env_id)
     own, recipe = preprocessing.parted(env_id, args)
-    env = gymnasium.make(env_id, disable_env_checker=True, **own)
-    return env if recipe is None else recipe.wrapped(env)
+    with surroundings.kept():
+        env = gymnasium.make(env_id, disable_env_checker=True, **deepcopy(dict(own)))
+        return env if recipe is None else recipe.wrapped(env)
 
 
 def opened(env_id: str, args: Mapping[str, Any], seed: int, own_generators: bool) -> CheckedEnv:
@@ -270,7 +276,7 @@ class GymLanes:
             self._fail(lane, problem)
 
     def _fail(self, lane: int, problem: Exception) -> None:
-        if isinstance(problem, MemoryError):
+        if is_refusal(problem):
             raise problem  # all lanes together asked for too much
         self.failures[lane] = failure_of(self.steps, problem)
 
@@ -327,6 +333,6 @@ class GymEpisodes:
         return Steps(self.obs, reward, terminated, truncated)
 
     def _raise(self, number: int, problem: Exception) -> None:
-        if isinstance(problem, MemoryError):
+        if is_refusal(problem):
             raise problem
         self.raised[number], self.going[number] = problem, False

@@ -128,8 +128,9 @@ def _trace(
         actions = np.random.default_rng(0).integers(envs[0].actions, size=STEPS).tolist()
         given, *_ = [env.reset(seed).tobytes() for env, seed in zip(envs, seeds, strict=True)]
         trace.append(_checksum(given))
-        for action in actions:
-            of_first, *_ = [_played(env, action) for env in envs]
+        for left, action in enumerate(actions, 1 - STEPS):
+            # the last step ends in a reset, whatever an episode's length: a later one may draw otherwise than the first
+            of_first, *_ = [_played(env, action, then_reset=not left) for env in envs]
             trace.append(of_first)
             heartbeat()
     except Exception as problem:  # the runs of this environment will tell
@@ -139,12 +140,12 @@ def _trace(
     return trace
 
 
-def _played(env: CheckedEnv, action: int) -> int:
-    """A checksum of what a step gave, and the reset where the episode was over."""
+def _played(env: CheckedEnv, action: int, then_reset: bool) -> int:
+    """A checksum of what a step gave, and the reset where the episode was over, or where one is asked for."""
     obs, *rest = env.step(action)
     seen = obs.tobytes() + repr(rest).encode()
     _, terminated, truncated = rest
-    return _checksum(seen + env.reset().tobytes() if terminated or truncated else seen)
+    return _checksum(seen + env.reset().tobytes() if terminated or truncated or then_reset else seen)
 
 
 def _parting(one: Trace, other: Trace) -> int | None:

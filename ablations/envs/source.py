@@ -61,8 +61,9 @@ def version_of(package: str) -> str | None:
 def layers(env: Any) -> Iterator[Any]:
     """An environment, from its outermost wrapper inwards to the environment itself."""
     yield env
-    while (env := vars(env).get("env")) is not None:
-        yield env
+    # what an environment calls its env may be a simulator, a name or anything else
+    while all(hasattr(inner := getattr(env, "__dict__", {}).get("env"), name) for name in ("reset", "step")):
+        yield (env := inner)
 
 
 def _is_foreign(module: str) -> bool:

@@ -18,6 +18,7 @@ import torch
 from ablations import store
 from ablations.dqn.learner import learn
 from ablations.envs.gym import Failure, failure_of
+from ablations.errors import is_refusal
 from ablations.recorders.tensorboard import EventFiles
 from ablations.runner import checkpoints
 from ablations.runner.heartbeat import BEAT_SECONDS, at_most_every
@@ -115,8 +116,8 @@ def _train_and_commit(attempt: Attempt, report: Callable[[int], None]) -> None:
 
 
 def memory_was_refused(problem: Exception) -> bool:
-    """True for what is raised where there is no room: by Python and numpy, by torch for a GPU, and for a processor."""
-    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+    """True for what is raised where there is no room: by Python, numpy and the system, by torch for any device."""
+    if is_refusal(problem) or isinstance(problem, torch.OutOfMemoryError):
         return True
     words = ("DefaultCPUAllocator", "not enough memory")  # torch has no type of its own for it
     return isinstance(problem, RuntimeError) and any(each in str(problem) for each in words)

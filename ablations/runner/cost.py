@@ -7,10 +7,10 @@ learner on an environment that stands still. So a slow environment makes no slow
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
+from heapq import heapreplace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,15 @@ import torch
 from ablations import engines, store
 from ablations.dqn.learner import Learner, learn
 from ablations.dqn.replay.ring import transition_bytes
+from ablations.dqn.types import StepRecord
 from ablations.dqn.variants import plain
 from ablations.envs import action_log, repeatability
 from ablations.envs.checked import CheckedEnv
 from ablations.envs.gym import GymLanes, Steps, make
 from ablations.envs.namespace import NUMPY
 from ablations.envs.observations import Observation
-from ablations.recorders.probes import WALK
+from ablations.recorders.evaluations import EvaluationRecorder
+from ablations.recorders.probes import WALK, ProbeRecorder
 from ablations.runner import random_policy
 from ablations.studies.study import Run
 
@@ -34,10 +36,16 @@ SECONDS = 0.2
 """How long each row is timed."""
 PLAYED_SECONDS, PLAYED_STEPS = 1.0, 3000
 """How long an environment is played, and how far at most."""
+PATIENCE_SECONDS = 8.0
+"""How long the first of its episodes may take: how long they are decides what scoring the random policy takes."""
 CHEAP = ("exploration", "target")
 """Slots whose pieces hardly differ in cost."""
 LARGEST_BUFFER = 2**27
 """Bytes of the buffer that a measurement makes; what a run's takes is computed."""
+STARTING = 6.0
+"""Seconds until the libraries of the driver and of its fork server are imported."""
+WORKER_SECONDS = 0.5
+"""Of a task besides its work: its process starts, compiles or warms what it calls, writes, and ends."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +53,41 @@ class Played:
     """What playing an environment for a moment showed."""
 
     seconds: float  # a step of one instance; of arrays a share of a step of all
-    length: float  # steps of an episode
+    length: float  # steps of a random policy's episode
     fast: bool  # all lanes are stepped at once
+    limit: float | None = None  # steps after which an episode is cut
+
+    @property
+    def greedy(self) -> float:
+        """Steps of an evaluation's episode: nobody knows yet how long a trained policy goes on."""
+        return (self.length + (self.limit or self.length)) / 2
 
     @property
     def random_policy(self) -> float:
         """Seconds that scoring the random policy takes."""
         return self.seconds * min(random_policy.EPISODES * self.length, random_policy.MOST_STEPS)
 
-    def self_tests(self, checkpoints: bool) -> float:
-        """Seconds of both self-tests; with that of checkpoints, which plays two instances."""
+    def self_tests(self, checkpoints: bool) -> tuple[float, float]:
+        """Seconds of both self-tests; the first with that of checkpoints, which plays two instances."""
         of_checkpoints = 2 * (action_log.WARMING + 3 * action_log.STEPS) if checkpoints else 0
-        return self.seconds * (repeatability.STEPS_HERE + repeatability.STEPS_ELSEWHERE + of_checkpoints)
+        here = repeatability.STEPS_HERE + of_checkpoints
+        return self.seconds * here, self.seconds * repeatability.STEPS_ELSEWHERE
 
     def looking_on(self, run: Run) -> float:
-        """Seconds of a run's probe states and evaluations."""
+        """Seconds of a run's probe states and evaluations, stepped one by one."""
         record, steps = run.config["record"], run.settings.total_timesteps
         walk = WALK if record["probe_every"] else 0
         evaluations = steps // record["eval_every"] * record["eval_episodes"] if record["eval_every"] else 0
-        return self.seconds * (walk + evaluations * self.length)
+        return self.seconds * (walk + evaluations * self.greedy)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds that a cohort's parts take, all lanes together."""
+
+    step: float  # of an environment step, learning with it
+    probe: float = 0.0  # of a row of probes, of lanes that are stepped all at once, as what follows
+    look: float = 0.0  # of a step of an evaluation's episodes
 
 
 class Still:
@@ -102,40 +126,59 @@ def played(env_id: str, args: Mapping[str, Any], fast: bool) -> Played:
             if step.terminated or step.truncated:
                 episodes += 1
                 env.reset()
-            if time.perf_counter() - started > PLAYED_SECONDS:
+            if time.perf_counter() - started > (PLAYED_SECONDS if episodes else PATIENCE_SECONDS):
                 break
     seconds, steps = time.perf_counter() - started, max(1, env.steps)
     env.close()
     limit = env.env.spec.max_episode_steps if env.env.spec is not None else None
     length = steps / episodes if episodes else limit or random_policy.MOST_STEPS / random_policy.EPISODES
-    return Played(seconds / steps, length, fast)
+    return Played(seconds / steps, length, fast, limit)
 
 
-def seconds_per_lane_step(
-    runs: Sequence[Run], environments: Mapping[str, Played]
-) -> dict[tuple[str, str], float]:
-    """{(environment, label): seconds per environment step and lane} with one job, by training each row shortly.
+def makespan(seconds: Sequence[float], jobs: int) -> float:
+    """When the last of tasks ends that start in this order, as many at a time as there are jobs."""
+    ends = [0.0] * jobs
+    for each in seconds:
+        heapreplace(ends, ends[0] + each)
+    return max(ends)
 
-    Lanes are as many as the row has runs. Rows that cost the same by construction are timed once.
+
+def of_cohorts(
+    cohorts: Sequence[Sequence[Run]], left: Callable[[Run], int], environments: Mapping[str, Played]
+) -> list[float]:
+    """Seconds that each cohort takes with a core for itself, by training each kind shortly.
+
+    ``left``: environment steps that a run has before it. Cohorts that cost the same by construction are timed once.
     """
     torch.set_num_threads(1)
-    timed: dict[str, float] = {}
-    costs = {}
-    for (env_id, label), group in groupby(runs, key=lambda run: (run.env_id, run.label)):
-        cohort = list(group)
-        shape = _cost_shape(cohort[0], len(cohort))
+    timed: dict[str, Timed] = {}
+    costs = []
+    for cohort in cohorts:
+        run, played = cohort[0], environments[cohort[0].env_id]
+        shape = _cost_shape(run, len(cohort))
         if shape not in timed:
-            timed[shape] = _time(cohort, environments[env_id].fast)
-        alone = 0.0 if environments[env_id].fast else environments[env_id].seconds
-        costs[env_id, label] = timed[shape] + alone
+            timed[shape] = _time(cohort, played.fast)
+        costs.append(WORKER_SECONDS + _seconds(cohort, max(map(left, cohort)), timed[shape], played))
     return costs
+
+
+def _seconds(cohort: Sequence[Run], left: int, timed: Timed, played: Played) -> float:
+    record, steps = cohort[0].config["record"], cohort[0].settings.total_timesteps
+    if not played.fast:
+        alone = played.seconds * left + played.looking_on(cohort[0]) * left / steps
+        return left * timed.step + len(cohort) * alone
+    rows = left // record["probe_every"] if record["probe_every"] else 0
+    evaluations = left // record["eval_every"] if record["eval_every"] else 0
+    longest = played.limit or played.length  # the longest of all lanes' episodes
+    return left * timed.step + rows * timed.probe + evaluations * longest * timed.look
 
 
 def _cost_shape(run: Run, lanes: int) -> str:
     s = run.settings
     settings = [s.batch_size, s.train_frequency, s.gradient_steps, s.buffer_size]
     slots = {slot: piece for slot, piece in plain(run.variant).items() if slot not in CHEAP}
-    return store.canonical([run.env_id, run.config["env_args"], slots, settings, lanes])
+    episodes = run.config["record"]["eval_episodes"]
+    return store.canonical([run.env_id, run.config["env_args"], slots, settings, lanes, episodes])
 
 
 def is_fast(run: Run) -> bool:
@@ -146,8 +189,8 @@ def is_fast(run: Run) -> bool:
     return not isinstance(envs, GymLanes)
 
 
-def _time(cohort: Sequence[Run], fast: bool) -> float:
-    """Seconds per step and lane, without the environment's where Gymnasium steps it."""
+def _time(cohort: Sequence[Run], fast: bool) -> Timed:
+    """Seconds of a step, without the environment's where Gymnasium steps it; else also of looking on."""
     config, seeds, settings = cohort[0].config, [run.seed for run in cohort], cohort[0].settings
     engine = engines.of(config["engine"])
     made = seeds if fast else seeds[:1]
@@ -173,6 +216,28 @@ def _time(cohort: Sequence[Run], fast: bool) -> float:
         elif time.perf_counter() - started[0] >= SECONDS:
             break
     engine.synchronize()
-    envs.close()
     assert started is not None  # a million steps hold more than ten updates
-    return (time.perf_counter() - started[0]) / (record.step - started[1]) / len(seeds)
+    step = (time.perf_counter() - started[0]) / (record.step - started[1])
+    looking = _time_looking_on(learner, record, config) if fast else (0.0, 0.0)
+    envs.close()
+    return Timed(step, *looking)
+
+
+def _time_looking_on(learner: Learner, record: StepRecord, config: Mapping[str, Any]) -> tuple[float, float]:
+    """Seconds of a row of probes, and of a step of the episodes of an evaluation."""
+    rows, evaluations = config["record"]["probe_every"], config["record"]["eval_every"]
+    probe = look = 0.0
+    if rows:
+        probes = ProbeRecorder(learner, config["env_id"], config["env_args"], 1)
+        probe = min(_seconds_of(lambda: probes.observe(record)) for _ in range(3))
+    if evaluations:
+        episodes = EvaluationRecorder(learner, 1, config["record"]["eval_episodes"])
+        seconds = _seconds_of(lambda: episodes.observe(record))
+        look = seconds / episodes.rows[-1]["episodic_length"].max()
+    return probe, look
+
+
+def _seconds_of(call: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started

@@ -141,7 +141,7 @@ class _Call:
         self.progress.finish()
         statuses |= {run.path: store.inspect(folder / run.path, run.key) for run in missing}
         _remove_checkpoints(study, folder, chosen, statuses)
-        return Outcome(len(missing), statuses)
+        return Outcome(sum(statuses[run.path].is_valid for run in missing), statuses)
 
     def end(self) -> None:
         """Stop what was started."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,8 +59,12 @@ class Training:
     def environment(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Whose code the environments are, and which running statistics their wrappers keep."""
         env_id, envs = config["env_id"], self.envs
-        env = envs.envs[0] if isinstance(envs, GymLanes) else make(env_id, config["env_args"])
-        return {**source_of(env_id, env), "running_statistics": running_statistics.names_of(env)}
+        with ExitStack() as made:
+            if isinstance(envs, GymLanes):
+                env = envs.envs[0]
+            else:
+                env = made.enter_context(closing(make(env_id, config["env_args"])))
+            return {**source_of(env_id, env), "running_statistics": running_statistics.names_of(env)}
 
     def parts(self) -> dict[str, Part]:
         """All that a checkpoint holds."""

@@ -114,7 +114,8 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
         key = "envs" if env_id in sections.envs else "further_envs"
         if not found.below("allow_modules"):
             checks.check_id(env_id, sections.allow_modules, found, key)
-        other = folders.setdefault(store.env_folder(env_id), env_id)
+        # there are file systems that take large and small letters for the same
+        other = folders.setdefault(store.env_folder(env_id).casefold(), env_id)
         if other != env_id:
             found.add(key, f"'{other}' and '{env_id}' would share a folder")
     for env_id in () if found.below("envs", "further_envs") else sections.env:

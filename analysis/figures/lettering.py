@@ -12,6 +12,8 @@ from matplotlib.font_manager import FontEntry, FontProperties, fontManager, get_
 
 FAMILY = "DejaVu Sans"
 """What every figure is lettered in; other fonts only help out with letters that it lacks."""
+BOXES = "Last Resort"
+"""How fonts are named that have a box for every letter, as matplotlib brings one along: legible in none."""
 SMALLEST = 4.0
 """Points: type is made no smaller; what still doesn't fit ends in an ellipsis."""
 POINTS = 72.0
@@ -78,6 +80,7 @@ def fitted(text: str, width: float, size: float, weight: str = "normal") -> tupl
 def fonts_for(texts: Iterable[str]) -> tuple[list[str], list[str]]:
     """The fonts that together have the letters of these texts, and a line for each text of which none has all."""
     upright = {entry.name: entry.fname for entry in fontManager.ttflist if _is_upright(entry)}
+    upright = {name: file for name, file in upright.items() if not name.startswith(BOXES)}
     own = _lettered(upright[FAMILY])
     by_text = {text: {one for one in set(text) - own if _is_seen(one)} for text in texts}
     missing, fonts = set[str]().union(*by_text.values()), [FAMILY]

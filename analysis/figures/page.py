@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,6 +48,9 @@ def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
     """Matplotlib's own defaults and the suite's, whatever the user's configuration says."""
     with mpl.rc_context(), warnings.catch_warnings(), _letters_alone():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # said once, by label: lettering.fonts_for
+        logging.getLogger("matplotlib.font_manager").setLevel(
+            logging.ERROR
+        )  # of helping fonts that are not bold
         mpl.rcdefaults()
         theme: Any = sns.axes_style("ticks")
         mpl.rcParams.update(theme)
@@ -166,6 +170,8 @@ class Page:
         self, left: float, top: float, handles: Sequence[Artist], names: Sequence[str], *, columns: int = 1
     ) -> None:
         """A key whose upper left corner is at a place (from the end of the header), no wider than the page."""
+        if not names:  # one run of one row
+            return
         shape = -(-len(names) // columns)  # lines of a column
         wide = [
             max(width_of(name, SMALL) for name in names[at : at + shape])

@@ -2,7 +2,7 @@
 
 from analysis.loading.pieces import BOOTSTRAP, TARGET, Facts, Piece, Pieces, Slots, replaced_slots
 from analysis.loading.reading import BadFolder, load, load_runs, read, read_run, read_study, unlisted
-from analysis.loading.records import Results, Row, Run, reference, runs_text
+from analysis.loading.records import Results, Row, Run, reference, running_statistics, runs_text
 
 __all__ = [
     "BOOTSTRAP",
@@ -22,6 +22,7 @@ __all__ = [
     "read_study",
     "reference",
     "replaced_slots",
+    "running_statistics",
     "runs_text",
     "unlisted",
 ]

@@ -128,6 +128,12 @@ class Row:
         return int(self.settings["total_timesteps"])
 
 
+def running_statistics(rows: Iterable[Row]) -> list[str]:
+    """What wrappers of the environment normalized by while valid runs were made: 'NormalizeObservation.obs_rms'."""
+    made = [run.manifest.get("environment") or {} for row in rows for run in row.valid_runs]
+    return list(dict.fromkeys(name for each in made for name in each.get("running_statistics") or ()))
+
+
 def reference(rows: Iterable[Row], row: Row) -> Row | None:
     """The baseline's row that a row is compared with; None where the study names none."""
     return next((other for other in rows if other.label == row.against), None)

@@ -9,7 +9,7 @@ from analysis.findings.evidence import Evidence
 from analysis.findings.margins import why_not_normalized
 from analysis.findings.repeatability import why_not_independent, why_not_repeatable
 from analysis.findings.scores import EnvironmentScores
-from analysis.loading import Results
+from analysis.loading import Results, running_statistics
 
 MOST_NAMED = 4
 """Rows that are named where no run of theirs was made; others are counted."""
@@ -63,6 +63,7 @@ def missing_facts(found: Sequence[EnvironmentScores]) -> list[str]:
         if scores.threshold is None:
             texts.append(f"{env_id}: no reward threshold, so nothing is said of solving or collapse.")
         texts += _repeatability(env_id, scores.environment)
+        texts += _running_statistics(scores)
         why = why_not_normalized(scores.environment)
         if why is not None:
             texts.append(f"{env_id}: returns have no scale of their own, as {why}.")
@@ -86,6 +87,19 @@ def _repeatability(env_id: str, environment: Mapping[str, Any]) -> Iterator[str]
             f"{env_id}: runs can't be repeated ({differ}), so equal seeds share no luck: pairing gains nothing, and "
             "a difference at a seed is one of two independent runs."
         )
+
+
+def _running_statistics(scores: EnvironmentScores) -> Iterator[str]:
+    """Through whose eyes the numbers were seen, where wrappers normalize by what they have seen so far."""
+    found = running_statistics(line.row for line in scores.summaries)
+    if found:
+        yield (
+            f"{scores.env_id}: wrappers keep running statistics ({', '.join(found)}): evaluations see through those "
+            "of the training at that step, held still; the random policy's score and what is said of probe states "
+            "are seen through their own."
+        )
+    if any("reward" in name.lower() for name in found):
+        yield f"{scores.env_id}: returns are of rewards as a wrapper scaled them, not of the environment's own."
 
 
 def invalid_runs(results: Results, most: int = 20) -> list[str]:

@@ -10,9 +10,12 @@ import pytest
 from .outside import ablations, assert_answered, manifest_of, read_json, runs_in, write_study
 
 MODULE = """
+import os
 import random
+import tempfile
 import gymnasium
 import numpy as np
+import torch
 from gymnasium.spaces import Box, Discrete
 
 class Base(gymnasium.Env):
@@ -55,10 +58,18 @@ class Breaks(Base):
             seen[1] = np.inf
         return seen, *rest
 
-for kind in (Base, Draws, Shares, Entropy, Breaks):
+class Meddles(Base):
+    def __init__(self):
+        self.env = "plant"
+        os.chdir(tempfile.gettempdir())
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(2)
+        np.seterr(all="raise")
+
+for kind in (Base, Draws, Shares, Entropy, Breaks, Meddles):
     gymnasium.register(f"{kind.__name__}-v3", kind)
 """
-KINDS = ("Base", "Draws", "Shares", "Entropy", "Breaks")
+KINDS = ("Base", "Draws", "Shares", "Entropy", "Breaks", "Meddles")
 
 
 def of(kind: str) -> str:
@@ -93,6 +104,18 @@ def test_what_no_network_can_learn_from_fails_its_runs_with_the_thing_and_the_st
         if run["env_id"] == of("Breaks"):
             assert manifest["error"]["message"].startswith("the observation holds inf in place 1 at step 41;")
     assert "the observation holds inf in place 1 at step 41" in ran[1]
+    assert "10 of 12 runs are valid (10 trained now)" in ran[1]
+
+
+def test_what_one_does_to_the_process_it_is_made_in_changes_no_bit(ran: tuple[Path, str]) -> None:
+    results = ran[0] / "results" / "tiny"
+    series = {
+        (run["env_id"], run["seed"]): manifest_of(results, run)["series_sha256"]
+        for run in runs_in(results)
+        if run["env_id"] in (of("Base"), of("Meddles"))
+    }
+    assert series[of("Meddles"), 0] == series[of("Base"), 0]
+    assert series[of("Meddles"), 1] == series[of("Base"), 1]
 
 
 def test_study_json_says_what_can_be_repeated(ran: tuple[Path, str]) -> None:
@@ -124,11 +147,11 @@ def test_one_that_draws_from_global_generators_is_the_same_bits_again_and_alone(
 
 
 def test_a_rerun_does_not_blame_what_was_known_not_to_repeat(ran: tuple[Path, str]) -> None:
-    answer = ablations("verify", "tiny.toml", "--rerun", "8", cwd=ran[0])
+    answer = ablations("verify", "tiny.toml", "--rerun", "10", cwd=ran[0])
     assert_answered(answer, 1)  # for the runs that failed
     assert "FAILS" not in answer.stdout
     assert answer.stdout.count("its environment can't be repeated") == 4
-    assert "6 same bits" in answer.stdout  # four runs and the scores of two random policies
+    assert "9 same bits" in answer.stdout  # six runs and the scores of three random policies
 
 
 def test_a_file_that_was_edited_meanwhile_is_told_everywhere_and_strictly_refused(tmp_path: Path) -> None:

@@ -149,8 +149,9 @@ class DaskExecutor:
         self.cluster.shutdown_on_close = False  # it would be closed once more at exit
         for nanny in list(self.cluster.workers.values()):
             if nanny.is_alive():
-                with suppress(ProcessLookupError):
-                    os.kill(nanny.pid, signal.SIGKILL)
+                for end in (os.killpg, os.kill):  # it has no group of its own before its first task
+                    with suppress(ProcessLookupError):
+                        end(nanny.pid, signal.SIGKILL)
 
     def _close(self) -> None:
         with suppress(Exception):

@@ -7,10 +7,13 @@ in a folder of its own and sends the files back, for the driver to commit.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,13 +49,42 @@ def carry_out(envelope: str) -> Answer:
             "refused", f"the workers run other code ({VERSIONS}) than the driver ({request['versions']})"
         )
     reporter = _Reporter(request)
-    answer = _run_here(request, reporter)
+    with _children_allowed():
+        answer = _run_here(request, reporter)
     return {**answer, "steps": reporter.steps}
 
 
 def exit_worker() -> None:
-    """End this worker's process; its nanny, if it has one, starts another."""
+    """End this worker's process and those it has started; its nanny, if it has one, starts another."""
+    _end(_children())
     os._exit(1)
+
+
+@contextmanager
+def _children_allowed() -> Iterator[None]:
+    """Let environments have processes, which a daemonic worker of Dask's may not; what they leave ends here."""
+    worker = multiprocessing.current_process()
+    before, daemonic = _children(), worker.daemon
+    worker.daemon = False
+    try:
+        yield
+    finally:
+        _end(_children() - before)
+        worker.daemon = daemonic
+
+
+def _children() -> set[int]:
+    """The processes that this one has started; where there is no /proc, those of ``multiprocessing``."""
+    listed = list(Path("/proc/self/task").glob("*/children"))
+    started = {process.pid or 0 for process in multiprocessing.active_children()}
+    return {int(pid) for path in listed for pid in path.read_text().split()} or started
+
+
+def _end(processes: set[int]) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    multiprocessing.active_children()  # takes note of those that have gone
 
 
 def _run_here(request: Mapping[str, Any], reporter: _Reporter) -> Answer:
@@ -154,6 +186,7 @@ def _redirected(folder: str | None) -> str | None:
         from ablations.runner.executors import parent_death
         from ablations.runner.executors.worker import redirect_output
 
+        os.setpgid(0, 0)  # what environments start belongs to this process's group and is ended with it
         parent_death.die_with_parent(None)
         _redirected_to = f"dask-{os.getpid()}.log"
         redirect_output(str(Path(folder) / _redirected_to))

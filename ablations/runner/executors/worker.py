@@ -71,7 +71,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
             raise
         return (
             "memory",
-            f"memory was refused ({' '.join(str(problem).split())[:200] or type(problem).__name__})",
+            f"the system refused more ({' '.join(str(problem).split())[:200] or type(problem).__name__})",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.wrappers import TimeLimit
 
 from ablations.envs.checked import CheckedEnv
@@ -17,6 +18,7 @@ from ablations.runner.play import play
 from ablations.runner.random_policy import random_policy
 from tests.laws import toys
 
+ONE_ARRAY = np.zeros(4, np.float32)
 HARMLESS: dict[str, Callable[..., Any]] = {
     "a list": lambda seen, *rest: (seen.tolist(), *rest),
     "float64": lambda seen, *rest: (seen.astype(np.float64), *rest),
@@ -28,6 +30,13 @@ HARMLESS: dict[str, Callable[..., Any]] = {
     "integers for flags": lambda seen, r, over, cut, info: (seen, r, int(over), np.int64(cut), info),
     "flags in arrays": lambda seen, r, over, cut, info: (seen, r, np.array([over]), np.array(cut), info),
     "a list of five": lambda *given: list(given),
+    "one array again and again": lambda seen, *rest: (np.add(seen, 0, out=ONE_ARRAY), *rest),
+    "tensors": lambda seen, r, over, *rest: (
+        torch.tensor(seen),
+        torch.tensor(r, dtype=torch.float64),
+        torch.tensor(over),
+        *rest,
+    ),
 }
 BAD = {"how": "no reward", "at_step": 12}
 
@@ -110,6 +119,46 @@ def test_an_error_of_the_environments_own_keeps_its_words() -> None:
 
     with pytest.raises(ValueError, match=r"^too many values to unpack$"):
         CheckedEnv(TimeLimit(Own(), 10)).env.unwrapped.step(0)
+
+
+def test_information_may_be_missing_and_must_be_some() -> None:
+    env = toys.Walk()
+    seen, _ = env.reset(seed=1)
+    env.reset = lambda **asked: (seen, None)  # type: ignore[assignment, method-assign]
+    assert CheckedEnv(env).reset(1).tolist() == seen.tolist()
+    env.reset = lambda **asked: (seen, 7)  # type: ignore[assignment, method-assign]
+    with pytest.raises(ValueError, match=r"the second of which is 7, at the first reset; .* info a dict"):
+        CheckedEnv(env).reset(1)
+
+
+def test_one_number_is_an_observation_of_one() -> None:
+    env = Answering((0.25, 0.0, False, False, {}))
+    env.observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    assert CheckedEnv(env).step(0).obs.tolist() == [0.25]
+
+
+def test_an_environment_that_would_end_the_program_fails_its_own_run_alone() -> None:
+    class Closed(toys.Walk):
+        def step(self, action: Any) -> Any:
+            raise SystemExit("window closed")
+
+    env = CheckedEnv(Closed())
+    env.reset(0)
+    with pytest.raises(RuntimeError, match=r"asked for the program's end .*window closed"):
+        env.step(0)
+
+
+def test_what_an_environment_does_to_its_arguments_reaches_no_other() -> None:
+    class Takes(toys.Walk):
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__()
+            self.goal = config["goals"].pop()
+
+    gymnasium.register("tests/Takes-v0", lambda **args: Takes(**args))
+    args = {"config": {"goals": [4]}}
+    lanes = GymLanes("tests/Takes-v0", args, 0, [1, 2, 3])
+    assert [env.unwrapped.goal for env in lanes.envs] == [4, 4, 4]  # type: ignore[attr-defined]
+    assert args == {"config": {"goals": [4]}}
 
 
 def doomed_seed() -> int:

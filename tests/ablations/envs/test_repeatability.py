@@ -112,8 +112,21 @@ class ByProcess(toys.Walk):
         return seen, float(os.environ["TESTED_AS"]), *rest
 
 
+class LateDrawer(toys.Walk):
+    """Makes its generator anew at each reset, from the system where none is asked for; has long episodes."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.state = np.random.default_rng(seed).normal(size=self.state.shape)
+        return self.state.astype(np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        seen, reward, *_ = super().step(action)
+        return seen, reward, False, False, {}
+
+
 KINDS: tuple[Any, ...] = (
-    *(SpaceSampler, NumpyDrawer, PythonDrawer, Seeder, Harder, OneSimulator, Clocked, ByProcess),
+    *(LateDrawer, SpaceSampler, NumpyDrawer, PythonDrawer, Seeder, Harder, OneSimulator, Clocked, ByProcess),
 )
 for made in KINDS:
     gymnasium.register(f"repeats/{made.__name__}-v0", made)
@@ -180,12 +193,19 @@ def test_instances_that_share_state_are_told(name: str, words: str, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("Clocked", "two environments"), ("ByProcess", "of two processes")]
+    ("name", "words", "step"),
+    [
+        ("Clocked", "two environments", 1),
+        ("ByProcess", "of two processes", 1),
+        ("LateDrawer", "two environments", 200),
+    ],
 )
-def test_what_no_seed_decides_is_told(name: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_seed_decides_is_told(
+    name: str, words: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result, _ = found(name, monkeypatch)
     assert (result.repeats, result.shares_state) == (False, False)
-    assert str(result.reason).endswith(f"{words} with one seed part at step 1")
+    assert str(result.reason).endswith(f"{words} with one seed part at step {step}")
     text = repeatability.consequence("E", result)
     assert "no checkpoints, no promise of bits; seeds are matched by number alone" in text
 

@@ -12,8 +12,8 @@ import pytest
 
 from ablations.envs.repeatability import tried_elsewhere, tried_here
 from ablations.recorders.probes import probe_states
-from ablations.runner import progress
-from ablations.runner.cost import Played, is_fast, played, seconds_per_lane_step
+from ablations.runner import cost, progress
+from ablations.runner.cost import WORKER_SECONDS, Played, is_fast, makespan, of_cohorts, played
 from ablations.runner.progress import announced
 from ablations.runner.random_policy import random_policy
 from ablations.studies import load
@@ -73,7 +73,7 @@ def test_the_steps_of_self_tests_and_random_policies_are_counted(checkpoints: bo
         tried_here("tests/Counted-v0", {}, checkpoints)
         tried_elsewhere("tests/Counted-v0", {})
 
-    assert steps_of(tests) == pytest.approx(STEP.self_tests(checkpoints), rel=0.35)
+    assert steps_of(tests) == pytest.approx(sum(STEP.self_tests(checkpoints)), rel=0.35)
     assert steps_of(lambda: random_policy("tests/Counted-v0", {}, 0)) == STEP.random_policy == 800
 
 
@@ -81,6 +81,9 @@ def test_probe_states_and_evaluations_are_counted() -> None:
     (run, *_) = study_of(0.0, probe_every=100, eval_every=250).runs()
     walk = steps_of(lambda: probe_states("tests/Counted-v0", {}, 0, [1], False))
     assert STEP.looking_on(run) == walk + 4 * 2 * 8
+    assert (
+        Played(1.0, 8.0, False, 20.0).looking_on(run) == walk + 4 * 2 * 14
+    )  # between a random and a lasting one
 
 
 def test_an_environment_is_played_for_a_moment_and_not_by_every_lane_of_a_row() -> None:
@@ -90,9 +93,50 @@ def test_an_environment_is_played_for_a_moment_and_not_by_every_lane_of_a_row() 
     runs = study_of(0.01).runs()
     assert not is_fast(runs[0])
     started = time.monotonic()
-    costs = seconds_per_lane_step(runs, {"tests/Counted-v0": found})
+    row = [run for run in runs if run.label == "dqn"]
+    (seconds,) = of_cohorts([row], lambda run: 100, {"tests/Counted-v0": found})
     assert time.monotonic() - started < promised(20)
-    assert all(found.seconds < cost < promised(5) * found.seconds for cost in costs.values())
+    assert 100 * 3 * found.seconds < seconds - WORKER_SECONDS < 5 * 100 * 3 * found.seconds
+
+
+def test_the_first_episode_of_a_slow_environment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its length nobody knows what a hundred of them take."""
+    monkeypatch.setattr(cost, "PLAYED_SECONDS", 0.01)
+    found = played("tests/Counted-v0", {"pause": 0.02}, False)
+    assert found.length == 8
+    monkeypatch.setattr(cost, "PATIENCE_SECONDS", 0.01)
+    assert played("tests/Counted-v0", {"pause": 0.02}, False).length > 1000
+
+
+def test_evaluations_and_probes_are_timed_where_all_lanes_are_stepped_at_once() -> None:
+    """They make no small part of a study of CartPole; without a time limit's worth of steps it would be halved."""
+
+    def seconds(**record: Any) -> float:
+        quick = {"probe_every": 0, "eval_every": 0, **record}
+        study = load.from_document(
+            {"name": "quick", "envs": ["CartPole-v1"], "seeds": 2, "variants": ["dqn"], "record": quick}
+        )
+        lasting = Played(0.0, 20.0, True, 10_000_000.0)
+        return of_cohorts([study.runs()], lambda run: 1000, {"CartPole-v1": lasting})[0]
+
+    assert seconds(eval_every=1000) > 2 * seconds()
+    assert seconds(probe_every=1) > 2 * seconds()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "jobs", "end"),
+    [([], 2, 0), ([5], 4, 5), ([3, 3, 3], 2, 6), ([1, 1, 8], 2, 9), ([4, 3, 2, 1], 3, 4)],
+)
+def test_a_task_too_many_is_waited_for(seconds: list[float], jobs: int, end: float) -> None:
+    assert makespan(seconds, jobs) == end
+
+
+def test_a_cohort_is_longer_than_its_share_of_the_cores() -> None:
+    """One slow environment and many cores: what none can share is not divided."""
+    found = Played(1.0, 8.0, False)
+    runs = [run for run in study_of(0.0).runs() if run.label == "dqn"]
+    (seconds,) = of_cohorts([runs[:1]], lambda run: 500, {"tests/Counted-v0": found})
+    assert 500 < seconds < 1000
 
 
 def test_plan_says_time_memory_and_disk(tmp_path: Path) -> None:

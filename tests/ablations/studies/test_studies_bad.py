@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import gymnasium
 import pytest
 
 from ablations.errors import BadInput
@@ -72,6 +73,14 @@ TOP = [
         envs=["m:a/B-v0", "m:a_B-v0"],
         allow_modules=["m"],
     ),
+    bad(
+        "ids that differ in large letters",
+        "envs",
+        "share a folder",
+        envs=["m:a-v0", "m:A-v0"],
+        allow_modules=["m"],
+    ),
+    bad("an env of a package", "envs", "written module:Name-v0", envs=["MiniGrid-Empty-5x5-v0"]),
     bad("no seed", "seeds", "1 to", seeds=0),
     bad("seeds below none", "seeds", "got -1", seeds=-1),
     bad("seeds without end", "seeds", "1 to 100,000", seeds=10**9),
@@ -644,6 +653,23 @@ def test_spaces_other_than_box_and_discrete_are_refused_by_name():
     assert "action space Box(" in refusal("Pendulum-v1")
     assert "observation space Discrete(16)" in refusal("FrozenLake-v1")
     assert "observation space Tuple(" in refusal("Blackjack-v1")
+    assert "gymnasium.wrappers.FlattenObservation" in refusal("Blackjack-v1")
+
+
+def test_a_space_of_somebodys_own_is_refused_like_any_other():
+    class Mission(gymnasium.Space[str]):
+        """Of texts, as grids have it; it says nothing of itself."""
+
+    class Grid(gymnasium.Env[Any, Any]):
+        observation_space = gymnasium.spaces.Dict(
+            image=gymnasium.spaces.Box(0, 1, (2,)), mission=Mission((), str)
+        )
+        action_space = gymnasium.spaces.Discrete(2)
+
+    gymnasium.register("tests/Mission-v0", lambda **args: Grid(**args))
+    told = refusal("tests/Mission-v0")
+    assert "observation space Dict(" in told
+    assert "register it with a wrapper of yours that makes a Box of it, in a module" in told
 
 
 def test_arguments_that_an_environment_lacks_are_told_in_its_own_words():

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.figures import curves, draw, kinds, page_of, parts
+from analysis.figures import curves, diagnostics, draw, kinds, page_of, parts
 from analysis.figures.layout import lay_out
 from analysis.figures.page import WIDTH, drawing
+from analysis.findings.recorded import INSIDE, recorded
 from analysis.loading import read
 from analysis.metrics import curve
-from tests.analysis.made_up import Episodes, bands, evidence, make_study, row
+from tests.analysis.made_up import Episodes, bands, evidence, make_study, row, see
 from tests.analysis.pieces import NAMED
 
 KINDS = ["curves", "variance", "small-multiples"]
@@ -209,3 +210,12 @@ def test_a_row_of_which_no_run_was_made_has_no_panel_and_is_named(tmp_path: Path
             text = " ".join(re.findall(r"<!-- (.*?) -->", page_of(shown, kind).save(["svg"])["svg"].decode()))
             assert "No run was made yet of: Dueling, learning rate 0.1;" in text, kind
             assert "0 of 2" in text, kind
+
+
+def test_one_run_of_one_row_has_nothing_to_tell_apart_and_is_drawn(tmp_path: Path):
+    folder = make_study(tmp_path / "s", [row("dqn")], seeds=1, threshold=None, look=see)
+    assert kinds_drawn(folder) == KINDS
+    with drawing():
+        data = bands(folder)
+        page = diagnostics.draw(data, recorded([drawn.summary for drawn in data.drawn], INSIDE))
+    assert page.figure.axes

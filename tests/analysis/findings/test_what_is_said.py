@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from analysis.export.score_matrices import export
-from analysis.figures import heatmap, parts
+from analysis.figures import diagnostics, heatmap, parts
 from analysis.figures.page import drawing
 from analysis.figures.verdicts import draw
+from analysis.findings.bands import environment_bands
+from analysis.findings.recorded import INSIDE, recorded
 from analysis.loading import read
 from analysis.tables.missing import missing_facts
 from analysis.tables.stability import metric_groups
@@ -40,6 +42,26 @@ def test_probes_that_hold_no_finite_number_are_stored_all_the_same(tmp_path: Pat
     assert "probes are stored and hold no finite number" in said
     assert "evaluations" not in said
     assert metric_groups(found.scores[0])[1][0] == "reliability of greedy evaluations"
+
+
+def test_through_whose_statistics_numbers_were_seen_is_said_where_they_stand(tmp_path: Path):
+    folder = make_study(tmp_path / "s", [row("dqn")], seeds=2, look=see)
+    kept = ["NormalizeObservation.obs_rms", "NormalizeReward.return_rms"]
+    plain = evidence(folder)
+    assert "running statistics" not in " ".join(missing_facts(plain.scores))
+    found = evidence(folder)
+    for run in found.scores[0].summaries[0].row.runs:
+        cast(dict[str, Any], run.manifest)["environment"] = {"running_statistics": kept}
+    said = missing_facts(found.scores)
+    (eyes,) = [text for text in said if "evaluations see through those of the training" in text]
+    assert "NormalizeObservation.obs_rms, NormalizeReward.return_rms" in eyes
+    assert any("rewards as a wrapper scaled them" in text for text in said)
+    with drawing():
+        for one, expected in ((plain, False), (found, True)):
+            here = environment_bands(one.results, one.scores[0])
+            page = diagnostics.draw(here, recorded(one.scores[0].summaries, INSIDE))
+            texts = " ".join(text.get_text() for text in page.figure.texts)
+            assert ("keep running statistics" in " ".join(texts.split())) == expected
 
 
 def test_a_panel_without_a_curve_says_why(tmp_path: Path):

@@ -91,7 +91,6 @@ def test_a_task_that_is_done_gives_its_result(tmp_path: Path) -> None:
     ("act", "reason"),
     [
         ("leave", "exit code 0 without a result"),
-        ("exit", "exit code 0 without a result"),
         ("crash", "signal SIGSEGV"),
     ],
 )
@@ -103,6 +102,11 @@ def test_a_worker_that_ends_early_died_and_leaves_its_last_words(
     assert task_result.reason == reason
     assert "last words" in task_result.log
     assert ("Segmentation fault" in task_result.log) == (act == "crash")  # with the place in the log
+
+
+def test_an_environment_that_asks_for_the_programs_end_costs_no_worker(tmp_path: Path) -> None:
+    (task_result,) = ends(tmp_path, "exit")
+    assert (task_result.done, task_result.result) == (True, None)
 
 
 @pytest.mark.parametrize("act", ["sleep", "stop", "refuse"])

@@ -1,0 +1,34 @@
+"""What an environment may do to the process it is made in: nothing that lasts.
+
+Modules and constructors of environments set torch's kind of numbers, its threads, what numpy does about overflows; or
+they end the program. A learner's bits must not depend on it. Torch is looked at where it is loaded, and not imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+ENDED = "the environment asked for the program's end (sys.exit({!r}))"
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Put back what is set for the whole process. Raises RuntimeError where the program was to end."""
+    torch = sys.modules.get("torch")
+    on_errors = np.geterr()
+    if torch is not None:
+        dtype, threads, grads = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
+    try:
+        yield
+    except SystemExit as problem:
+        raise RuntimeError(ENDED.format(problem.code)) from problem
+    finally:
+        np.seterr(**on_errors)
+        if torch is not None:
+            torch.set_default_dtype(dtype)
+            torch.set_num_threads(threads)
+            torch.set_grad_enabled(grads)
