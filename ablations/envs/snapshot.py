@@ -126,6 +126,11 @@ class _Writer:
         raise Opaque(name)
 
 
+def _is_plain(kind: Any) -> bool:
+    """Whether objects of a class have no way of their own to be written down."""
+    return bool(kind.__reduce_ex__ == object.__reduce_ex__)
+
+
 def _has_more(value: Any) -> bool:
     """Whether an object holds something besides its attributes: slots, or what a compiled base class keeps."""
     kinds = [kind for kind in type(value).__mro__ if kind not in (object, SimpleNamespace)]
@@ -166,7 +171,7 @@ class _Reader:
         elif kind == "generator":
             _restore(stands, self.value(rest[0], None))
         elif kind == "emulator":
-            kind_of_state = type(stands.cloneSystemState())
+            kind_of_state: Any = type(stands.cloneSystemState())
             state = kind_of_state.__new__(kind_of_state)  # empty: its class fills in no other
             state.__setstate__(base64.b64decode(rest[0]))
             stands.restoreSystemState(state)
@@ -178,8 +183,9 @@ class _Reader:
                 made[name] = self.value(each, old.get(name))
         elif kind in ("list", "deque"):  # first the container, which may hold itself
             *most, nodes = rest
-            self.made[at] = made = deque(maxlen=most[0]) if most else []
-            made.extend(self._each(nodes, stands))
+            items: Any = deque(maxlen=most[0]) if most else []
+            self.made[at] = items
+            items.extend(self._each(nodes, stands))
         elif kind in SEQUENCES:
             self.made[at] = SEQUENCES[kind](self._each(rest[0], stands))
         elif kind == "object":

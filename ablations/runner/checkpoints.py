@@ -229,43 +229,48 @@ def resume(path: Path, keys: Sequence[str], parts: Mapping[str, Part], maker: Ma
         header = read_header(path, whole=True)
         _check_maker(header.maker, maker)
         lanes = [header.keys.index(key) for key in keys]
+        with _opened(path) as archive:
+            members: dict[str, dict[str, zipfile.ZipInfo]] = {part: {} for part in header.shared}
+            for name in header.arrays:
+                part, _, field = name.partition("/")
+                members[part][field] = archive.zip.getinfo(f"{name}.npy")
+            if members.keys() != parts.keys():
+                raise Refused("it holds other parts than this version")
+            for part, fields in members.items():  # one by one: what is read of one is let go before the next
+                arrays = {field: _read_array(archive.zip, member, lanes) for field, member in fields.items()}
+                _restore(parts[part], {**header.shared[part], **arrays})
     except FileNotFoundError:
         raise Refused("it is gone") from None
     except ValueError:
         raise Refused("it does not hold all of these runs") from None
-    if header.shared.keys() != parts.keys():
-        raise Refused("it holds other parts than this version")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name, part in parts.items():
-                fields = [each for each in header.arrays if each.partition("/")[0] == name]
-                arrays = {each.partition("/")[2]: _read_array(archive, each, lanes) for each in fields}
-                part.restore({**header.shared[name], **arrays})
-    except Exception as problem:  # also whatever a foreign environment raises
-        raise Refused(f"it could not be resumed: {type(problem).__name__}: {problem}") from problem
     return header
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, lanes: Sequence[int]) -> Array:
+def _restore(part: Part, state: Mapping[str, Any]) -> None:
+    try:
+        part.restore(state)
+    except Exception as problem:  # also whatever a foreign environment raises
+        raise Refused(f"it could not be resumed: {type(problem).__name__}: {problem}") from problem
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, lanes: Sequence[int]) -> Array:
     """These rows of an array. A large one stays in the file, from where it is copied to its place."""
-    with archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(member)
+    with archive.open(info) as member:
+        if info.file_size < PIECE or info.compress_type != zipfile.ZIP_STORED:
+            array: Array = np.lib.format.read_array(member, allow_pickle=False)
+            return array[lanes]
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{info.filename} is of another version of the format")
+        shape, turned, dtype = np.lib.format.read_array_header_1_0(member)
         start = member.tell()
-    info = archive.getinfo(f"{name}.npy")
+    if dtype.hasobject or turned or start + math.prod(shape) * dtype.itemsize != info.file_size:
+        raise ValueError(f"{info.filename} is no plain array of its size")
     assert archive.filename is not None
     with open(archive.filename, "rb") as file:
         file.seek(info.header_offset + LENGTHS)
         start += info.header_offset + LENGTHS + 4 + sum(struct.unpack("<HH", file.read(4)))
-        if not math.prod(shape):
-            return np.empty((len(lanes), *shape[1:]), dtype)
-        array = np.memmap(file, dtype, "c", start, shape)
-    if array.nbytes >= PIECE and list(lanes) == list(range(len(array))):
-        return np.asarray(array)
-    return np.array(array[lanes])
+        array = np.asarray(np.memmap(file, dtype, "c", start, shape))
+    return array if lanes == list(range(len(array))) else array[lanes]
 
 
 def remove_complete(folder: Path, complete: Collection[str]) -> None:

@@ -34,8 +34,8 @@ def lane_bytes(study: Study, run: Run) -> float | None:
     from ablations.dqn.types import Space
     from ablations.engines import reference
 
-    (environment,) = (each for each in study.environments if each.env_id == run.env_id)
-    if environment.observation is None or environment.actions is None:
+    environment = {each.env_id: each for each in study.environments}.get(run.env_id)
+    if environment is None or environment.observation is None or environment.actions is None:
         return None
     v, s = run.variant, run.settings
     try:

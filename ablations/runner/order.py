@@ -26,7 +26,7 @@ def baseline_then_longest(study: Study, runs: Iterable[Run]) -> list[Run]:
 def _cost(study: Study, row: Sequence[Run]) -> float:
     """The multiplications of a row; none where a piece of the study's own raises, as its runs will say."""
     try:
-        (shown,) = (each.observation for each in study.environments if each.env_id == row[0].env_id)
+        shown = {each.env_id: each.observation for each in study.environments}.get(row[0].env_id)
         return multiplications(row, None if shown is None else shown.shape)
     except Exception as problem:
         if study.registry.blamed_for(problem) is None:
@@ -39,7 +39,8 @@ def multiplications(runs: Sequence[Run], observation: tuple[int, ...] | None = N
     from ablations.dqn.network import Network  # torch, only where something is trained
 
     s, variant = runs[0].settings, runs[0].variant
-    shape = observation or getattr(variant.trunk, "usual", OBSERVATION)
+    usual: tuple[int, ...] = getattr(variant.trunk, "usual", OBSERVATION)
+    shape = usual if observation is None else observation
     network = Network(shape, ACTIONS, variant.trunk, variant.head, variant.loss)
     bootstrap = variant.bootstrap.facts()
     passes: int = 4 + (

@@ -79,8 +79,9 @@ class Environment:
     reward_threshold: float | None
     value_bounds: tuple[float, float] | None
     margin: float | None = None  # the primary metric's, in its units
-    observation: Observation | None = None  # what it shows, and how many actions there are;
-    actions: int | None = None  # both None before it has been made
+    # what it shows, and how many actions there are: None before it has been made
+    observation: Observation | None = field(default=None, compare=False)
+    actions: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

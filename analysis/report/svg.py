@@ -74,7 +74,7 @@ def shorter(path: str) -> str:
     Each difference is one of rounded places, so that rounding doesn't add up. Curves and letters stay as they are.
     """
     words = path.split()
-    if not _STRAIGHT.issuperset(filter(str.isalpha, words)):
+    if any(word not in _STRAIGHT for word in words if word.isalpha()):
         return path
     text, place, x, y, x_start, y_start = [], 0, 0, 0, 0, 0
     while place < len(words):

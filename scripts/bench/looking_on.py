@@ -66,7 +66,7 @@ def looked_on(name: str, engine: str, iterations: int, **numbers: Any) -> Looked
     learner = Learner(NAMED[name].variant, settings, ops.lanes(ENV, {}, 0, seeds), 0, seeds, ops)
     probes, drawing = clocked(lambda: ProbeRecorder(learner, ENV, {}, record.probe_every))
     plan = record.of_run(settings.total_timesteps)
-    evaluations = EvaluationRecorder(learner, plan["eval_every"], plan["eval_episodes"])
+    evaluations = EvaluationRecorder(learner, int(plan["eval_every"]), int(plan["eval_episodes"]))
     training = probing = evaluating = 0.0
     moments = learn(learner)
     for _ in range(settings.learning_starts):

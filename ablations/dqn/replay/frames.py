@@ -60,9 +60,11 @@ class Frames:
         if self.depth > 1:
             self.age[:, slot] = self.coming
             self.coming = (self.coming + 1).clamp_(max=self.depth - 1) * ~over
-        self._forget(slot)
+        for lane, place in enumerate(self.last[:, slot].tolist()):  # of what was in this slot
+            if place > 0:
+                self.free[lane].append(place)
+        self.last[:, slot] = -over.int()
         if over.any():
-            self.last[:, slot] = -over.int()
             for lane in (over & (transition.discount != 0)).nonzero().flatten().tolist():
                 place = self._place(lane)
                 self.aside[lane, place], self.last[lane, slot] = after[lane], place
@@ -130,14 +132,6 @@ class Frames:
         places = range(self.aside.shape[1] - 1, 0, -1)
         taken = [set(places_of) for places_of in self.last.tolist()]
         self.free = [[place for place in places if place not in of_lane] for of_lane in taken]
-
-    def _forget(self, slot: Any) -> None:
-        """The last frames of what was in this slot are needed no longer."""
-        if self.count >= self.capacity:
-            before = self.last[:, slot]  # (L,)
-            for lane in (before > 0).nonzero().flatten().tolist():
-                self.free[lane].append(int(before[lane]))
-            before.zero_()
 
     def _place(self, lane: int) -> int:
         """A place aside for one more frame of a lane. A quarter more is made for all where there is none."""

@@ -145,9 +145,9 @@ def test_plan_says_time_memory_and_disk(tmp_path: Path) -> None:
     assert_answered(answer, 0)
     (estimate,) = [line for line in answer.stdout.splitlines() if line.startswith("estimate: ")]
     assert " with 1 job " in estimate
-    # the libraries', and two lanes of a million rows of 16 floats, with five copies of 4,480 parameters
-    assert "about 428.2 MB of memory, about" in estimate
-    assert "memory: CartPole-v1: about 64.1 MB a lane; at most 64 lanes at a time" in answer.stdout
+    # the libraries', and two lanes of a million rows of 16 floats, with five copies of a small network
+    assert "about 428.0 MB of memory, about" in estimate
+    assert "memory: CartPole-v1: about 64.0 MB a lane; at most 64 lanes at a time" in answer.stdout
 
 
 def test_what_takes_long_is_announced_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
