@@ -72,6 +72,7 @@ class ActionLog:
         self.resets = 0
         self.reset()
         snapshot.put_back(self.env.env, text)
+        self.env.frames = None  # what it showed last was shown elsewhere
         if self.snapshot() != text:
             raise ValueError("an environment that was given what another held holds something else")
 

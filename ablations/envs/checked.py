@@ -133,9 +133,9 @@ class CheckedEnv:
         if after_reset:
             before = np.broadcast_to(frames[-1] if stack.padding is None else stack.padding, frames.shape)
         else:
-            before = self.frames if self.frames is not None else frames
+            before = self.frames
         self.frames = frames
-        if not np.array_equal(frames[:-1], before[1:]):
+        if before is not None and not np.array_equal(frames[:-1], before[1:]):
             found = "FrameStackObservation shows older frames that are not those it showed before"
             expected = "an environment that gives each frame in an array of its own, and a wrapper as it is"
             self._refuse(found, expected, self._at_reset() if after_reset else None)

@@ -111,24 +111,13 @@ class _Writer:
             return ["deque", value.maxlen, [self.node(f"{name}[{i}]", each) for i, each in enumerate(value)]]
         if type(value) in (list, *SEQUENCES.values()):
             return [type(value).__name__, [self.node(f"{name}[{i}]", each) for i, each in enumerate(value)]]
-        if hasattr(
-            value, "cloneSystemState"
-        ):  # the Arcade Learning Environment's emulator, its generator included
+        if hasattr(value, "cloneSystemState"):  # the emulator of Atari games, its generator included
             return ["emulator", base64.b64encode(value.cloneSystemState().__getstate__()).decode()]
-        if (
-            type(value).__reduce_ex__ is object.__reduce_ex__
-            and hasattr(value, "__dict__")
-            and not _has_more(value)
-        ):
-            kind = type(value)
+        kind: Any = type(value)
+        if kind.__reduce_ex__ == object.__reduce_ex__ and hasattr(value, "__dict__") and not _has_more(value):
             of = {key: self.node(f"{name}.{key}", each) for key, each in vars(value).items()}
             return ["object", kind.__module__, kind.__qualname__, of]
         raise Opaque(name)
-
-
-def _is_plain(kind: Any) -> bool:
-    """Whether objects of a class have no way of their own to be written down."""
-    return bool(kind.__reduce_ex__ == object.__reduce_ex__)
 
 
 def _has_more(value: Any) -> bool:

@@ -93,7 +93,7 @@ class Timed:
 class Still:
     """Lanes of an environment's sizes that stand still: what a learner costs without it."""
 
-    fast, own_generators, first_action, xp = True, False, 0, NUMPY
+    fast, own_generators, clips_rewards, first_action, xp = True, False, False, 0, NUMPY
 
     def __init__(self, observation: Observation, actions: int, lanes: int) -> None:
         self.observation, self.actions, self.steps = observation, actions, 0

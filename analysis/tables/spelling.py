@@ -16,7 +16,7 @@ HUGE = 1e6
 """Numbers from here on are spelled as powers of ten, but for steps and episodes."""
 
 
-SLOTS = {
+SLOT_NAMES = {
     "trunk": "Network",
     "head": "Output layer",
     "exploration": "Exploration",
@@ -134,7 +134,7 @@ def range_text(counts: list[int], to: str = " to ") -> str:
 
 def slot_title(slot: str) -> str:
     """A slot for people, with its own name where that is another: 'Value of the next state (bootstrap)'."""
-    title = SLOTS.get(slot, slot)
+    title = SLOT_NAMES.get(slot, slot)
     return title if slot in title.lower() else f"{title} ({slot})"
 
 

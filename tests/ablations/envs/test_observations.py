@@ -29,7 +29,7 @@ class Showing(gymnasium.Env[Any, Any]):
     """Shows whatever its space is."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
-        self.observation_space = Box(0, 1, shape, dtype)
+        self.observation_space = Box(0, 255 if dtype is np.uint8 else 1, shape, dtype)
         self.action_space = gymnasium.spaces.Discrete(2)
 
 
@@ -51,6 +51,12 @@ def test_shape_and_small_types_are_kept(shape: Any, dtype: Any, expected: Any, k
     found = observation_of(Showing(shape, dtype))
     assert (found.shape, found.dtype.name, found.stack) == (expected, kept, None)
     assert found.is_vector == (len(expected) == 1 and kept == "float32")
+
+
+def test_bytes_of_0_and_1_are_bools() -> None:
+    showing = Showing((10, 10, 4), np.uint8)
+    showing.observation_space = Box(0, 1, (10, 10, 4), np.uint8)
+    assert observation_of(showing).dtype == np.bool_
 
 
 @pytest.mark.parametrize(

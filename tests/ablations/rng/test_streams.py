@@ -21,6 +21,7 @@ def test_the_integers_of_roles_are_part_of_every_stored_result() -> None:
         "PROBES": 8,
         "RANDOM_POLICY": 9,
         "RESETS": 10,
+        "EVALUATION_ACTIONS": 11,
     }
 
 
