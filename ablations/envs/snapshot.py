@@ -23,7 +23,6 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Space
 
 LEFT = (
-    Space,
     EnvSpec,
     type,
     ModuleType,
@@ -102,6 +101,8 @@ class _Writer:
             return ["generator", self.node(name, dict(value.get_state(legacy=False)))]
         if isinstance(value, random.Random):
             return ["generator", self.node(name, value.getstate())]
+        if isinstance(value, Space):  # which an environment may sample from
+            return ["space", self.node(name, value._np_random)]
         if type(value) is dict:
             pairs = [
                 (self.node(name, key), self.node(f"{name}[{key!r}]", each)) for key, each in value.items()
@@ -159,6 +160,10 @@ class _Reader:
             self.made[at] = np.frombuffer(base64.b64decode(text), dtype).reshape(shape).copy()
         elif kind == "generator":
             _restore(stands, self.value(rest[0], None))
+        elif kind == "space":
+            if rest[0] is not None:
+                stands.seed(0)  # or it has no generator yet
+            stands._np_random = self.value(rest[0], stands._np_random)
         elif kind == "emulator":
             kind_of_state: Any = type(stands.cloneSystemState())
             state = kind_of_state.__new__(kind_of_state)  # empty: its class fills in no other

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete
 
 from ablations.envs import snapshot
 
@@ -69,6 +70,17 @@ def test_generators_go_on_where_they_were_in_place(made: Any) -> None:
     held.random()
     assert carried(held, stands) is stands
     assert stands.random() == held.random()
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_spaces_stay_and_are_sampled_from_where_they_were(used: bool) -> None:
+    held, stands = Discrete(1000), Discrete(1000)
+    if used:
+        held.seed(1)
+        held.sample()
+    assert carried(held, stands) is stands
+    if used:
+        assert [stands.sample() for _ in range(5)] == [held.sample() for _ in range(5)]
 
 
 def test_what_is_held_twice_is_one_thing_again() -> None:

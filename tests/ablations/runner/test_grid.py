@@ -43,6 +43,7 @@ class World(gymnasium.Env):
 
     def __init__(self, fault="none", at=150, one_in=2):
         self.fault, self.at, self.one_in, self.steps, self.hit = fault, at, one_in, 0, False
+        self.window = iter(())  # nothing that can be written down
 
     def reset(self, seed=None, options=None):
         super().reset(seed=seed)
