@@ -36,6 +36,15 @@ LEFT = (
 SEQUENCES: dict[str, Callable[[Any], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 HEAP = 1 << 9
 """Of the flags of a class: made by a class statement, not compiled."""
+GENERATORS: dict[str, Callable[[], Any]] = {
+    "PCG64": lambda: np.random.Generator(np.random.PCG64()),
+    "PCG64DXSM": lambda: np.random.Generator(np.random.PCG64DXSM()),
+    "MT19937": lambda: np.random.Generator(np.random.MT19937()),
+    "Philox": lambda: np.random.Generator(np.random.Philox()),
+    "SFC64": lambda: np.random.Generator(np.random.SFC64()),
+    "RandomState": np.random.RandomState,
+    "Random": random.Random,
+}
 MOST = 1_000_000
 """Values in one environment."""
 
@@ -96,11 +105,15 @@ class _Writer:
                 raise Opaque(name)
             return ["array", value.dtype.str, value.shape, base64.b64encode(value.tobytes()).decode()]
         if isinstance(value, np.random.Generator):
-            return ["generator", self.node(name, dict(value.bit_generator.state))]
+            return [
+                "generator",
+                type(value.bit_generator).__name__,
+                self.node(name, dict(value.bit_generator.state)),
+            ]
         if isinstance(value, np.random.RandomState):
-            return ["generator", self.node(name, dict(value.get_state(legacy=False)))]
+            return ["generator", "RandomState", self.node(name, dict(value.get_state(legacy=False)))]
         if isinstance(value, random.Random):
-            return ["generator", self.node(name, value.getstate())]
+            return ["generator", "Random", self.node(name, value.getstate())]
         if isinstance(value, Space):  # which an environment may sample from
             return ["space", self.node(name, value._np_random)]
         if type(value) is dict:
@@ -159,7 +172,8 @@ class _Reader:
             dtype, shape, text = rest
             self.made[at] = np.frombuffer(base64.b64decode(text), dtype).reshape(shape).copy()
         elif kind == "generator":
-            _restore(stands, self.value(rest[0], None))
+            self.made[at] = _generator(rest[0], stands)
+            _restore(self.made[at], self.value(rest[1], None))
         elif kind == "space":
             if rest[0] is not None:
                 stands.seed(0)  # or it has no generator yet
@@ -184,9 +198,10 @@ class _Reader:
             self.made[at] = SEQUENCES[kind](self._each(rest[0], stands))
         elif kind == "object":
             self.made[at] = made = stands if _is_a(stands, *rest[:2]) else _new(*rest[:2])
-            old = dict(vars(made))
-            vars(made).clear()
-            vars(made).update({key: self.value(each, old.get(key)) for key, each in rest[2].items()})
+            old = vars(made)
+            filled = {key: self.value(each, old.get(key)) for key, each in rest[2].items()}
+            old.clear()
+            old.update(filled)
         else:
             raise ValueError(f"'{kind}' is nothing that an environment holds")
         return self.made[at]
@@ -196,15 +211,24 @@ class _Reader:
         return [self.value(node, old[i] if i < len(old) else None) for i, node in enumerate(nodes)]
 
 
+def _generator(kind: str, stands: Any) -> Any:
+    """The generator that stands there, or a new one of this kind."""
+    if kind not in GENERATORS:
+        raise ValueError(f"'{kind}' is no generator")
+    fresh = GENERATORS[kind]()
+    same = type(stands) is type(fresh) and (
+        not isinstance(stands, np.random.Generator) or type(stands.bit_generator).__name__ == kind
+    )
+    return stands if same else fresh
+
+
 def _restore(generator: Any, state: Any) -> None:
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = state
     elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
-    elif isinstance(generator, random.Random):
-        generator.setstate(state)
     else:
-        raise ValueError(f"a generator was kept where {type(generator).__name__} stands")
+        generator.setstate(state)
 
 
 def _is_a(value: Any, module: str, name: str) -> bool:

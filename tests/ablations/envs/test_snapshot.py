@@ -69,7 +69,8 @@ def test_generators_go_on_where_they_were_in_place(made: Any) -> None:
     held, stands = made(1), made(2)
     held.random()
     assert carried(held, stands) is stands
-    assert stands.random() == held.random()
+    made_anew = carried(held, None)
+    assert stands.random() == made_anew.random() == held.random()
 
 
 @pytest.mark.parametrize("used", [False, True])
@@ -131,7 +132,7 @@ def test_what_lies_behind_foreign_code_is_named(value: Any) -> None:
     [
         ('["object","os","Nothing",{}]', "no class os.Nothing"),
         ('["object","builtins","len",{}]', "no class builtins.len"),
-        ('["generator",1]', "a generator was kept where NoneType stands"),
+        ('["generator","Dice",1]', "'Dice' is no generator"),
         ('["window",1]', "'window' is nothing"),
     ],
 )
