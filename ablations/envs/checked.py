@@ -130,10 +130,9 @@ class CheckedEnv:
 
     def _check_stack(self, frames: Array, stack: Stack, after_reset: bool) -> None:
         """Are the older frames (K, *frame) those that were shown before? The memory keeps each one once."""
+        before = self.frames
         if after_reset:
             before = np.broadcast_to(frames[-1] if stack.padding is None else stack.padding, frames.shape)
-        else:
-            before = self.frames
         self.frames = frames
         if before is not None and not np.array_equal(frames[:-1], before[1:]):
             found = "FrameStackObservation shows older frames that are not those it showed before"
