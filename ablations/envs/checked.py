@@ -154,7 +154,7 @@ class CheckedEnv:
             kept = array.astype(self.dtype, copy=False)
         if self.dtype is not FLOAT32 and not np.array_equal(kept, array):
             self._refuse_first(array, kept != array, f"numbers that {self.dtype} holds", place)
-        return kept
+        return kept.reshape(self.shape)
 
     def _reward(self, reward: Any) -> float:
         """A reward that is not plainly a float, or one that is too large."""

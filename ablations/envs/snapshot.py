@@ -125,10 +125,10 @@ class _Writer:
             return ["deque", value.maxlen, [self.node(f"{name}[{i}]", each) for i, each in enumerate(value)]]
         if type(value) in (list, *SEQUENCES.values()):
             return [type(value).__name__, [self.node(f"{name}[{i}]", each) for i, each in enumerate(value)]]
-        if hasattr(value, "cloneSystemState"):  # the emulator of Atari games, its generator included
+        if hasattr(type(value), "cloneSystemState"):  # the emulator of Atari games, its generator included
             return ["emulator", base64.b64encode(value.cloneSystemState().__getstate__()).decode()]
         kind: Any = type(value)
-        if kind.__reduce_ex__ == object.__reduce_ex__ and hasattr(value, "__dict__") and not _has_more(value):
+        if kind.__reduce_ex__ == object.__reduce_ex__ and kind.__dictoffset__ and not _has_more(value):
             of = {key: self.node(f"{name}.{key}", each) for key, each in vars(value).items()}
             return ["object", kind.__module__, kind.__qualname__, of]
         raise Opaque(name)
