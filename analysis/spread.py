@@ -33,14 +33,15 @@ def over_cores(work: Callable[[int], Made], count: int) -> Iterator[Made]:
     is sent. Forking is safe where nothing else runs beside it: not below another such process, and on Linux alone.
     """
     cores = min(_usable_cores(), count)
-    if cores < 2 or sys.platform != "linux" or parent_process() is not None:
+    may_fork = cores >= 2 and sys.platform == "linux" and parent_process() is None
+    pool = _pool(cores, work) if may_fork else None
+    if pool is None:
         yield from in_turn(work, count)
         return
     done = 0
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            pool = ProcessPoolExecutor(cores, get_context("fork"), _begin, (work,))
             try:
                 for made in pool.map(_call, range(count)):
                     yield made
@@ -50,6 +51,14 @@ def over_cores(work: Callable[[int], Made], count: int) -> Iterator[Made]:
     except BrokenProcessPool:  # killed for memory, say: one process needs less than several
         for place in range(done, count):
             yield work(place)
+
+
+def _pool(cores: int, work: Callable[[int], Made]) -> ProcessPoolExecutor | None:
+    """Processes for the work; None where the system has no semaphores for them, as on a full disk."""
+    try:
+        return ProcessPoolExecutor(cores, get_context("fork"), _begin, (work,))
+    except OSError:
+        return None
 
 
 def _usable_cores() -> int:
