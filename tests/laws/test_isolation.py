@@ -113,7 +113,9 @@ def walked(seeds: tuple[int, ...]) -> tuple[Learner, EpisodeRecorder]:
 
 @pytest.mark.parametrize("env_id", ["tests/Pictures-v0", "tests/StackedPictures-v0"])
 @pytest.mark.parametrize("name", ["per", "n-step"])
-def test_lanes_with_images_are_as_if_they_were_alone(env_id: str, name: str) -> None:
+def test_lanes_with_images_are_as_if_they_were_alone(engine: str, env_id: str, name: str) -> None:
+    if engine == "cuda":
+        pytest.skip("no environment that a device steps shows images")
     together = untrained(SHOWING[name], range(3), env_id, buffer_size=25, **SHORT)
     moments, recorder = watched(together)
     for lane in range(3):
@@ -128,8 +130,10 @@ def test_lanes_with_images_are_as_if_they_were_alone(env_id: str, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["dqn", "per", "n-step", "munchausen", "no-replay", "consecutive"])
-def test_pictures_give_the_bits_of_the_same_numbers_in_a_row(name: str) -> None:
+def test_pictures_give_the_bits_of_the_same_numbers_in_a_row(engine: str, name: str) -> None:
     """For ``mlp``, which takes them as a row of numbers anyway."""
+    if engine == "cuda":
+        pytest.skip("no environment that a device steps shows images")
     as_pictures, as_rows = (
         untrained(SHOWING[name], (0, 1), env_id, buffer_size=25, **SHORT)
         for env_id in ("tests/Pictures-v0", "tests/PicturesAsRows-v0")
