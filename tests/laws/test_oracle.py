@@ -146,7 +146,7 @@ def test_settings_meet_prioritised_weights_as_in_the_textbook(name: str) -> None
     ids=str,
 )
 def test_time_limits_are_treated_as_in_the_textbook(bootstrap_truncated: bool, returns: Piece) -> None:
-    longer = {"total_timesteps": 900, "train_frequency": 4}  # four limits
+    longer = {"total_timesteps": 650, "train_frequency": 4}  # three limits
     numbers = {**SETTINGS, **longer, "bootstrap_truncated": bootstrap_truncated}
     compare(Variant(head=Dueling((8,)), returns=returns), numbers, env_id="MountainCar-v0")
 
