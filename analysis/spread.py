@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import warnings
@@ -11,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import Any, Protocol, TypeVar
+
+from ablations import store
 
 Made = TypeVar("Made")
 
@@ -32,7 +33,7 @@ def over_cores(work: Callable[[int], Made], count: int) -> Iterator[Made]:
     Processes are forked, so that ``work`` may be any function and finds everything as it is here; only what it returns
     is sent. Forking is safe where nothing else runs beside it: not below another such process, and on Linux alone.
     """
-    cores = min(_usable_cores(), count)
+    cores = min(store.usable_cores(), count)
     may_fork = cores >= 2 and sys.platform == "linux" and parent_process() is None
     pool = _pool(cores, work) if may_fork else None
     if pool is None:
@@ -59,13 +60,6 @@ def _pool(cores: int, work: Callable[[int], Made]) -> ProcessPoolExecutor | None
         return ProcessPoolExecutor(cores, get_context("fork"), _begin, (work,))
     except OSError:
         return None
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 _work: list[Callable[[int], Any]] = []

@@ -16,7 +16,7 @@ from typing import Any
 from ablations import engines, store
 from ablations.cli.options import WHERE, RunOptions, refuse_file
 from ablations.dqn.variants import NAMED
-from ablations.engines.hardware import on_device, usable_cores
+from ablations.engines.hardware import on_device
 from ablations.errors import BadInput, Problem, hint
 from ablations.runner import grid, looks
 from ablations.runner.executors import ExecutorConfig
@@ -185,7 +185,7 @@ def _default_jobs(study: Study, options: RunOptions) -> int:
     """How many tasks are carried out at a time where no option says it; 0 for as many as a cluster can."""
     if options.executor == "slurm" or options.scheduler is not None:
         return 0
-    return 1 if on_device(study.engine) else usable_cores()
+    return 1 if on_device(study.engine) else store.usable_cores()
 
 
 def _results_problems(path: Path) -> list[Problem]:

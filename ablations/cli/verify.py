@@ -16,7 +16,6 @@ from ablations.cli.console import printable, reason_of, say, stored_study, table
 from ablations.cli.options import whole_option
 from ablations.dqn.settings import Settings
 from ablations.dqn.variants import from_plain, plain_changes
-from ablations.engines.hardware import usable_cores
 from ablations.runner import reproduce
 from ablations.runner.executors import ExecutorConfig
 from ablations.runner.progress import on_stderr
@@ -34,7 +33,7 @@ def main(arguments: Namespace) -> int:
     problems = list(arguments.problems)
     count = whole_option(arguments, "rerun", problems, 1)
     seed = whole_option(arguments, "seed", problems, 0) or 0
-    jobs = whole_option(arguments, "jobs", problems, 1) or usable_cores()
+    jobs = whole_option(arguments, "jobs", problems, 1) or store.usable_cores()
     study, folder = compose.locate(arguments.study, arguments.results, problems)
     stored = stored_study(folder, "there is nothing to verify")
     if stored is None:

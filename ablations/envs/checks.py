@@ -13,7 +13,6 @@ from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ablations.envs import surroundings
 from ablations.errors import Findings, hint
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def check_made(env_id: str, args: Mapping[str, Any], found: Findings) -> Made:
     try:
         with (
             warnings.catch_warnings(),
-            surroundings.kept(),
             chdir(Path.cwd()),
         ):  # a simulator may go elsewhere
             warnings.simplefilter("ignore")

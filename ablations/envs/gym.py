@@ -231,9 +231,11 @@ class GymLanes:
         """What an agent sees, and what it takes to bring each environment back; nothing of lanes that have failed."""
         common: State = {"obs": self.obs, "steps": self.steps}
         lanes = [lane for lane in range(len(self.envs)) if lane not in self.failures]
-        texts = [self.action_logs[lane].snapshot() if lane in lanes else "" for lane in range(len(self.envs))]
+        texts = ["" if i in self.failures else log.snapshot() for i, log in enumerate(self.action_logs)]
         if None not in texts:
-            held, counts = packed((list((text or "").encode()) for text in texts), np.uint8)
+            held, counts = packed(
+                (np.frombuffer((text or "").encode(), np.uint8) for text in texts), np.uint8
+            )
             return {**common, "kind": "snapshots", "held": held, "counts": counts}
         generators = np.zeros((len(self.envs), POSITION), dtype=np.uint64)
         later = np.zeros(len(self.envs), dtype=bool)  # whether a lane is past its first episode

@@ -35,6 +35,11 @@ class Nature:
         """As JSON has it; numbers at their default are left out."""
         return {"kind": self.kind, **({"life_loss": True} if self.life_loss else {})}
 
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Nature:
+        """What ``plain``, or a study, says."""
+        return cls(**{name: value for name, value in table.items() if name != "kind"})
+
     def wrapped(self, env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
         """What a network sees of a game whose steps are single frames: (4, 84, 84) uint8, the oldest frame first."""
         from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation
@@ -48,8 +53,7 @@ def parted(env_id: str, args: Mapping[str, Any]) -> tuple[Mapping[str, Any], Nat
     if not is_atari(env_id) or KEY not in args:
         return args, None
     own = {name: value for name, value in args.items() if name != KEY}
-    numbers = {name: value for name, value in args[KEY].items() if name != "kind"}
-    return {**own, "frameskip": 1}, Nature(**numbers)
+    return {**own, "frameskip": 1}, Nature.of(args[KEY])
 
 
 def clips_rewards(env_id: str, args: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ and differences are those of the agent. No training bit changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +103,7 @@ class EvaluationRecorder:
         for step in range(MOST_STEPS):
             if step % self.xp.look_every == 0 and not self.xp.count_nonzero(episodes.going):
                 break
-            self.advance(self, gamma**step, *(next(draws) for _ in range(self.epsilon > 0)))
+            self.advance(self, gamma**step, *next(draws))
             self.heartbeat()
             self._sit_out()
         self.truncated |= episodes.going
@@ -119,15 +120,17 @@ class EvaluationRecorder:
             "tail_discount": tails,
         }
 
-    def _draws(self, now: int) -> Iterator[Tensor]:
-        """Uniform draws (N, 2) for each step, a run's own, and others at each evaluation."""
+    def _draws(self, now: int) -> Iterator[tuple[Tensor, ...]]:
+        """Uniform draws (N, 2) for each step, a run's own, and others at each evaluation; none where all is greedy."""
+        if not self.epsilon:
+            yield from repeat(())
         streams = [stream(self.learner.entropy, seed, Role.EVALUATION_ACTIONS) for seed in self.learner.seeds]
         for each in streams:
             bits: Any = each.bit_generator
             bits.advance(now << APART)
         while True:
             u = np.concatenate([each.random((self.start_seeds.shape[1], 2)) for each in streams])
-            yield self.learner.engine.tensor(u, torch.float64)
+            yield (self.learner.engine.tensor(u, torch.float64),)
 
     def _failed(self) -> npt.NDArray[np.intp]:
         """The episodes of lanes that have failed: (n,)."""

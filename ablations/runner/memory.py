@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ablations import store
 from ablations.engines.hardware import on_device
 from ablations.runner.executors import ExecutorConfig
 from ablations.studies.study import Run, Study
@@ -80,7 +78,7 @@ def lanes_that_fit(study: Study, config: ExecutorConfig, jobs: int, most: int) -
     """
     limit = config.memory
     if limit is None and config.executor == "local":
-        limit = int(SHARE * machine_bytes() / jobs)
+        limit = int(SHARE * store.usable_memory() / jobs)
     room = 0.0 if limit is None or on_device(study.engine) else limit - WORKER_BYTES
 
     def fit(run: Run) -> int:
@@ -88,12 +86,3 @@ def lanes_that_fit(study: Study, config: ExecutorConfig, jobs: int, most: int) -
         return most if not needed else max(1, min(most, int(room / needed)))
 
     return fit
-
-
-def machine_bytes(root: Path = Path("/")) -> int:
-    """The memory of this machine, or of the container that this process is in."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # no such group, or "max": no limit
-            found.append(int((root / "sys/fs/cgroup" / name).read_text()))
-    return min(found)

@@ -18,7 +18,7 @@ from ablations.store.files import (
     write_atomic,
 )
 from ablations.store.keys import canonical, env_folder, key_of, row_folder, run_path
-from ablations.store.memory import too_little_memory
+from ablations.store.limits import too_little_memory, usable_cores, usable_memory
 from ablations.store.runs import (
     MANIFEST_DIGEST,
     RunStatus,

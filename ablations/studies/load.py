@@ -158,9 +158,7 @@ def _environment(env_id: str, section: schema.EnvTable | None, found: Findings) 
 
 def _preprocessing(env_id: str, section: schema.EnvTable, found: Findings) -> preprocessing.Nature | None:
     """What stands between the environment and the networks; it is told where it may not, or must."""
-    given = section.preprocessing
-    numbers = {name: value for name, value in (given or {}).items() if name != "kind"}
-    recipe = None if given is None else preprocessing.Nature(**numbers)
+    recipe = None if section.preprocessing is None else preprocessing.Nature.of(section.preprocessing)
     key = f'env."{env_id}".{preprocessing.KEY}'
     told = any(problem.key.startswith(key) for problem in found.problems)
     if not told and (sentence := preprocessing.objection(env_id, section.args, recipe)):

@@ -140,7 +140,8 @@ def lanes_in_torch(kind: str, lanes: int) -> Turn:
     torch.set_num_threads(1)
     net = network(kind)
     seen = memory(kind, lanes, net.observation)
-    params = {name: part.clone().requires_grad_() for name, part in net.views(initial(net, lanes)).items()}
+    flat = net.initial(0, range(lanes), torch.float32)
+    params = {name: part.clone().requires_grad_() for name, part in net.views(flat).items()}
     target = {name: part.detach().clone() for name, part in params.items()}
     adam = torch.optim.Adam(params.values(), RATE, fused=True)
 
@@ -160,11 +161,6 @@ def lanes_in_torch(kind: str, lanes: int) -> Turn:
                 target[name].copy_(part.detach())
 
     return turn(update, lanes)
-
-
-def initial(net: Network, lanes: int) -> Tensor:
-    """First parameters (L, P)."""
-    return net.initial(0, range(lanes), torch.float32)
 
 
 def turn(update: Callable[[int], None], lanes: int) -> Turn:

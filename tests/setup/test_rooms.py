@@ -39,7 +39,7 @@ BELOW: dict[str, set[str]] = {
     "ablations": {"ablations.cli"},
     # the right half
     "analysis.metrics": set(),
-    "analysis.spread": set(),
+    "analysis.spread": {"ablations.store"},
     "analysis.fingerprint": {"ablations.store"},
     "analysis.loading": {"ablations.store"},
     "analysis.statistics": {"analysis.metrics"},

@@ -105,14 +105,6 @@ def test_cohorts_are_cut_to_the_memory_that_a_worker_may_fill(limit, lanes):
     assert max(map(len, grid.cohorts(runs, 1, fit))) == lanes
 
 
-def test_without_a_limit_workers_share_the_machines_memory(tmp_path):
-    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
-    (tmp_path / "sys/fs/cgroup/memory.max").write_text("700000000\n")
-    assert memory.machine_bytes(tmp_path) == 700_000_000
-    (tmp_path / "sys/fs/cgroup/memory.max").write_text("max\n")
-    assert memory.machine_bytes(tmp_path) > 700_000_000
-
-
 @pytest.mark.parametrize(("room", "status"), [(3, "ok"), (0, "died")])
 def test_a_cohort_that_is_refused_memory_is_halved(room: int, status: str, tmp_path: Path):
     (tmp_path / "crowded.py").write_text(CROWDED.replace("room=3", f"room={room or 3}"), encoding="utf-8")

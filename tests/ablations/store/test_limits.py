@@ -1,4 +1,4 @@
-"""Cores that a process may use, by made-up files of control groups."""
+"""Cores and memory that a process may use, by made-up files of control groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.engines.hardware import usable_cores
+from ablations.store.limits import usable_cores, usable_memory
 
 
 def files(root: Path, group: str, **texts: str) -> Path:
@@ -55,3 +55,23 @@ def test_a_containers_quota_counts(group: str, texts: dict[str, str], cores: int
 
 def test_without_control_groups_the_cores_count_that_one_may_run_on(tmp_path: Path) -> None:
     assert usable_cores(tmp_path) == 96
+
+
+def test_a_containers_memory_counts(tmp_path: Path) -> None:
+    root = files(tmp_path, "0::/\n", memoryDOTmax="700000000\n")
+    assert usable_memory(root) == 700_000_000
+    (root / "sys/fs/cgroup/memory.max").write_text("max\n")
+    assert usable_memory(root) > 700_000_000
+
+
+@pytest.mark.parametrize(
+    ("group", "texts"),
+    [
+        ("0::/jobs/seven\n", {"jobs__seven__memoryDOTmax": "max\n", "jobs__memoryDOTmax": "600000000\n"}),
+        ("9:memory:/box\n", {"memory__box__memoryDOTlimit_in_bytes": "600000000\n"}),
+    ],
+)
+def test_a_groups_memory_counts_wherever_it_is_granted(
+    group: str, texts: dict[str, str], tmp_path: Path
+) -> None:
+    assert usable_memory(files(tmp_path, group, **texts)) == 600_000_000
