@@ -40,6 +40,7 @@ class Max:
     """y = r + discount max_a Q-(s', a) (Mnih et al. 2015, Algorithm 1)."""
 
     kind: ClassVar[str] = "max"
+    op: ClassVar[ops.Body] = ops.Body.GREEDY
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * q_target(batch.next_obs).amax(-1)
@@ -53,6 +54,7 @@ class Double:
     """y = r + discount Q-(s', argmax_a Q(s', a)) (van Hasselt, Guez and Silver 2016, eq. 4)."""
 
     kind: ClassVar[str] = "double"
+    op: ClassVar[ops.Body] = ops.Body.GREEDY
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * _select_and_evaluate(batch.next_obs, q, q_target)
@@ -66,6 +68,7 @@ class InverseDouble:
     """y = r + discount Q(s', argmax_a Q-(s', a)) (van Hasselt et al. 2018, section 2)."""
 
     kind: ClassVar[str] = "inverse-double"
+    op: ClassVar[ops.Body] = ops.Body.GREEDY
 
     def __call__(self, batch: Batch, q: Values, q_target: Values) -> Tensor:
         return batch.reward + batch.discount * _select_and_evaluate(batch.next_obs, q_target, q)

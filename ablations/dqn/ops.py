@@ -61,6 +61,7 @@ class Body(Enum):
 
     EPSILON_GREEDY = auto()
     N_STEP = auto()
+    GREEDY = auto()
     MUNCHAUSEN = auto()
 
 

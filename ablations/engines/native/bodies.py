@@ -63,6 +63,26 @@ def n_step(returns: Any, in_torch: Function) -> Function:
     return batch
 
 
+def greedy(bootstrap: Any, _: Function) -> Function:
+    """``__call__`` of ``Max``, ``Double`` and ``InverseDouble``: which network selects and which evaluates."""
+    facts = bootstrap.facts()
+
+    def target(batch: Batch, q: Values, q_target: Values) -> Tensor:
+        networks = {"online": q, "target": q_target}
+        select = evaluate = networks[facts.selects](batch.next_obs).contiguous()  # (L, B, A)
+        if facts.selects != facts.evaluates:
+            evaluate = networks[facts.evaluates](batch.next_obs).contiguous()
+        reward, discount = _numbers(batch, select.dtype)
+        y = empty(reward.shape, select.dtype)
+        function_of("greedy", y.dtype)(
+            y.numel(), select.shape[-1], select.data_ptr(), evaluate.data_ptr(), reward.data_ptr(),
+            discount.data_ptr(), y.data_ptr(),
+        )  # fmt: skip
+        return y
+
+    return target
+
+
 def munchausen(bootstrap: Any, _: Function) -> Function:
     """``Munchausen.__call__``."""
     numbers = library.MunchausenArguments(bootstrap.alpha, bootstrap.tau, bootstrap.clip)
@@ -71,14 +91,8 @@ def munchausen(bootstrap: Any, _: Function) -> Function:
     def target(batch: Batch, q: Values, q_target: Values) -> Tensor:
         values = q_target(torch.cat((batch.obs, batch.next_obs), dim=1)).contiguous()  # (L, 2 B, A)
         (lanes, samples), actions = batch.action.shape, values.shape[-1]
-        action, reward, discount = (
-            part.contiguous() for part in (batch.action, batch.reward, batch.discount)
-        )
+        action, (reward, discount) = batch.action.contiguous(), _numbers(batch, values.dtype)
         y = empty((lanes, samples), values.dtype)
-        if not reward.dtype == discount.dtype == y.dtype:
-            raise TypeError(
-                f"rewards of {reward.dtype} and discounts of {discount.dtype} for values of {y.dtype}"
-            )
         done = function_of("munchausen", y.dtype)(
             by, lanes, samples, actions, values.data_ptr(), action.data_ptr(), reward.data_ptr(),
             discount.data_ptr(), y.data_ptr(),
@@ -90,9 +104,18 @@ def munchausen(bootstrap: Any, _: Function) -> Function:
     return target
 
 
+def _numbers(batch: Batch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Rewards and discounts (L, B), contiguous, of the type of the values beside them."""
+    reward, discount = batch.reward.contiguous(), batch.discount.contiguous()
+    if not reward.dtype == discount.dtype == dtype:
+        raise TypeError(f"rewards of {reward.dtype} and discounts of {discount.dtype} for values of {dtype}")
+    return reward, discount
+
+
 BODIES: Mapping[ops.Body, Callable[[Any, Function], Function]] = {
     ops.Body.EPSILON_GREEDY: epsilon_greedy,
     ops.Body.N_STEP: n_step,
+    ops.Body.GREEDY: greedy,
     ops.Body.MUNCHAUSEN: munchausen,
 }
 

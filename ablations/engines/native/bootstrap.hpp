@@ -4,6 +4,13 @@
 #include "functions.hpp"
 #include "products.hpp"
 
+// y = reward + discount evaluate(argmax_a select) of ``count`` samples, whose values are (count, A); rounded as torch does.
+template <class T>
+void greedy(int64_t count, int64_t actions, const T* select, const T* evaluate, const T* reward, const T* discount, T* y) {
+    for (int64_t i = 0; i < count; i++)
+        y[i] = reward[i] + discount[i] * evaluate[i * actions + first_largest(select + i * actions, actions)];
+}
+
 struct Munchausen {
     double alpha, tau, clip;
 };

@@ -8,6 +8,14 @@
 
 #include "simd.hpp"
 
+// Of n numbers the place of the first largest; a NaN counts as larger than any.
+template <class T> INLINE int64_t first_largest(const T* x, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n && x[best] == x[best]; i++)
+        if (!(x[i] <= x[best])) best = i;
+    return best;
+}
+
 // How numbers of a type lie in memory, and how many terms of a series they can tell.
 template <class T> struct Format;
 

@@ -59,6 +59,10 @@ EXPORT const char* source_digest() { return SOURCE_DIGEST; }
         return windows<T>(rows, lanes, capacity, row, index, batch, features, n, newest,                              \
                           {obs, next_obs, action, reward, discount, nullptr});                                        \
     }                                                                                                                 \
+    EXPORT void greedy_##NAME(int64_t count, int64_t actions, const T* select, const T* evaluate, const T* reward,    \
+                              const T* discount, T* y) {                                                              \
+        greedy(count, actions, select, evaluate, reward, discount, y);                                                \
+    }                                                                                                                 \
     EXPORT int munchausen_##NAME(const Munchausen* by, int64_t lanes, int64_t batch, int64_t actions, const T* values,\
                                  const int64_t* action, const T* reward, const T* discount, T* y) {                   \
         return munchausen(*by, lanes, batch, actions, values, action, reward, discount, y);                           \

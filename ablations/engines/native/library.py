@@ -112,6 +112,7 @@ _BY_TYPE: dict[str, _Signature] = {
     "ring_put": (None, [_P, _I, _I, _I, _I, _I, _P, _P, _P, _P, _P, _P]),
     "ring_take": (c_int, [_P, _I, _I, _I, _P, _I, _I, _P, _P, _P, _P, _P, _P]),
     "ring_windows": (c_int, [_P, _I, _I, _I, _P, _I, _I, _I, _I, _P, _P, _P, _P, _P]),
+    "greedy": (None, [_I, _I, _P, _P, _P, _P, _P]),
     "munchausen": (c_int, [POINTER(MunchausenArguments), _I, _I, _I, _P, _P, _P, _P, _P]),
     "epsilon_greedy": (None, [_P, _I, _I, _P, c_double, _P]),
 }

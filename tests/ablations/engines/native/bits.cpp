@@ -155,6 +155,9 @@ template <class T> static void soften() {
     munchausen({0.9, 0.03, -1}, lanes, batch, actions, values.data(), action.data(), reward.data(), discount.data(),
                y.data());
     print(y);
+    greedy(lanes * batch, actions, values.data(), values.data() + lanes * batch * actions, reward.data(), discount.data(),
+           y.data());
+    print(y);
 }
 
 int main() { all<float>(), all<double>(), soften<float>(), soften<double>(); }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ablations import engines
-from ablations.dqn.bootstrap import Munchausen
+from ablations.dqn.bootstrap import Double, InverseDouble, Max, Munchausen
 from ablations.dqn.exploration import EpsilonGreedy
 from ablations.dqn.head import Linear
 from ablations.dqn.network import Network
@@ -106,6 +106,25 @@ def test_a_window_out_of_range_is_an_error(wrong: int) -> None:
     ring = Ring(space(lanes=2), 4, 1)
     with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
         native.body(NStep(), NStep().batch)(ring, torch.tensor([[0], [wrong]]), ring.ones)
+
+
+@quick
+@given(
+    st.sampled_from([Max(), Double(), InverseDouble()]), st.integers(1, 9), dtypes, st.integers(0, 99)
+)  # fmt: skip
+def test_greedy_targets_are_the_pieces_bit_for_bit(
+    piece: Max | Double | InverseDouble, actions: int, dtype: torch.dtype, seed: int
+) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    given = rows_of(Network((3,), actions, Mlp(()), Linear()), dtype, 2, 20, rng)
+    values = torch.randn(2, 2, 20, actions, generator=rng, dtype=torch.float64).mul_(4).to(dtype)
+    if seed % 2:  # ties, and values that are no numbers
+        values = values.round()
+        values[torch.rand(values.shape, generator=rng) < 0.1] = torch.nan
+    found, expected = (
+        y(given, lambda _: values[0], lambda _: values[1]) for y in (native.body(piece, piece), piece)
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 @quick
