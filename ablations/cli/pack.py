@@ -35,7 +35,7 @@ def main(arguments: Namespace) -> int:
     return NOT_DONE if moved.left and not pack else DONE
 
 
-def _report(folder: Path, moved: packing.Moved, pack: bool) -> None:
+def _report(folder: Path, moved: packing.PackResult, pack: bool) -> None:
     for path, reason in list(moved.left.items())[:MOST_NAMED]:
         say(f"  left as it is: {path} ({printable(reason)})")
     if len(moved.left) > MOST_NAMED:

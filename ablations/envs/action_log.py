@@ -77,7 +77,7 @@ class ActionLog:
             raise ValueError("an environment that was given what another held holds something else")
 
     def replay(self, generator: Generator | None, actions: Iterable[int]) -> Array:
-        """Begin again and go where another journal led; gives the observation."""
+        """Begin again and go where another log led; gives the observation."""
         self.resets = 0
         seen = self.reset()
         if generator is not None:
@@ -130,19 +130,19 @@ def _own(attribute: str) -> str:
     return re.sub(r"^(\.env(?=\.))*\.", "", attribute)
 
 
-def _goes_on(journal: ActionLog, actions: Sequence[int], after_reset: Sequence[int]) -> list[bytes]:
-    steps = _played(journal, actions)
-    return [*steps, _bits(journal.reset()), *_played(journal, after_reset)]
+def _goes_on(log: ActionLog, actions: Sequence[int], after_reset: Sequence[int]) -> list[bytes]:
+    steps = _played(log, actions)
+    return [*steps, _bits(log.reset()), *_played(log, after_reset)]
 
 
-def _played(journal: ActionLog, actions: Sequence[int]) -> list[bytes]:
+def _played(log: ActionLog, actions: Sequence[int]) -> list[bytes]:
     """What each step gave, and each reset where an episode was over."""
     given = []
     for action in actions:
-        step = journal.step(action)
+        step = log.step(action)
         given.append(_bits(*step))
         if step.terminated or step.truncated:
-            given.append(_bits(journal.reset()))
+            given.append(_bits(log.reset()))
     return given
 
 

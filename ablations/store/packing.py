@@ -24,7 +24,7 @@ MOST_RUNS = 1_000  # of a pack
 
 
 @dataclass
-class Moved:
+class PackResult:
     """What a call did."""
 
     files_before: int
@@ -33,9 +33,9 @@ class Moved:
     left: dict[str, str] = field(default_factory=dict)  # path -> why it stays as it is
 
 
-def pack(folder: Path, order: Sequence[str]) -> Moved:
+def pack(folder: Path, order: Sequence[str]) -> PackResult:
     """Move every valid run in a folder of its own into packs; those in ``order`` first, in that order."""
-    moved = Moved(count_files(folder))
+    result = PackResult(count_files(folder))
     _finish(folder)
     rank = {path: place for place, path in enumerate(order)}
     stored = sorted(runs.stored_runs(folder), key=lambda path: (rank.get(path, len(rank)), path))
@@ -47,23 +47,23 @@ def pack(folder: Path, order: Sequence[str]) -> Moved:
         if status.is_valid and status.manifest is not None:
             manifests[path] = status.manifest
         else:
-            moved.left[path] = status.reason or status.state
+            result.left[path] = status.reason or status.state
     waiting = iter(manifests.items())
     while batch := dict(islice(waiting, MOST_RUNS)):
-        moved.packs.append(_write(folder, batch))
+        result.packs.append(_write(folder, batch))
         _clear(folder)
         kept = [path for path in batch if (folder / path / MANIFEST).exists()]
-        moved.left |= dict.fromkeys(kept, "does not read back from its pack as it was")
-        moved.runs += len(batch) - len(kept)
-    return moved
+        result.left |= dict.fromkeys(kept, "does not read back from its pack as it was")
+        result.runs += len(batch) - len(kept)
+    return result
 
 
-def unpack(folder: Path) -> Moved:
+def unpack(folder: Path) -> PackResult:
     """Give every packed run a folder of its own again, and remove the packs.
 
     A run that can't be trusted any more stays, with its pack.
     """
-    moved = Moved(count_files(folder))
+    result = PackResult(count_files(folder))
     _finish(folder)
     unsafe = {folder / name for name in archives.unreadable(folder)}
     for path, run in archives.runs_in(folder).items():
@@ -71,18 +71,18 @@ def unpack(folder: Path) -> Moved:
             continue  # has been trained again since; its own folder comes first
         status = runs.inspect(folder / path)
         if status.manifest is None or status.state == "damaged":
-            moved.left[path] = status.reason or status.state
+            result.left[path] = status.reason or status.state
             unsafe.add(run.pack)
             continue
         contents = {name: run.read(name) for name in status.manifest["files"]}
         runs.commit(folder / path, contents, run.read(MANIFEST))
-        moved.runs += 1
+        result.runs += 1
     for each in archives.packs_of(folder):
         if each not in unsafe:
             each.unlink()
-            moved.packs.append(f"{archives.FOLDER}/{each.name}")
+            result.packs.append(f"{archives.FOLDER}/{each.name}")
     _remove_if_empty(folder / archives.FOLDER)
-    return moved
+    return result
 
 
 def count_files(folder: Path) -> int:

@@ -44,16 +44,16 @@ def main(arguments: list[str]) -> int:
     device.add_options(commands.add_parser("device", help=str(device.__doc__).splitlines()[0]))
     for command in commands.choices.values():
         command.add_argument("--repeats", type=int, default=5, help="turns per configuration (default 5)")
-    asked = parser.parse_args(arguments or ["usual"])
-    if asked.table == "peers":
-        return peers.main(asked)
-    if asked.table == "device":
-        return device.main(asked)
-    print(f"one core, one thread; medians of {asked.repeats} alternating turns; torch {torch.__version__}")
-    for engine in asked.engines:
+    options = parser.parse_args(arguments or ["usual"])
+    if options.table == "peers":
+        return peers.main(options)
+    if options.table == "device":
+        return device.main(options)
+    print(f"one core, one thread; medians of {options.repeats} alternating turns; torch {torch.__version__}")
+    for engine in options.engines:
         print(f"\nengine {speeds.with_instructions(engine)}")
-        for table in TABLES[asked.table]:
-            table(engine, asked)
+        for table in TABLES[options.table]:
+            table(engine, options)
     return 0
 
 

@@ -38,21 +38,21 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--buffer", type=int, default=BUFFER, help=f"transitions (default {BUFFER})")
 
 
-def main(asked: Namespace) -> int:
+def main(options: Namespace) -> int:
     """Print the table. 2 where there is no GPU."""
-    ops.DEVICE = asked.device
+    ops.DEVICE = options.device
     if ops.missing():
         print(f"{ops.missing()}; --device cpu shows that the program runs", file=sys.stderr)
         return 2
-    print(f"{ops.instruction_set()}; torch {torch.__version__}; medians of {asked.repeats} turns\n")
-    for name in asked.variants:
+    print(f"{ops.instruction_set()}; torch {torch.__version__}; medians of {options.repeats} turns\n")
+    for name in options.variants:
         print(f"{name}: a run's bits among {', '.join(map(str, ALIKE))} lanes: {alike(name)}")
     core = one_core()
     print(f"\n{'':10}{'lanes':>8}{'lane-steps/s':>15}{'x a core':>10}{'us/step':>10}{'kB/lane':>9}")
-    for name in asked.variants:
-        for lanes in asked.lanes:
+    for name in options.variants:
+        for lanes in options.lanes:
             try:
-                speed, memory = measured(name, lanes, asked.buffer, asked.seconds, asked.repeats)
+                speed, memory = measured(name, lanes, options.buffer, options.seconds, options.repeats)
             except torch.OutOfMemoryError:
                 print(f"{name:10}{lanes:8,}  does not fit into the device's memory")
                 continue

@@ -185,7 +185,7 @@ def flops(net: Network) -> float:
     return 2.0 * (net.multiplications * (1 + 3 * BATCH) + inner * BATCH)
 
 
-def by_frames(name: str, asked: Namespace) -> None:
+def by_frames(name: str, options: Namespace) -> None:
     """``minatar-cnn`` and ``nature-cnn`` by their number of lanes, beside loops in torch and the core's peak."""
     from scripts.bench.speeds import peak
 
@@ -193,7 +193,7 @@ def by_frames(name: str, asked: Namespace) -> None:
         made = {PLAIN: plain(kind)} | ({} if library.missing() else {PEAK: peak})
         made |= {f"torch, {lanes} lanes": lanes_in_torch(kind, lanes) for lanes in counts}
         made |= {f"{name}, {lanes} lanes": engine(kind, lanes, name) for lanes in counts}
-        speeds, work = take_turns(made, asked.repeats), flops(network(kind))
+        speeds, work = take_turns(made, options.repeats), flops(network(kind))
         print(f"\n{kind:24}{'updates/s':>14}{'x plain':>11}{'x torch':>11}{'of peak':>9}")
         for label, values in speeds.items():
             if label == PEAK:

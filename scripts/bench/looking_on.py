@@ -27,10 +27,10 @@ ENV, LONGEST = "CartPole-v1", 500
 Done = TypeVar("Done")
 
 
-def looking_on(engine: str, asked: Namespace) -> None:
+def looking_on(engine: str, options: Namespace) -> None:
     """What probes and evaluations cost."""
-    for name in asked.variants:
-        print("\n".join(looked_on(name, engine, asked.iterations).lines()))
+    for name in options.variants:
+        print("\n".join(looked_on(name, engine, options.iterations).lines()))
 
 
 @dataclass(frozen=True)

@@ -196,21 +196,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="a turn's length where it has one")
     parser.add_argument("--checkout", type=Path, default=Path(), help="folder of PureJaxRL")
     parser.add_argument("--core", type=int, help="the core to be held to")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     os.environ.update(ONE_THREAD)
-    if asked.core is not None:
-        os.sched_setaffinity(0, {asked.core})  # before any library counts cores
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})  # before any library counts cores
 
     def say(**answer: object) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    get_ready, distributions = SIDES[asked.side]
+    get_ready, distributions = SIDES[options.side]
     try:
-        turns = {lanes: get_ready(lanes, asked.seconds, asked.checkout) for lanes in asked.lanes}
-        say(versions=_engine(asked.side) | {name: version(name) for name in distributions})
+        turns = {lanes: get_ready(lanes, options.seconds, options.checkout) for lanes in options.lanes}
+        say(versions=_engine(options.side) | {name: version(name) for name in distributions})
         for line in sys.stdin:
             say(lane_steps_per_second=turns[int(line)]())
     except Exception as error:  # whatever it is, the others are still measured

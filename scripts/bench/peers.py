@@ -190,9 +190,9 @@ def table(measured: list[dict[str, Any]], missing: dict[str, str]) -> str:
     return "\n".join(lines + [f"not measured: {title}: {reason}" for title, reason in missing.items()])
 
 
-def main(asked: Namespace) -> int:
+def main(options: Namespace) -> int:
     """Install, get ready, take turns, print. 1 where `dqn` itself was asked for and not measured."""
-    chosen = [side for side in SIDES if side.name in asked.sides]
+    chosen = [side for side in SIDES if side.name in options.sides]
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None  # macOS knows no such thing
     core = max(cores) if cores else None
 
@@ -202,29 +202,29 @@ def main(asked: Namespace) -> int:
         for side in chosen:
             print(f"getting ready: {side.title}", file=sys.stderr)
             try:
-                workers[side] = stack.enter_context(closing(_worker(side, core, asked)))
+                workers[side] = stack.enter_context(closing(_worker(side, core, options)))
             except SideFailed as error:
                 missing[side.title] = str(error)
-        speeds, failed = measure(workers, asked.repeats)
+        speeds, failed = measure(workers, options.repeats)
     missing |= failed
     measured = rows(speeds)
     facts = {
         "cpu": cpu_model(),
         "core": core,
         "load": os.getloadavg()[0],
-        "repeats": asked.repeats,
+        "repeats": options.repeats,
         "versions": {side.title: worker.versions for side, worker in workers.items()},
     }
 
     held = "no core in particular" if core is None else f"core {core}"
-    print(f"{facts['cpu']}, {held}, one thread; medians of {asked.repeats} alternating turns; ", end="")
+    print(f"{facts['cpu']}, {held}, one thread; medians of {options.repeats} alternating turns; ", end="")
     print(f"load average {facts['load']:.1f}")
     for title, versions in facts["versions"].items():
         print(f"  {title}: {', '.join(f'{name} {number}' for name, number in versions.items())}")
     print("\n" + table(measured, missing))
-    if asked.json is not None:
+    if options.json is not None:
         text = json.dumps(facts | {"rows": measured, "not_measured": missing}, indent=2)
-        asked.json.write_text(text + "\n", "utf-8")
+        options.json.write_text(text + "\n", "utf-8")
     return int(OURS in chosen and our_fastest(speeds) is None)
 
 
@@ -245,17 +245,17 @@ def _two_places(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _worker(side: Side, core: int | None, asked: Namespace) -> Worker:
+def _worker(side: Side, core: int | None, options: Namespace) -> Worker:
     """The side's process, in the project's own environment or in that of the peers."""
     python = Path(sys.executable)
-    options = ["--seconds", str(asked.seconds), "--lanes", *map(str, side.lanes)]
-    options += [] if core is None else ["--core", str(core)]
+    own = ["--seconds", str(options.seconds), "--lanes", *map(str, side.lanes)]
+    own += [] if core is None else ["--core", str(core)]
     if side.name == "purejaxrl":
-        if asked.purejaxrl is None or not (asked.purejaxrl / "purejaxrl" / "dqn.py").is_file():
-            what = f"PUREJAXRL={asked.purejaxrl or ''} names no checkout of it"
+        if options.purejaxrl is None or not (options.purejaxrl / "purejaxrl" / "dqn.py").is_file():
+            what = f"PUREJAXRL={options.purejaxrl or ''} names no checkout of it"
             raise SideFailed(f"{what} (docs/performance.md, Peers, says what it needs)")
-        options += ["--checkout", str(asked.purejaxrl.resolve())]
+        own += ["--checkout", str(options.purejaxrl.resolve())]
     if side.requirements:
-        python = asked.venv.absolute() / "bin" / "python"
+        python = options.venv.absolute() / "bin" / "python"
         install(python, side.requirements, os.environ.get("TORCH_INDEX", ""))
-    return Worker([str(python), "-m", "scripts.bench.peer", side.name, *options])
+    return Worker([str(python), "-m", "scripts.bench.peer", side.name, *own])

@@ -57,11 +57,11 @@ def peak() -> float:
     return done / (time.process_time() - start)
 
 
-def by_lanes(engine: str, asked: Namespace) -> None:
+def by_lanes(engine: str, options: Namespace) -> None:
     """``dqn`` by its number of lanes, beside the lessons' loop and the core's peak."""
     made = {f"dqn, {lanes} lanes": cohort("dqn", lanes, engine) for lanes in LANES}
     turns = {LESSONS: lessons} | ({} if library.missing() else {PEAK: peak})
-    speeds = take_turns(turns | {name: each.turn for name, each in made.items()}, asked.repeats)
+    speeds = take_turns(turns | {name: each.turn for name, each in made.items()}, options.repeats)
     titles = (
         f"{'lane-steps/s':>14}{'x lessons':>11}{'us/lane-step':>14}{'MB/lane':>9}{'GFLOP/s':>9}{'of peak':>9}"
     )
@@ -84,10 +84,10 @@ def by_lanes(engine: str, asked: Namespace) -> None:
     print(f"time per lane-step at 64 lanes over that at 16: {growth:.2f}")
 
 
-def by_variant(engine: str, asked: Namespace) -> None:
+def by_variant(engine: str, options: Namespace) -> None:
     """Every named variant beside ``dqn``."""
     made = {name: cohort(name, MANY_LANES, engine) for name in NAMED}
-    _compare(f"at {MANY_LANES} lanes", made, asked.repeats)
+    _compare(f"at {MANY_LANES} lanes", made, options.repeats)
 
 
 class TorchSquared(Squared):
@@ -98,7 +98,7 @@ class TorchLinear(Linear):
     """Likewise the linear head."""
 
 
-def by_path(engine: str, asked: Namespace) -> None:
+def by_path(engine: str, options: Namespace) -> None:
     """What pieces in plain torch cost beside compiled ones."""
     pieces: dict[str, Slots] = {
         "dqn": {},
@@ -107,14 +107,14 @@ def by_path(engine: str, asked: Namespace) -> None:
     }
     for lanes in PATH_LANES if engine == "native" else ():
         made = {name: cohort("dqn", lanes, engine, slots=slots) for name, slots in pieces.items()}
-        _compare(f"at {lanes} lanes", made, asked.repeats)
+        _compare(f"at {lanes} lanes", made, options.repeats)
 
 
-def by_growth(engine: str, asked: Namespace) -> None:
+def by_growth(engine: str, options: Namespace) -> None:
     """How the cost of a lane-step grows with the network, the batch and the buffer."""
     for setting, points in GROWTH.items():
         made = {value: cohort("dqn", MANY_LANES, engine, **changes) for value, changes in points.items()}
-        _compare(f"{setting}, {MANY_LANES} lanes", made, asked.repeats)
+        _compare(f"{setting}, {MANY_LANES} lanes", made, options.repeats)
 
 
 def _compare(title: str, made: dict[str, Timed], repeats: int) -> None:
@@ -127,11 +127,11 @@ def _compare(title: str, made: dict[str, Timed], repeats: int) -> None:
         print(f"{name:24}{speed:14,.0f}{ratio(speeds, first, name):16.2f}{1e6 / speed:14.1f}{memory:9.2f}")
 
 
-def by_part(engine: str, asked: Namespace) -> None:
+def by_part(engine: str, options: Namespace) -> None:
     """Where the time of one iteration goes."""
-    for name in asked.variants:
+    for name in options.variants:
         print(f"{name}, {MANY_LANES} lanes, engine {engine}: microseconds per iteration, medians")
-        parts = _medians(warm(name, MANY_LANES, engine), asked.iterations)
+        parts = _medians(warm(name, MANY_LANES, engine), options.iterations)
         for part, seconds in parts.items():
             print(f"  {part:36}{seconds * 1e6:8.1f}{seconds / sum(parts.values()):7.0%}")
 

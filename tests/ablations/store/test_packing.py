@@ -65,7 +65,7 @@ def order(folder: Path) -> list[str]:
     return [run["path"] for run in store.read_study(folder)["runs"]]
 
 
-def pack(folder: Path) -> packing.Moved:
+def pack(folder: Path) -> packing.PackResult:
     return packing.pack(folder, order(folder))
 
 
@@ -315,7 +315,7 @@ def test_killed_at_any_moment_no_run_is_lost_and_the_next_call_goes_on(
     if act == "unpack":
         pack(start)
 
-    def carry_out(folder: Path) -> packing.Moved:
+    def carry_out(folder: Path) -> packing.PackResult:
         return pack(folder) if act == "pack" else packing.unpack(folder)
 
     for changes in range(100):
