@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.learner import Learner, learn
-from ablations.dqn.types import StepRecord
 from ablations.dqn.trunk import MinAtarCnn
+from ablations.dqn.types import StepRecord
 from ablations.dqn.variants import DQN, Piece
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
