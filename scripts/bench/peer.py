@@ -76,13 +76,12 @@ def lessons(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
 
 def sb3(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     """Stable-Baselines3's DQN as it comes: Huber loss, gradients clipped."""
-    import gymnasium
     import torch
     from stable_baselines3 import DQN
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
     from torch import nn
 
-    from scripts.bench import world  # noqa: F401 (registers it)
+    from scripts.bench.world import Frames
 
     class Extractor(BaseFeaturesExtractor):  # type: ignore[misc]
         def __init__(self, space: Any) -> None:
@@ -98,7 +97,7 @@ def sb3(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     env: Any = work.env
     policy: dict[str, Any] = {"net_arch": [64, 64]}
     if work is FRAMES:
-        env = gymnasium.make(work.env, shape=(4, 10, 10))
+        env = Frames((4, 10, 10))  # torch has channels first
         policy = {"net_arch": [], "features_extractor_class": Extractor}
     model = DQN(
         "MlpPolicy",
