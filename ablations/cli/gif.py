@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 MOST_FRAMES = 2_000
-WIDEST = 400
-"""Pixels; larger frames are made smaller."""
+NARROWEST, WIDEST = 200, 400
+"""Pixels; larger frames are made smaller, and those of which several go into the narrowest larger by whole numbers."""
 COLORS = 64
 SHORTEST_MS = 20
 """Viewers slow a GIF down whose frames last shorter."""
@@ -25,14 +25,18 @@ class Film:
         self.left_out = 0
 
     def add(self, frame: np.ndarray[Any, Any]) -> None:
-        """Take a frame (height, width, 3) of uint8."""
+        """Take a frame (height, width, 3) of uint8, or of floats from 0 to 1."""
         if len(self.frames) == MOST_FRAMES:
             self.left_out += 1
             return
+        if frame.dtype.kind == "f":
+            frame = np.rint(255 * frame).astype(np.uint8)
         image = Image.fromarray(frame)
         if image.width > WIDEST:
             size = WIDEST, round(image.height * WIDEST / image.width)
             image = image.resize(size, Image.Resampling.LANCZOS)
+        times = max(1, NARROWEST // image.width)
+        image = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
         self.frames.append(image.quantize(COLORS, dither=Image.Dither.NONE))
 
     def gif(self) -> bytes:

@@ -78,11 +78,10 @@ def _scalars(name: str, table: pa.Table) -> list[tuple[str, float, int]]:
     """(tag, mean, step) of each series of a table at each of its steps."""
     steps = table.column("global_step").to_numpy()
     starts = np.flatnonzero(np.diff(steps, prepend=-1))  # rows of a step stand together
-    ends = [*starts[1:], len(steps)]
     scalars = []
     for column in (column for column in table.column_names if column not in WHERE):
         values = table.column(column).to_numpy().astype(np.float64)
-        means = [float(values[start:end].mean()) for start, end in zip(starts, ends, strict=True)]
+        means = [float(part.mean()) for part in np.split(values, starts)[1:]]
         scalars += [
             (f"{name}/{column}", mean, int(steps[start])) for mean, start in zip(means, starts, strict=True)
         ]

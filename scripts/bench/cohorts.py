@@ -23,6 +23,7 @@ from ablations.dqn.types import Transition
 from ablations.dqn.variants import NAMED, Change, changed, in_bounds
 from scripts.bench.turns import Turn, timed
 
+ENV = "CartPole-v1"
 BUFFER = 10_000
 """Transitions: what is timed draws from a full buffer."""
 Slots = Mapping[str, Change]
@@ -43,11 +44,17 @@ class Timed:
 
 
 def cohort(
-    name: str, lanes: int, engine: str, seconds: float = SECONDS, slots: Slots = NONE, **settings: Any
+    name: str,
+    lanes: int,
+    engine: str,
+    seconds: float = SECONDS,
+    slots: Slots = NONE,
+    env_id: str = ENV,
+    **settings: Any,
 ) -> Timed:
     """Variant ``name`` under ``lanes`` seeds on an engine; ``slots`` and ``settings`` replace pieces and settings."""
     before = _tensor_bytes()
-    learner = warm(name, lanes, engine, slots, **settings)
+    learner = warm(name, lanes, engine, slots, env_id, **settings)
     memory = (_tensor_bytes() - before) / lanes
     moments = learn(learner)
     while learner.updates < 50:
@@ -60,16 +67,18 @@ def cohort(
     return Timed(lambda: timed(advance, seconds), memory, flops(learner))
 
 
-def warm(name: str, lanes: int, engine: str, slots: Slots = NONE, **settings: Any) -> Learner:
+def warm(
+    name: str, lanes: int, engine: str, slots: Slots = NONE, env_id: str = ENV, **settings: Any
+) -> Learner:
     """A learner whose buffer is full, of transitions that all look alike."""
     torch.set_num_threads(1)
     shared = {"total_timesteps": 10_000_000, "learning_starts": 256, "buffer_size": BUFFER}
     chosen, seeds, ops = Settings(**{**shared, **settings}), range(lanes), engines.of(engine)
-    envs = ops.lanes("CartPole-v1", {}, 0, seeds)
+    envs = ops.lanes(env_id, {}, 0, seeds)
     variant = in_bounds(changed(NAMED[name].variant, slots), BOUNDS)
     learner = Learner(variant, chosen, envs, 0, seeds, ops)
     nothing = torch.zeros(lanes)
-    obs = torch.zeros(lanes, 4)
+    obs = torch.zeros_like(torch.as_tensor(envs.obs))
     filler = Transition(obs, nothing.long(), nothing, nothing, obs, nothing)
     for _ in range(chosen.buffer_size):
         learner.variant.replay.add(learner.memory, filler)
@@ -84,15 +93,20 @@ def flops(learner: Learner) -> float:
     """
     v = learner.variant
     batch: int = learner.memory.ones.shape[-1]
-    weights, inner = _products(learner.network)
+    weights, inner = products(learner.network)
     facts: Facts = v.bootstrap.facts()
     forwards = 2 + (facts.selects != facts.evaluates)
     return 2.0 * (weights * (1 + batch * (forwards + 1)) + batch * inner)
 
 
-def _products(network: Network) -> tuple[int, int]:
-    """(weights of all layers, weights of the layers that don't see the observation)."""
-    weights = {each.name: each.size for each in network.parameters if len(each.shape) == 2}
+def products(network: Network) -> tuple[int, int]:
+    """(multiplications of one observation in all layers, in those that don't see the observation)."""
+    positions = {f"{name}.weight": of.positions for name, of in network.convolutions.items()}
+    weights = {
+        each.name: each.size * positions.get(each.name, 1)
+        for each in network.parameters
+        if len(each.shape) > 1
+    }
     total, first = sum(weights.values()), weights.get("trunk_0.weight", 0)
     return total, total - first if first else 0
 

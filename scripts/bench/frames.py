@@ -24,6 +24,7 @@ from ablations.dqn.trunk import MinAtarCnn, NatureCnn
 from ablations.dqn.types import Batch
 from ablations.dqn.variants import DQN
 from ablations.engines.native import library
+from scripts.bench.cohorts import products
 from scripts.bench.turns import Turn, ratio, take_turns, timed
 
 ACTIONS, BATCH, FRAMES, PERIOD, GAMMA, RATE = 3, 32, 500, 100, 0.99, 1e-3
@@ -180,9 +181,8 @@ def turn(update: Callable[[int], None], lanes: int) -> Turn:
 
 def flops(net: Network) -> float:
     """Multiplications and additions of a frame: acting, Q and Q- on a batch, and the way back, as ``cohorts.flops``."""
-    first = next(iter(net.convolutions.values()))
-    inner = net.multiplications - first.units * first.kernel * first.kernel * first.channels
-    return 2.0 * (net.multiplications * (1 + 3 * BATCH) + inner * BATCH)
+    every, inner = products(net)
+    return 2.0 * (every * (1 + 3 * BATCH) + inner * BATCH)
 
 
 def by_frames(name: str, options: Namespace) -> None:

@@ -6,8 +6,9 @@ It answers in lines of JSON. The first says that it is ready (or what failed), w
 a number of lanes, is answered by one turn of that many, in lane-steps (environment step and update) per second. What
 gets it ready (compiling, filling the buffer, first updates) is never in a turn.
 
-The work, on every side: CartPole-v1, two hidden layers of 64, ReLU, batch 64, one update per environment step, Adam,
-hard target every 100 steps, buffer 10,000 and full when timed.
+The work, on every side: one update per environment step, Adam, hard target every 100 steps, a buffer that is full
+when timed; and either CartPole-v1, two hidden layers of 64, ReLU, batch 64, or frames of 10 x 10 x 4 (a made-up world,
+for the peers in JAX gymnax's Breakout), MinAtar's network, batch 32.
 """
 
 from __future__ import annotations
@@ -23,20 +24,28 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from scripts.bench.turns import Turn, timed
 
-ENV, BUFFER, BATCH, HIDDEN, TARGET_PERIOD, LEARNING_RATE, GAMMA = (
-    "CartPole-v1",
-    10_000,
-    64,
-    64,
-    100,
-    1e-3,
-    0.99,
-)
-EPSILON = 0.05
+TARGET_PERIOD, LEARNING_RATE, GAMMA, EPSILON = 100, 1e-3, 0.99, 0.05
+
+
+class Work(NamedTuple):
+    """What differs between vectors and frames."""
+
+    env: str
+    gymnax: str
+    batch: int
+    buffer: int
+    turn: int  # lane-steps of a turn, where it has no length
+
+
+WORKS = {
+    "vectors": Work("CartPole-v1", "CartPole-v1", 64, 10_000, 64_000),
+    "frames": Work("bench/Frames-v0", "Breakout-MinAtar", 32, 500, 1_600),
+}
+FRAMES = WORKS["frames"]
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -46,36 +55,59 @@ ONE_THREAD = {
 }
 
 
-def dqn(lanes: int, seconds: float, checkout: Path) -> Turn:
+def dqn(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     """This project's `dqn`: a cohort of so many lanes, on the best engine here."""
     from ablations import engines
+    from ablations.dqn.trunk import MinAtarCnn
+    from scripts.bench import world  # noqa: F401 (registers it)
     from scripts.bench.cohorts import cohort
 
-    return cohort("dqn", lanes, engines.available()[0], seconds).turn
+    slots = {"trunk": MinAtarCnn()} if work is FRAMES else {}
+    numbers = {"batch_size": work.batch, "buffer_size": work.buffer}
+    return cohort("dqn", lanes, engines.available()[0], seconds, slots, work.env, **numbers).turn
 
 
-def lessons(lanes: int, seconds: float, checkout: Path) -> Turn:
-    """The lessons' loop: 1,000 steps a turn."""
-    from scripts.bench.speeds import lessons as turn
+def lessons(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
+    """The lessons' loop: 1,000 steps a turn; on frames a plain one for which stepping costs nothing."""
+    from scripts.bench import frames, speeds
 
-    return turn
+    return frames.plain("minatar-cnn") if work is FRAMES else speeds.lessons
 
 
-def sb3(lanes: int, seconds: float, checkout: Path) -> Turn:
+def sb3(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     """Stable-Baselines3's DQN as it comes: Huber loss, gradients clipped."""
     import torch
     from stable_baselines3 import DQN
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+    from torch import nn
+
+    from scripts.bench.world import Frames
+
+    class Extractor(BaseFeaturesExtractor):  # type: ignore[misc]
+        def __init__(self, space: Any) -> None:
+            super().__init__(space, 128)
+            self.layers = nn.Sequential(
+                nn.Conv2d(4, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 128), nn.ReLU()
+            )
+
+        def forward(self, obs: Any) -> Any:
+            return self.layers(obs)
 
     torch.set_num_threads(1)
+    env: Any = work.env
+    policy: dict[str, Any] = {"net_arch": [64, 64]}
+    if work is FRAMES:
+        env = Frames((4, 10, 10))  # torch has channels first
+        policy = {"net_arch": [], "features_extractor_class": Extractor}
     model = DQN(
         "MlpPolicy",
-        ENV,
-        policy_kwargs={"net_arch": [HIDDEN, HIDDEN]},
+        env,
+        policy_kwargs=policy,
         learning_rate=LEARNING_RATE,
         gamma=GAMMA,
-        buffer_size=BUFFER,
-        learning_starts=BUFFER,
-        batch_size=BATCH,
+        buffer_size=work.buffer,
+        learning_starts=work.buffer,
+        batch_size=work.batch,
         train_freq=1,
         target_update_interval=TARGET_PERIOD,
         exploration_initial_eps=EPSILON,
@@ -88,25 +120,31 @@ def sb3(lanes: int, seconds: float, checkout: Path) -> Turn:
         model.learn(steps, log_interval=None, reset_num_timesteps=False)
         return steps
 
-    advance(BUFFER)  # without an update: learning starts after these
+    advance(work.buffer)  # without an update: learning starts after these
     advance()
     return lambda: timed(advance, seconds)
 
 
-def rejax(lanes: int, seconds: float, checkout: Path) -> Turn:
+def rejax(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     """rejax's DQN, seeds vmapped, Double switched off; `train` picks up where it stopped."""
+    import flax.linen as nn
     import jax
     from rejax import DQN
+    from rejax.networks import DiscreteQNetwork, EpsilonGreedyPolicy
 
-    steps = 500
+    class Agent(DiscreteQNetwork):  # type: ignore[misc]
+        @nn.compact  # type: ignore[untyped-decorator]
+        def __call__(self, obs: Any) -> Any:
+            return _network(work)(self.action_dim)(obs)
+
+    steps = work.turn // 128
     algorithm = DQN.create(
-        env=ENV,
-        agent_kwargs={"activation": "relu"},
+        env=work.gymnax,
         learning_rate=LEARNING_RATE,
         gamma=GAMMA,
-        buffer_size=BUFFER,
-        fill_buffer=BATCH,
-        batch_size=BATCH,
+        buffer_size=work.buffer,
+        fill_buffer=work.batch,
+        batch_size=work.batch,
         num_envs=1,
         ddqn=False,
         target_update_freq=TARGET_PERIOD,
@@ -117,6 +155,10 @@ def rejax(lanes: int, seconds: float, checkout: Path) -> Turn:
         eval_freq=steps,
         skip_initial_evaluation=True,
     ).replace(eval_callback=lambda *_: ())
+    actions = algorithm.env.action_space(algorithm.env_params).n
+    algorithm = algorithm.replace(
+        agent=EpsilonGreedyPolicy(Agent)(hidden_layer_sizes=(), activation=nn.relu, action_dim=actions)
+    )
     train = jax.jit(jax.vmap(lambda state: algorithm.train(train_state=state)[0]), donate_argnums=0)
     state = jax.jit(jax.vmap(algorithm.init_state))(jax.random.split(jax.random.key(0), lanes))
 
@@ -125,36 +167,33 @@ def rejax(lanes: int, seconds: float, checkout: Path) -> Turn:
         state = jax.block_until_ready(train(state))
         return steps * lanes
 
-    for _ in range(BUFFER // steps):
+    for _ in range(work.buffer // steps):
         advance()
     return lambda: timed(advance, seconds)
 
 
-def purejaxrl(lanes: int, seconds: float, checkout: Path) -> Turn:
+def purejaxrl(work: Work, lanes: int, seconds: float, checkout: Path) -> Turn:
     """PureJaxRL's `dqn.py`, seeds vmapped, from a checkout.
 
     It always trains from the beginning. So a turn times a call that fills the buffer and goes on with updates, and a
     call that only fills it; the difference is what the steps with updates took. The file's network has 120 and 84
-    units: it is given one of the common size.
+    units: it is given the common one.
     """
-    import flax.linen as nn
     import jax
 
     module = _load(checkout / "purejaxrl" / "dqn.py")
-    module.QNetwork = lambda action_dim: nn.Sequential(
-        [nn.Dense(HIDDEN), nn.relu, nn.Dense(HIDDEN), nn.relu, nn.Dense(action_dim)]
-    )
-    updates = 64_000 // lanes
+    module.QNetwork = _network(work)
+    updates = work.turn // lanes
     seeds = jax.random.split(jax.random.PRNGKey(0), lanes)
 
     def program(steps: int) -> Callable[[], float]:
         config = {
-            "ENV_NAME": ENV,
+            "ENV_NAME": work.gymnax,
             "NUM_ENVS": 1,
             "TOTAL_TIMESTEPS": steps,
-            "BUFFER_SIZE": BUFFER,
-            "LEARNING_STARTS": BUFFER,
-            "BUFFER_BATCH_SIZE": BATCH,
+            "BUFFER_SIZE": work.buffer,
+            "LEARNING_STARTS": work.buffer,
+            "BUFFER_BATCH_SIZE": work.batch,
             "TRAINING_INTERVAL": 1,
             "TARGET_UPDATE_INTERVAL": TARGET_PERIOD,
             "TAU": 1.0,
@@ -174,11 +213,11 @@ def purejaxrl(lanes: int, seconds: float, checkout: Path) -> Turn:
         took()  # and compiled
         return took
 
-    fill, fill_and_learn = program(BUFFER), program(BUFFER + updates)
+    fill, fill_and_learn = program(work.buffer), program(work.buffer + updates)
     return lambda: lanes * updates / (fill_and_learn() - fill())
 
 
-SIDES: dict[str, tuple[Callable[[int, float, Path], Turn], tuple[str, ...]]] = {
+SIDES: dict[str, tuple[Callable[[Work, int, float, Path], Turn], tuple[str, ...]]] = {
     "dqn": (dqn, ("torch", "gymnasium")),
     "lessons": (lessons, ("torch", "gymnasium")),
     "sb3": (sb3, ("stable-baselines3", "torch", "gymnasium")),
@@ -192,6 +231,7 @@ def main() -> None:
     """Get ready, say so, and answer every line with a turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("side", choices=SIDES)
+    parser.add_argument("--work", choices=WORKS, default="vectors")
     parser.add_argument("--lanes", type=int, nargs="+", required=True)
     parser.add_argument("--seconds", type=float, default=1.0, help="a turn's length where it has one")
     parser.add_argument("--checkout", type=Path, default=Path(), help="folder of PureJaxRL")
@@ -209,7 +249,8 @@ def main() -> None:
 
     get_ready, distributions = SIDES[options.side]
     try:
-        turns = {lanes: get_ready(lanes, options.seconds, options.checkout) for lanes in options.lanes}
+        work = WORKS[options.work]
+        turns = {lanes: get_ready(work, lanes, options.seconds, options.checkout) for lanes in options.lanes}
         say(versions=_engine(options.side) | {name: version(name) for name in distributions})
         for line in sys.stdin:
             say(lane_steps_per_second=turns[int(line)]())
@@ -226,6 +267,21 @@ def _engine(side: str) -> dict[str, str]:
     from scripts.bench.speeds import with_instructions
 
     return {"engine": with_instructions()}
+
+
+def _network(work: Work) -> Callable[[int], Any]:
+    """Makes the common network in flax, of the number of actions; frames may come as rows."""
+    import flax.linen as nn
+
+    def made(action_dim: int) -> Any:
+        if work is FRAMES:
+            convolution = [lambda x: x.reshape(-1, 10, 10, 4), nn.Conv(16, (3, 3), padding="VALID"), nn.relu]
+            hidden = [*convolution, lambda x: x.reshape(len(x), -1), nn.Dense(128), nn.relu]
+        else:
+            hidden = [nn.Dense(64), nn.relu, nn.Dense(64), nn.relu]
+        return nn.Sequential([*hidden, nn.Dense(action_dim)])
+
+    return made
 
 
 def _load(path: Path) -> Any:

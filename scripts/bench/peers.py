@@ -18,7 +18,7 @@ import tempfile
 import venv
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,12 @@ SIDES = (
     Side("purejaxrl", "PureJaxRL", (1, 8, 16, 64), ("jax", "jaxlib", "gymnax", "flashbax")),
     OURS,
 )
+ON_FRAMES = {"lessons": (1,), "sb3": (1,), "rejax": (16,), "purejaxrl": (16,), "dqn": (10,)}
+WORKS = {
+    "vectors": SIDES,
+    "frames": tuple(replace(side, lanes=ON_FRAMES[side.name]) for side in SIDES),
+}
+"""Who is timed on which work of ``peer``."""
 
 
 class SideFailed(Exception):
@@ -137,7 +143,7 @@ def label(side: Side, lanes: int) -> str:
     """What a configuration is called in the table."""
     if side.lanes == (1,):
         return side.title
-    unit = "lane" if side is OURS else "seed"
+    unit = "lane" if side.name == OURS.name else "seed"
     return f"{side.title}, {lanes} {unit}{'' if lanes == 1 else 's'}"
 
 
@@ -191,18 +197,25 @@ def table(measured: list[dict[str, Any]], missing: dict[str, str]) -> str:
 
 
 def main(options: Namespace) -> int:
-    """Install, get ready, take turns, print. 1 where `dqn` itself was asked for and not measured."""
-    chosen = [side for side in SIDES if side.name in options.sides]
+    """A table for each work. 1 where `dqn` itself was asked for and not measured."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None  # macOS knows no such thing
     core = max(cores) if cores else None
+    told = {work: compare(work, core, options) for work in options.works}
+    if options.json is not None:
+        options.json.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+    ours = [any(row["best_dqn_over_it"] for row in each["rows"]) for each in told.values()]
+    return int(OURS.name in options.sides and not all(ours))
 
+
+def compare(work: str, core: int | None, options: Namespace) -> dict[str, Any]:
+    """Install, get ready, take turns, print: what there is to tell of one work."""
     missing: dict[str, str] = {}
     workers: dict[Side, Worker] = {}
     with ExitStack() as stack:
-        for side in chosen:
-            print(f"getting ready: {side.title}", file=sys.stderr)
+        for side in (side for side in WORKS[work] if side.name in options.sides):
+            print(f"getting ready: {side.title}, {work}", file=sys.stderr)
             try:
-                workers[side] = stack.enter_context(closing(_worker(side, core, options)))
+                workers[side] = stack.enter_context(closing(_worker(side, work, core, options)))
             except SideFailed as error:
                 missing[side.title] = str(error)
         speeds, failed = measure(workers, options.repeats)
@@ -217,15 +230,15 @@ def main(options: Namespace) -> int:
     }
 
     held = "no core in particular" if core is None else f"core {core}"
-    print(f"{facts['cpu']}, {held}, one thread; medians of {options.repeats} alternating turns; ", end="")
+    print(
+        f"{work}: {facts['cpu']}, {held}, one thread; medians of {options.repeats} alternating turns; ",
+        end="",
+    )
     print(f"load average {facts['load']:.1f}")
     for title, versions in facts["versions"].items():
         print(f"  {title}: {', '.join(f'{name} {number}' for name, number in versions.items())}")
-    print("\n" + table(measured, missing))
-    if options.json is not None:
-        text = json.dumps(facts | {"rows": measured, "not_measured": missing}, indent=2)
-        options.json.write_text(text + "\n", "utf-8")
-    return int(OURS in chosen and our_fastest(speeds) is None)
+    print("\n" + table(measured, missing) + "\n")
+    return facts | {"rows": measured, "not_measured": missing}
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -236,6 +249,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seconds", type=float, default=1.0, help=length)
     parser.add_argument("--sides", nargs="+", choices=names, default=names, help="only these")
+    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS), help="only these")
     parser.add_argument("--purejaxrl", type=Path, help="a checkout of PureJaxRL")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     parser.add_argument("--venv", type=Path, default=VENV, help="where the peers live (default .venv-peers)")
@@ -245,10 +259,10 @@ def _two_places(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _worker(side: Side, core: int | None, options: Namespace) -> Worker:
+def _worker(side: Side, work: str, core: int | None, options: Namespace) -> Worker:
     """The side's process, in the project's own environment or in that of the peers."""
     python = Path(sys.executable)
-    own = ["--seconds", str(options.seconds), "--lanes", *map(str, side.lanes)]
+    own = ["--work", work, "--seconds", str(options.seconds), "--lanes", *map(str, side.lanes)]
     own += [] if core is None else ["--core", str(core)]
     if side.name == "purejaxrl":
         if options.purejaxrl is None or not (options.purejaxrl / "purejaxrl" / "dqn.py").is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ablations.dqn.learner import Learner, learn
+from ablations.dqn.trunk import MinAtarCnn
 from ablations.dqn.types import StepRecord
-from ablations.dqn.variants import DQN
+from ablations.dqn.variants import DQN, Piece
 from ablations.envs.gym import GymLanes
 from ablations.recorders.episodes import EpisodeRecorder
 
@@ -24,6 +26,7 @@ LANE = 1
 SHORT: dict[str, Any] = {"total_timesteps": 90, "learning_starts": 20}
 POISONS = [math.nan, math.inf, -math.inf]
 EVERY_POISON = ("dqn", "combined", "munchausen", "hl-gauss", "reset", "softmax-exploration")
+CNN = MinAtarCnn((4,), hidden=(16,))
 VARIANTS = {**SHOWING, **covering(2)}
 
 
@@ -111,15 +114,22 @@ def walked(seeds: tuple[int, ...]) -> tuple[Learner, EpisodeRecorder]:
     return learner, watched(learner)[1]
 
 
-@pytest.mark.parametrize("env_id", ["tests/Pictures-v0", "tests/StackedPictures-v0"])
+@pytest.mark.parametrize("trunk", [DQN.trunk, CNN], ids=["mlp", "cnn"])
+@pytest.mark.parametrize(
+    ("env_id", "shape"), [("tests/Pictures-v0", (10, 10, 4)), ("tests/StackedPictures-v0", (10, 10))]
+)
 @pytest.mark.parametrize("name", ["per", "n-step"])
-def test_lanes_with_images_are_as_if_they_were_alone(engine: str, env_id: str, name: str) -> None:
+def test_lanes_with_images_are_as_if_they_were_alone(
+    engine: str, env_id: str, shape: tuple[int, ...], name: str, trunk: Piece
+) -> None:
     if engine == "cuda":
         pytest.skip("no environment that a device steps shows images")
-    together = untrained(SHOWING[name], range(3), env_id, buffer_size=25, **SHORT)
+    variant = replace(SHOWING[name], trunk=trunk)
+    world: dict[str, Any] = {"env_id": env_id, "env_args": {"shape": shape}, "buffer_size": 25, **SHORT}
+    together = untrained(variant, range(3), **world)
     moments, recorder = watched(together)
     for lane in range(3):
-        alone = untrained(SHOWING[name], [lane], env_id, buffer_size=25, **SHORT)
+        alone = untrained(variant, [lane], **world)
         own_moments, own = watched(alone)
         assert torch.equal(alone.online.flat[0], together.online.flat[lane])
         assert rows_of(own, 0) == rows_of(recorder, lane)

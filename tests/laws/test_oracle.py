@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from ablations.dqn import settings
 from ablations.dqn.head import Dueling
 from ablations.dqn.learner import learn
 from ablations.dqn.returns import NStep, OneStep
+from ablations.dqn.trunk import MinAtarCnn
 from ablations.dqn.types import Update
 from ablations.dqn.variants import DQN, NAMED, Piece, Variant, plain
 from ablations.envs.gym import GymLanes
@@ -98,11 +100,27 @@ def compare(variant: Variant, numbers: dict[str, Any], env_id: str = "CartPole-v
             )
 
 
+def own(variant: Variant, **changes: Any) -> dict[str, Any]:
+    """The settings that a variant has."""
+    without = () if hasattr(variant.exploration, "exploration_fraction") else ("exploration_fraction",)
+    return {number: value for number, value in {**SETTINGS, **changes}.items() if number not in without}
+
+
 @pytest.mark.parametrize("name", SHOWING)
 def test_every_named_variant_equals_the_textbook(name: str) -> None:
-    variant = SHOWING[name]
-    own = {number: value for number, value in SETTINGS.items() if number != "exploration_fraction"}
-    compare(variant, SETTINGS if hasattr(variant.exploration, "exploration_fraction") else own)
+    compare(SHOWING[name], own(SHOWING[name]))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name != "dqn" else ()) for name in SHOWING]
+)
+def test_every_named_variant_equals_the_textbook_on_images(name: str) -> None:
+    if worlds.ENGINE == "cuda":
+        pytest.skip("no environment that a device steps shows images")
+    layer_norm = SHOWING[name].trunk.layer_norm
+    variant = replace(SHOWING[name], trunk=MinAtarCnn((4, 3), (3, 2), (1, 1), layer_norm=layer_norm))
+    numbers = own(variant, total_timesteps=170, buffer_size=80, hidden=[16])
+    compare(variant, numbers, "tests/Pictures-v0")
 
 
 @pytest.mark.slow

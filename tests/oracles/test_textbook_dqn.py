@@ -107,7 +107,7 @@ def test_each_update_takes_one_number_per_sample_from_the_replay_stream(replay, 
 
 def test_layers_draw_weight_then_bias_from_the_stream_of_their_role():
     deep = slots() | {"head": {"kind": "dueling", "hidden": [3]}}
-    drawn = initial_parameters(deep | trunk(5, 4), inputs=2, actions=3, seed=1, entropy=9)
+    drawn = initial_parameters(deep | trunk(5, 4), shape=(2,), actions=3, seed=1, entropy=9)
     weights, head, value, advantage = (stream(9, 1, role) for role in (1, 2, 3, 4))
     order = [
         ("trunk.0", weights, 2, 5),
@@ -126,8 +126,8 @@ def test_layers_draw_weight_then_bias_from_the_stream_of_their_role():
 
 def test_layer_norm_takes_no_draws_and_starts_with_gain_one_and_shift_zero():
     normalized = {"trunk": {"kind": "mlp", "hidden": [5, 4], "layer_norm": True}}
-    plain = initial_parameters(slots() | trunk(5, 4), 2, 2, seed=1, entropy=0)
-    both = initial_parameters(slots() | normalized, 2, 2, seed=1, entropy=0)
+    plain = initial_parameters(slots() | trunk(5, 4), (2,), 2, seed=1, entropy=0)
+    both = initial_parameters(slots() | normalized, (2,), 2, seed=1, entropy=0)
     for name, array in plain.items():
         assert np.array_equal(array, both.pop(name))
     assert {name: array.tolist() for name, array in both.items()} == {
@@ -139,8 +139,8 @@ def test_layer_norm_takes_no_draws_and_starts_with_gain_one_and_shift_zero():
 
 
 def test_dueling_starts_from_the_trunk_and_the_head_of_dqn():
-    plain = initial_parameters(slots() | trunk(5), 2, 2, seed=1, entropy=0)
-    streams = initial_parameters(slots(head="dueling") | trunk(5), 2, 2, seed=1, entropy=0)
+    plain = initial_parameters(slots() | trunk(5), (2,), 2, seed=1, entropy=0)
+    streams = initial_parameters(slots(head="dueling") | trunk(5), (2,), 2, seed=1, entropy=0)
     assert set(streams) - set(plain) == {"value.weight", "value.bias"}
     for name, array in plain.items():
         assert np.array_equal(array, streams[name])
@@ -148,7 +148,7 @@ def test_dueling_starts_from_the_trunk_and_the_head_of_dqn():
 
 def test_another_seed_and_another_entropy_give_other_weights():
     heads = [
-        initial_parameters(slots() | trunk(5), 2, 2, seed, entropy)["head.weight"]
+        initial_parameters(slots() | trunk(5), (2,), 2, seed, entropy)["head.weight"]
         for seed, entropy in ((0, 0), (1, 0), (0, 1))
     ]
     for one, other in itertools.combinations(heads, 2):
@@ -162,7 +162,7 @@ def test_another_seed_and_another_entropy_give_other_weights():
 @pytest.mark.parametrize("hidden", [[], [5], [6, 5, 4]])
 def test_the_network_is_the_one_of_torch_modules(hidden, layer_norm):
     mlp = {"trunk": {"kind": "mlp", "hidden": hidden, "layer_norm": layer_norm}}
-    parameters = initial_parameters(slots() | mlp, 2, 3, seed=0, entropy=0)
+    parameters = initial_parameters(slots() | mlp, (2,), 3, seed=0, entropy=0)
     names = [f"trunk.{i}" for i in range(len(hidden))] + ["head"]
     layers: list[nn.Module] = []
     for name in names:

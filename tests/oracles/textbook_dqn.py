@@ -55,7 +55,16 @@ SETTINGS: dict[str, Any] = {
 }
 
 PIECES: dict[str, dict[str, dict[str, Any]]] = {
-    "trunk": {"mlp": {"hidden": [64, 64], "layer_norm": False}},
+    "trunk": {
+        "mlp": {"hidden": [64, 64], "layer_norm": False},
+        "minatar-cnn": {
+            "filters": [16],
+            "kernels": [3],
+            "strides": [1],
+            "hidden": [128],
+            "layer_norm": False,
+        },
+    },
     "head": {"linear": {}, "bias-free": {}, "dueling": {"hidden": []}},
     "exploration": {
         "epsilon-greedy": {
@@ -184,11 +193,15 @@ def whole_slots(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if unknown:
             raise ValueError(f"numbers that the oracle does not know: {slot}.{unknown}")
         whole[slot] = {**numbers, **piece}
+    if set(whole["trunk"].get("strides", [])) - {1}:
+        raise ValueError("convolutions of the oracle have strides of 1")
     return whole
 
 
-def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: int, entropy: int) -> Arrays:
-    """Initial weights (fan_in, fan_out) and biases (fan_out,), float64, by layer:
+def initial_parameters(
+    slots: dict[str, Any], shape: tuple[int, ...], actions: int, seed: int, entropy: int
+) -> Arrays:
+    """Initial weights (fan_in, fan_out) and biases (fan_out,), float64, by layer of a network for states of a shape:
 
     `trunk.0`, `trunk.1`, ...   the hidden layers of the trunk
     `head`                      the linear head; for dueling the output layer of the A stream
@@ -196,7 +209,8 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
     `value_hidden.0`, ...       dueling: the hidden layers of the V stream
     `value`                     dueling: the output layer of the V stream
 
-    each with `.weight` and `.bias`, but for the bias-free head. With layer norm each hidden layer of the trunk has
+    each with `.weight` and `.bias`, but for the bias-free head. A convolution, which comes before the dense layers of a
+    trunk, has a weight (k, k, channels, filters). With layer norm each hidden layer of the trunk has
     `.gain` (1) and `.shift` (0) too, which draw nothing. Under hl-gauss an output layer has `atoms` outputs for
     each of its own, those of one action side by side.
     """
@@ -213,12 +227,23 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
         if bias:
             parameters[f"{name}.bias"] = rng.uniform(-k, k, (fan_out,))
 
-    features = inputs
-    outputs = slots["loss"].get("atoms", 1)
-    for i, width in enumerate(slots["trunk"]["hidden"]):
-        layer(f"trunk.{i}", weights, features, width)
+    def norm(name: str, units: int) -> None:
         if slots["trunk"]["layer_norm"]:
-            parameters[f"trunk.{i}.gain"], parameters[f"trunk.{i}.shift"] = np.ones(width), np.zeros(width)
+            parameters[f"{name}.gain"], parameters[f"{name}.shift"] = np.ones(units), np.zeros(units)
+
+    outputs = slots["loss"].get("atoms", 1)
+    kernels = slots["trunk"].get("kernels", [])
+    for i, kernel in enumerate(kernels):
+        (height, width, channels), filters = shape, slots["trunk"]["filters"][i]
+        layer(f"trunk.{i}", weights, kernel * kernel * channels, filters)
+        drawn = parameters[f"trunk.{i}.weight"]
+        parameters[f"trunk.{i}.weight"] = drawn.reshape(kernel, kernel, channels, filters)
+        shape = (height - kernel + 1, width - kernel + 1, filters)
+        norm(f"trunk.{i}", math.prod(shape))
+    features = math.prod(shape)
+    for i, width in enumerate(slots["trunk"]["hidden"], len(kernels)):
+        layer(f"trunk.{i}", weights, features, width)
+        norm(f"trunk.{i}", width)
         features = width
 
     if slots["head"]["kind"] != "dueling":
@@ -238,20 +263,26 @@ def initial_parameters(slots: dict[str, Any], inputs: int, actions: int, seed: i
 
 
 def outputs_of(parameters: Parameters, states: torch.Tensor, outputs: int = 1) -> torch.Tensor:
-    """What the network says of states (B, inputs): (B, actions, outputs per action).
+    """What the network says of states (B, *shape): (B, actions, outputs per action).
 
-    Whether the head is dueling and the trunk has layer norm is seen from the names.
+    Whether the head is dueling and the trunk has layer norm is seen from the names, a convolution from its weight.
     """
 
     def hidden_layers(name: str, h: torch.Tensor) -> torch.Tensor:
         i = 0
         while f"{name}.{i}.weight" in parameters:
-            h = h @ parameters[f"{name}.{i}.weight"] + parameters[f"{name}.{i}.bias"]
+            weight, bias = parameters[f"{name}.{i}.weight"], parameters[f"{name}.{i}.bias"]
+            if weight.dim() == 4:  # torch has channels first
+                filters = weight.permute(3, 2, 0, 1).contiguous()
+                h = torch.nn.functional.conv2d(h.permute(0, 3, 1, 2), filters, bias).permute(0, 2, 3, 1)
+            else:
+                h = h.flatten(1) @ weight + bias
             if f"{name}.{i}.gain" in parameters:
-                h = layer_norm(h, parameters[f"{name}.{i}.gain"], parameters[f"{name}.{i}.shift"])
+                gain, shift = parameters[f"{name}.{i}.gain"], parameters[f"{name}.{i}.shift"]
+                h = layer_norm(h.flatten(1), gain, shift).reshape(h.shape)
             h = torch.relu(h)
             i += 1
-        return h
+        return h.flatten(1)
 
     def affine(name: str, h: torch.Tensor) -> torch.Tensor:
         product = h @ parameters[f"{name}.weight"]
@@ -269,7 +300,7 @@ def outputs_of(parameters: Parameters, states: torch.Tensor, outputs: int = 1) -
 def q_values(
     parameters: Parameters, states: torch.Tensor, loss: dict[str, Any] | None = None
 ) -> torch.Tensor:
-    """Q(s, .) of states (B, inputs): (B, actions); under hl-gauss the mean of each action's distribution."""
+    """Q(s, .) of states (B, *shape): (B, actions); under hl-gauss the mean of each action's distribution."""
     if loss is None or loss["kind"] != "hl-gauss":
         return outputs_of(parameters, states)[:, :, 0]
     centers, _ = bins(loss["atoms"], loss["v_min"], loss["v_max"])
@@ -324,7 +355,7 @@ def reset(
     value = [name for name in layers if name.startswith("value")]
     streams = [[*trunk, *advantage, "head"], *([[*trunk, *value]] if value else [])]
     for name in reset_layers(streams, numbers["layers"]):
-        k = weight_bound(online[f"{name}.weight"].shape[0])
+        k = weight_bound(math.prod(online[f"{name}.weight"].shape[:-1]))
         for part in (part for part in online if part.rpartition(".")[0] == name):
             shape = tuple(online[part].shape)
             if part.endswith((".weight", ".bias")):
@@ -373,14 +404,16 @@ def train(
     assert isinstance(space, gym.spaces.Discrete)
     assert isinstance(env.observation_space, gym.spaces.Box)
     actions, first_action = int(space.n), int(space.start)
-    inputs = math.prod(env.observation_space.shape)
+    shape = env.observation_space.shape
+    if "kernels" not in slots["trunk"]:
+        shape = (math.prod(shape),)
 
     exploration = stream(entropy, seed, EXPLORATION)
     replay_stream = stream(entropy, seed, REPLAY)
     resets = stream(entropy, seed, RESETS)
     environment_seed = int(stream(entropy, seed, ENVIRONMENT).integers(2**31))
 
-    initial = initial_parameters(slots, inputs, actions, seed, entropy)
+    initial = initial_parameters(slots, shape, actions, seed, entropy)
     online = {name: torch.tensor(array, dtype=dtype, requires_grad=True) for name, array in initial.items()}
     target_params = copy_of(online)
     optimizer = torch_optimizer(slots["optimizer"], settings["learning_rate"], online)
@@ -392,12 +425,12 @@ def train(
         per = ListPER(settings["buffer_size"], replay["alpha"], replay["eps"])
 
     def as_state(observation: Any) -> torch.Tensor:
-        return torch.tensor(np.asarray(observation, dtype=np.float32).reshape(-1)).to(dtype)
+        return torch.tensor(np.asarray(observation, dtype=np.float32).reshape(shape)).to(dtype)
 
     def act(state: torch.Tensor, epsilon: float) -> int:
         coin, pick = exploration.random(2)
         with torch.no_grad():
-            values = q_values(online, state.reshape(1, -1), distribution)[0].tolist()
+            values = q_values(online, state[None], distribution)[0].tolist()
         if slots["exploration"]["kind"] == "softmax":
             return drawn_from(softmax(values, slots["exploration"]["temperature"]), pick)
         return int(pick * actions) if coin < epsilon else first_maximum(values)
@@ -438,9 +471,9 @@ def train(
         uniforms = [float(u) for u in replay_stream.random(batch_size)]
         places, drawn, weights = sample(uniforms, beta)
         taken = [history[place][1] for place in places]
-        states = torch.stack([history[place][0] for place in places])  # (B, inputs)
+        states = torch.stack([history[place][0] for place in places])  # (B, *shape)
         ahead = [window(history, place, n, settings["gamma"]) for place in places]
-        next_states = torch.stack([next_state for *_, next_state in ahead])  # (B, inputs)
+        next_states = torch.stack([next_state for *_, next_state in ahead])  # (B, *shape)
 
         with torch.no_grad():
             q_next = q_values(online, next_states, distribution).tolist()

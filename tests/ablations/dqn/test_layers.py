@@ -7,8 +7,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ablations.dqn.layers import EPS, Constant, Parameter, Uniform, affine, dense, layer_norm, norm
+from ablations.dqn.layers import (
+    EPS,
+    Constant,
+    Parameter,
+    Uniform,
+    affine,
+    convolve,
+    dense,
+    layer_norm,
+    norm,
+)
 from ablations.rng.streams import Role, stream
 
 
@@ -48,6 +60,30 @@ def test_layer_norm_is_pytorchs_in_value_and_gradient_and_keeps_lanes_and_rows_a
     by_output = torch.randn(found.shape, generator=rng, dtype=torch.float64)
     slopes = [torch.autograd.grad(each, (x, gain, shift), by_output) for each in (found, expected)]
     torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(*[st.integers(1, 4)] * 4, *[st.integers(0, 5)] * 2, st.integers(1, 9), st.integers(1, 9))
+def test_a_convolution_is_pytorchs_in_value_and_gradient_on_any_shape_and_keeps_lanes_apart(
+    lanes: int, batch: int, kernel: int, stride: int, taller: int, wider: int, channels: int, filters: int
+) -> None:
+    """Ours has images (L, B, H, W, C) and filters (L, k, k, C, F), theirs (B, C, H, W) and (F, C, k, k)."""
+    rng = torch.Generator().manual_seed(0)
+    shapes = (
+        (lanes, batch, kernel + taller, kernel + wider, channels),
+        (lanes, kernel, kernel, channels, filters),
+        (lanes, filters),
+    )
+    normal = [torch.randn(shape, generator=rng, dtype=torch.float64) for shape in shapes]
+    images, weight, bias = (part.requires_grad_() for part in normal)
+    found = convolve({"f.weight": weight, "f.bias": bias}, "f", images, stride)
+    theirs = (images.permute(0, 1, 4, 2, 3), weight.permute(0, 4, 3, 1, 2).contiguous(), bias)
+    expected = torch.stack([torch.nn.functional.conv2d(*lane, stride) for lane in zip(*theirs, strict=True)])
+    expected = expected.permute(0, 1, 3, 4, 2)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    by_output = torch.randn(found.shape, generator=rng, dtype=torch.float64)
+    slopes = [torch.autograd.grad(each, (images, weight, bias), by_output) for each in (found, expected)]
+    torch.testing.assert_close(*slopes, rtol=1e-11, atol=1e-11)
 
 
 def test_layer_norm_of_equal_numbers_is_the_shift() -> None:

@@ -45,6 +45,18 @@ def test_event_files_hold_the_stored_series(trained: Path) -> None:
         assert [event.value for event in seen.Scalars("evaluations/episodic_return")] == pytest.approx(means)
 
 
+def test_where_no_row_is_new_none_is_written(trained: Path, tmp_path: Path) -> None:
+    run = store.read_study(trained / "results" / "tiny")["runs"][0]
+    probes = store.read_table(trained / "results" / "tiny" / run["path"], "probes")
+    files = tensorboard.EventFiles(tmp_path, "dqn", [{**run, "config": {"env_id": "", "seed": 0}}])
+    for shown in (probes.slice(0, 0), probes, probes):
+        files.write({"probes": lambda *_, shown=shown: shown})
+    files.close()
+    seen = EventAccumulator(str(tmp_path / tensorboard.FOLDER / run["path"].removeprefix("runs/"))).Reload()
+    at = [event.step for event in seen.Scalars("probes/q_mean")]
+    assert at == probes.column("global_step").to_pylist()
+
+
 def test_event_files_change_no_result_and_are_never_read_as_one(
     done: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from ablations import store
 from ablations.cli import main
-from ablations.cli.gif import MOST_FRAMES, SHORTEST_MS, WIDEST, Film
+from ablations.cli.gif import MOST_FRAMES, NARROWEST, SHORTEST_MS, WIDEST, Film
 from ablations.recorders.evaluations import MOST_STEPS, start_seeds
 from ablations.runner.cohort import train
 from ablations.runner.play import Greedy, open_run, play
@@ -398,8 +398,16 @@ def test_drawing_changes_no_return(painted: Path, said: Said):
 def test_a_film_keeps_its_first_frames_and_counts_the_others():
     film = Film(1000)
     for shade in range(MOST_FRAMES + 3):
-        film.add(np.full((2, 2, 3), shade % 256, dtype=np.uint8))
+        film.add(np.full((1, NARROWEST, 3), shade % 256, dtype=np.uint8))
     assert (len(film.frames), film.left_out, film.milliseconds) == (MOST_FRAMES, 3, SHORTEST_MS)
+
+
+def test_a_board_of_a_few_cells_grows_and_its_shares_of_light_are_bytes():
+    film = Film(10)
+    film.add(np.array([[[0.0, 0.5, 1.0], [1.0, 0.0, 0.2]]] * 3))
+    image = film.frames[0].convert("RGB")
+    assert image.size == (NARROWEST, 3 * NARROWEST // 2)
+    assert [image.getpixel((x, 299)) for x in (0, 99, 100, 199)] == [(0, 128, 255)] * 2 + [(255, 0, 51)] * 2
 
 
 def test_an_environment_without_pictures_is_refused(tmp_path: Path, painted: Path, said: Said):
