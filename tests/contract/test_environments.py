@@ -10,7 +10,6 @@ import pytest
 from .outside import ablations, assert_answered, manifest_of, read_json, runs_in, write_study
 
 MODULE = """
-import multiprocessing
 import os
 import random
 import tempfile
@@ -18,8 +17,6 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
-
-multiprocessing.set_start_method("fork")  # refused where somebody has set it before
 
 class Base(gymnasium.Env):
     observation_space = Box(-9.0, 9.0, (3,), np.float32)

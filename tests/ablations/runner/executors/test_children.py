@@ -17,6 +17,8 @@ import multiprocessing, os, subprocess
 import gymnasium
 import numpy as np
 
+multiprocessing.set_start_method("fork")  # an error where somebody has set it before
+
 def serve(pipe):
     while (asked := pipe.recv()) is not None:
         pipe.send(asked * 2.0)
@@ -28,7 +30,7 @@ class Remote(gymnasium.Env):
 
     def __init__(self):
         self.pipe, theirs = multiprocessing.Pipe()
-        child = multiprocessing.get_context("fork").Process(target=serve, args=(theirs,), daemon=DAEMON)
+        child = multiprocessing.Process(target=serve, args=(theirs,), daemon=DAEMON)
         child.start()
         sleeper = subprocess.Popen(["sleep", "60"])  # one for each of forty instances: no interpreter's start
         with open("children", "a") as file:
