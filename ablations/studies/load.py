@@ -121,7 +121,9 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
             found.add(key, f"'{other}' and '{env_id}' would share a folder")
         other = names.setdefault(env_id.rpartition(":")[2], env_id)
         if other != env_id:
-            found.add(key, f"'{other}' and '{env_id}' are one id: the module that is imported last would make both")
+            found.add(
+                key, f"'{other}' and '{env_id}' are one id: the module that is imported last would make both"
+            )
     for env_id in () if found.below("envs", "further_envs") else sections.env:
         if env_id not in every:
             found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, every)}")
