@@ -58,7 +58,8 @@ class CheckedEnv:
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
         self.shape, self.dtype = env.observation_space.shape, self.observation.dtype
         self.as_given = self.shape == self.observation.shape and self.observation.stack is None
-        self.few = self.as_given and self.observation.is_vector and self.observation.numbers <= FEW
+        few = self.as_given and self.observation.is_vector and self.observation.numbers <= FEW
+        self.few = FLOAT32 if few else None  # the type of observations that are looked at quickly
         self.frames: Array | None = None  # (K, *frame): the stack that was shown last
         self.steps = 0  # since it was made; who brings one back sets it
 
@@ -96,15 +97,15 @@ class CheckedEnv:
         if not isinstance(given, SEQUENCES) or len(given) != 5:
             self._refuse(f"step gave {_brief(given)}", FIVE)
         obs, reward, terminated, truncated, _ = given
-        plain = type(obs) is np.ndarray and obs.dtype is self.dtype and obs.shape == self.shape
+        plain = type(obs) is np.ndarray and obs.dtype is self.few and obs.shape == self.shape
         # a sum of few floats is finite where they are, and costs a sixth of looking at each
-        if not (self.few and plain and isfinite(sum(obs.tolist()))):
+        if not (plain and isfinite(sum(obs.tolist(), 0.0))):
             obs = self._observation(obs)
-        if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
+        if not (isinstance(reward, float) and abs(reward) <= LARGEST):
             reward = self._reward(reward)
-        if type(terminated) is not bool:
+        if terminated is not False and terminated is not True:
             terminated = self._flag("terminated", terminated)
-        if type(truncated) is not bool:
+        if truncated is not False and truncated is not True:
             truncated = self._flag("truncated", truncated)
         return Step(obs, reward, terminated, truncated)
 
