@@ -679,6 +679,13 @@ def test_a_space_of_somebodys_own_is_refused_like_any_other():
     assert "register it with a wrapper of yours that makes a Box of it, in a module" in told
 
 
+def test_what_is_no_environment_is_refused_in_gymnasiums_words():
+    gymnasium.register("tests/Vector-v0", lambda **args: gymnasium.make_vec("CartPole-v1", num_envs=2))
+    gymnasium.register("tests/Object-v0", object)
+    for env_id in ("tests/Vector-v0", "tests/Object-v0"):
+        assert "must inherit from the gymnasium.Env class" in refusal(env_id)
+
+
 def test_an_environment_that_has_no_spaces_yet_is_refused_by_what_it_has():
     class Later(gymnasium.Env[Any, Any]):
         """Makes its spaces at the first reset."""
