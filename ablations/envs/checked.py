@@ -26,7 +26,7 @@ from ablations.envs.surroundings import ENDED
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that the learner's own kind of numbers holds."""
-NUMBERS, FLAGS = "biuf", (0, 1)
+NUMBERS, FLAGS, ARRAY = "biuf", (0, 1), np.ndarray
 SEQUENCES = (tuple, list)
 PAIR = "a pair (observation, info)"
 FIVE = "five things (observation, reward, terminated, truncated, info)"
@@ -97,9 +97,13 @@ class CheckedEnv:
         if not isinstance(given, SEQUENCES) or len(given) != 5:
             self._refuse(f"step gave {_brief(given)}", FIVE)
         obs, reward, terminated, truncated, _ = given
-        plain = type(obs) is np.ndarray and obs.dtype is self.few and obs.shape == self.shape
-        # a sum of few floats is finite where they are, and costs a sixth of looking at each
-        if not (plain and isfinite(sum(obs.tolist(), 0.0))):
+        if not (
+            type(obs) is ARRAY
+            and obs.dtype is self.few
+            and obs.shape == self.shape
+            # a sum of few floats is finite where they are, and costs a sixth of looking at each
+            and isfinite(sum(obs.tolist(), 0.0))
+        ):
             obs = self._observation(obs)
         if not (isinstance(reward, float) and abs(reward) <= LARGEST):
             reward = self._reward(reward)
@@ -116,7 +120,7 @@ class CheckedEnv:
 
     def _observation(self, seen: Any, after_reset: bool = False) -> Array:
         """An observation as networks see it: of the space's shape, and finite."""
-        if not (type(seen) is np.ndarray and seen.dtype is self.dtype and seen.shape == self.shape):
+        if not (type(seen) is ARRAY and seen.dtype is self.dtype and seen.shape == self.shape):
             seen = self._converted(seen, after_reset)
         if self.dtype is FLOAT32 and not (finite := np.isfinite(seen)).all():
             self._refuse_first(seen, ~finite, FINITE, self._at_reset() if after_reset else None)
