@@ -680,9 +680,12 @@ def test_a_space_of_somebodys_own_is_refused_like_any_other():
 
 
 def test_what_is_no_environment_is_refused_in_gymnasiums_words():
-    gymnasium.register("tests/Vector-v0", lambda **args: gymnasium.make_vec("CartPole-v1", num_envs=2))
-    gymnasium.register("tests/Object-v0", object)
-    for env_id in ("tests/Vector-v0", "tests/Object-v0"):
+    made: dict[str, Any] = {
+        "tests/Vector-v0": gymnasium.make_vec("CartPole-v1", num_envs=2),
+        "tests/Object-v0": object(),
+    }
+    for env_id, other in made.items():
+        gymnasium.register(env_id, lambda other=other, **args: other)
         assert "must inherit from the gymnasium.Env class" in refusal(env_id)
 
 
