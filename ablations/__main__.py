@@ -1,8 +1,6 @@
 """``python -m ablations``."""
 
-import sys
-
-from ablations.cli import main
+from ablations.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from ablations.cli.console import OutputLost, say, say_problems, speak_any_locale, warn
 from ablations.cli.parser import parse
@@ -17,6 +21,17 @@ INTERRUPTED = 130
 WITH_TORCH = 900 * 2**20
 """Bytes of address space without which torch can't even be loaded."""
 TRAINS = ("plan", "run", "play", "cohort")
+
+
+def command() -> NoReturn:
+    """A process's whole life: threads that environments have left behind do not keep it from ending."""
+    code = main()
+    if all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # nobody reads any more, or it was closed before
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from ablations.cli.console import say, table
 from ablations.engines.hardware import most_lanes, on_device
 from ablations.errors import BadInput, Problem, counted, few
 from ablations.runner import grid, looks, memory, order
+from ablations.runner.progress import announced, on_stderr
 from ablations.runner.resume import ResumePoints, resume_points
 from ablations.runner.statuses import read_statuses
 from ablations.store import RunStatus
@@ -74,7 +75,9 @@ def main(arguments: Namespace) -> int:
     later = [*to_do, *(run for run in most if run.path not in statuses)]
     for line in _lane_lines(request, later):
         say(line)
-    say(f"estimate: {_estimate(request, to_do, later, points) if later else '0 seconds, 0 kB on disk'}")
+    with announced(on_stderr(), "measuring what runs cost"):
+        estimate = _estimate(request, to_do, later, points) if later else "0 seconds, 0 kB on disk"
+    say(f"estimate: {estimate}")
     return 0
 
 

@@ -26,7 +26,7 @@ from ablations.envs.surroundings import ENDED
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that the learner's own kind of numbers holds."""
-NUMBERS, FLAGS = "biuf", (0, 1)
+NUMBERS, FLAGS, ARRAY = "biuf", (0, 1), np.ndarray
 SEQUENCES = (tuple, list)
 PAIR = "a pair (observation, info)"
 FIVE = "five things (observation, reward, terminated, truncated, info)"
@@ -58,7 +58,8 @@ class CheckedEnv:
         self.first_action = int(env.action_space.start)  # type: ignore[attr-defined]
         self.shape, self.dtype = env.observation_space.shape, self.observation.dtype
         self.as_given = self.shape == self.observation.shape and self.observation.stack is None
-        self.few = self.as_given and self.observation.is_vector and self.observation.numbers <= FEW
+        few = self.as_given and self.observation.is_vector and self.observation.numbers <= FEW
+        self.few = FLOAT32 if few else None  # the type of observations that are looked at quickly
         self.frames: Array | None = None  # (K, *frame): the stack that was shown last
         self.steps = 0  # since it was made; who brings one back sets it
 
@@ -95,13 +96,20 @@ class CheckedEnv:
             raise
         if not isinstance(given, SEQUENCES) or len(given) != 5:
             self._refuse(f"step gave {_brief(given)}", FIVE)
-        seen, reward, terminated, truncated, _ = given
-        obs = self._observation(seen)
-        if not (isinstance(reward, float) and -LARGEST <= reward <= LARGEST):
+        obs, reward, terminated, truncated, _ = given
+        if not (
+            type(obs) is ARRAY
+            and obs.dtype is self.few
+            and obs.shape == self.shape
+            # a sum of few floats is finite where they are, and costs a sixth of looking at each
+            and isfinite(sum(obs.tolist(), 0.0))
+        ):
+            obs = self._observation(obs)
+        if not (isinstance(reward, float) and abs(reward) <= LARGEST):
             reward = self._reward(reward)
-        if type(terminated) is not bool:
+        if terminated is not False and terminated is not True:
             terminated = self._flag("terminated", terminated)
-        if type(truncated) is not bool:
+        if truncated is not False and truncated is not True:
             truncated = self._flag("truncated", truncated)
         return Step(obs, reward, terminated, truncated)
 
@@ -112,15 +120,10 @@ class CheckedEnv:
 
     def _observation(self, seen: Any, after_reset: bool = False) -> Array:
         """An observation as networks see it: of the space's shape, and finite."""
-        if not (type(seen) is np.ndarray and seen.dtype is self.dtype and seen.shape == self.shape):
+        if not (type(seen) is ARRAY and seen.dtype is self.dtype and seen.shape == self.shape):
             seen = self._converted(seen, after_reset)
-        if self.dtype is FLOAT32:
-            # a sum of few floats is finite where they are, and costs a sixth of looking at each
-            finite = isfinite(sum(seen.tolist())) if self.few else np.isfinite(seen).all()
-            if not finite:
-                self._refuse_first(
-                    seen, ~np.isfinite(seen), FINITE, self._at_reset() if after_reset else None
-                )
+        if self.dtype is FLOAT32 and not (finite := np.isfinite(seen)).all():
+            self._refuse_first(seen, ~finite, FINITE, self._at_reset() if after_reset else None)
         if self.as_given:
             given: Array = seen
             return given

@@ -130,7 +130,7 @@ def _space(space: Any) -> str:
 def _can_be_flattened(space: Any) -> bool:
     try:
         return bool(space.is_np_flattenable)
-    except NotImplementedError:  # a space of somebody's own
+    except (AttributeError, NotImplementedError):  # none at all, or a space of somebody's own
         return False
 
 

@@ -35,12 +35,17 @@ def numbers_of(env: Any) -> Numbers:
     }
 
 
-def put(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Put the numbers of another such environment in place, for good: they follow what is seen here no longer."""
+def put_back(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Put numbers in place of those that have come of what was seen since."""
     for name, found in _statistics(env).items():
         for number in NUMBERS:
             value = numbers[f"{name}.{number}"]
             setattr(found, number, value.copy() if value.shape else value.item())
+
+
+def put(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Put the numbers of another such environment in place, for good: they follow what is seen here no longer."""
+    put_back(env, numbers)
     for layer in _wrappers(env):
         if hasattr(type(layer), "update_running_mean"):
             layer.update_running_mean = False

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+CALLS = ("reset", "step")
 FRAMEWORK = "gymnasium"
 """Whose own classes are not looked at, but for an environment's: its version says what they are."""
 
@@ -61,8 +62,8 @@ def version_of(package: str) -> str | None:
 def layers(env: Any) -> Iterator[Any]:
     """An environment, from its outermost wrapper inwards to the environment itself."""
     yield env
-    # what an environment calls its env may be a simulator, a name or anything else
-    while all(hasattr(inner := getattr(env, "__dict__", {}).get("env"), name) for name in ("reset", "step")):
+    # what an environment calls its env may be a simulator, a name or anything else, which is not asked for anything
+    while all(hasattr(type(inner := getattr(env, "__dict__", {}).get("env")), name) for name in CALLS):
         yield (env := inner)
 
 

@@ -2,7 +2,8 @@
 
 An environment of an older interface gives its observation alone. A wrapper that unpacks it keeps half of it and may
 hand over an information of its own, so that nothing looks wrong from outside. A wrapper that adapts the older interface
-looks the same and takes the observation whole: what is seen depends on the second number, too. That is tried out.
+looks the same and takes the observation whole: what is seen depends on the second number, too. That is tried out, by
+resets between which wrappers forget what they have seen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from ablations.envs import running_statistics
+
 Env = gymnasium.Env[Any, Any]
 FRAMEWORK = "gymnasium"
 """Whose own wrappers pass on what they unpack."""
@@ -26,6 +29,11 @@ def first_reset(env: Env, reset: Callable[[], Any]) -> Any:
     if not _foreign_wrappers(env):
         return reset()
     gave: list[Any] = []
+    statistics = running_statistics.numbers_of(env)
+
+    def again() -> Any:
+        running_statistics.put_back(env, statistics)
+        return reset()
 
     def note(given: Any) -> Any:
         gave.append(given)
@@ -38,9 +46,9 @@ def first_reset(env: Env, reset: Callable[[], Any]) -> Any:
     for second in _others(base, gave[-1]):
         other = np.array([gave[-1][0], second], dtype=np.asarray(gave[-1]).dtype)
         with _changed(base, partial(_instead, other)):
-            seen = reset()
+            seen = again()
         if not _same(seen, given):
-            return reset()
+            return again()
     raise ValueError(
         f"reset of {type(base).__name__} gave two numbers, and a wrapper unpacks them: what is seen does not depend on "
         "the second at the first reset; expected a pair (observation, info)"

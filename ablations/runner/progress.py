@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-FIRST_LINE_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 300.0
 QUICK_SECONDS, SILENT_SECONDS = 3.0, 9.0
 """What takes no longer is not worth a word; how long nothing may be said while something is being done."""
 
@@ -75,34 +73,34 @@ class Pace:
 
 
 class Lines(Progress):
-    """Plain lines without control codes, the pauses between them growing from seconds to minutes."""
+    """Plain lines without control codes, one every few seconds, whether anything is done or not."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.pace: Pace | None = None
         self.text = ""
-        self.pause = FIRST_LINE_SECONDS
-        self.due = 0.0
+        self.ended = threading.Event()
 
     def start(self, total_steps: int, text: str) -> None:
-        self.pace, self.text, self.pause = Pace(total_steps), text, FIRST_LINE_SECONDS
-        self.due = time.monotonic() + self.pause
+        self.ended.set()  # of an earlier look
+        self.pace, self.text, self.ended = Pace(total_steps), text, threading.Event()
         self.note(f"{text}: {total_steps:,} lane-steps to do")
+        threading.Thread(target=self._tell, args=(self.pace, self.ended), daemon=True).start()
+
+    def _tell(self, pace: Pace, ended: threading.Event) -> None:
+        while not ended.wait(SILENT_SECONDS):
+            self.note(self._line(pace))
 
     def advance(self, steps: int) -> None:
-        if self.pace is None:
-            return
-        self.pace.add(steps)
-        if time.monotonic() >= self.due:
-            self.pause = min(1.5 * self.pause, LONGEST_PAUSE_SECONDS)
-            self.due = time.monotonic() + self.pause
-            self.note(self._line(self.pace))
+        if self.pace is not None:
+            self.pace.add(steps)
 
     def note(self, text: str) -> None:
         with suppress(OSError, ValueError):  # nobody listens any more; the grid goes on
             print(text, file=self.stream, flush=True)
 
     def finish(self) -> None:
+        self.ended.set()
         if self.pace is not None:
             self.note(self._line(self.pace))
         self.pace = None

@@ -109,6 +109,7 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
     if "envs" not in document:
         found.add("envs", "missing")
     folders: dict[str, str] = {}
+    names: dict[str, str] = {}
     every = [*sections.envs, *(each for each in sections.further_envs if each not in sections.envs)]
     for env_id in every:
         key = "envs" if env_id in sections.envs else "further_envs"
@@ -118,6 +119,11 @@ def _check_envs(document: Mapping[str, Any], sections: schema.Document, found: F
         other = folders.setdefault(store.env_folder(env_id).casefold(), env_id)
         if other != env_id:
             found.add(key, f"'{other}' and '{env_id}' would share a folder")
+        other = names.setdefault(env_id.rpartition(":")[2], env_id)
+        if other != env_id:
+            found.add(
+                key, f"'{other}' and '{env_id}' are one id: the module that is imported last would make both"
+            )
     for env_id in () if found.below("envs", "further_envs") else sections.env:
         if env_id not in every:
             found.add(f'env."{env_id}"', f"not among the study's envs{hint(env_id, every)}")

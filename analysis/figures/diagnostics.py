@@ -12,7 +12,6 @@ from analysis.figures.page import Page
 from analysis.figures.style import ALERT
 from analysis.findings.bands import EnvironmentBands
 from analysis.findings.recorded import Recorded
-from analysis.loading import running_statistics
 
 QUANTITIES = {
     "q_max": "largest Q of the probe states",
@@ -53,10 +52,8 @@ def draw(data: EnvironmentBands, recorded: Mapping[str, Recorded]) -> Page:
         "resampled).",
         *(MEANINGS[name] for name in quantities if name in MEANINGS),
     ]
-    if running_statistics(drawn.row for drawn in data.drawn):
-        caption.append(
-            "Wrappers keep running statistics: evaluations see through the training's, probes do not."
-        )
+    if eyes := parts.eyes_text(data.drawn):
+        caption.append(eyes)
     if powers:
         names = " and ".join(QUANTITIES[name] for name in powers)
         caption.append(f"Axis of {names}: linear up to {_linear(bounds):g} and logarithmic beyond.")

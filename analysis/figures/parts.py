@@ -17,6 +17,7 @@ from analysis.figures.lettering import fitted, width_of, wrapped
 from analysis.figures.page import DPI, SMALL
 from analysis.figures.style import ALERT, BASELINE, GRAY, PALE, Look
 from analysis.findings.bands import Band, EnvironmentBands, RowBands
+from analysis.loading import running_statistics
 from analysis.metrics import WINDOW, Floats, Ints
 from analysis.statistics.draws import LEVEL
 from analysis.tables.spelling import range_text, row_name, value_text
@@ -306,6 +307,16 @@ def variance_sentence(form: str = "full windows") -> str:
         f"Running variance of the last {WINDOW} episode returns ({form}, ddof 0), in squared return, on an axis "
         "spaced by its square root: 100² is a standard deviation of 100. It shrinks at a floor or a ceiling: "
         "read it with the level."
+    )
+
+
+def eyes_text(drawn: Iterable[RowBands]) -> str:
+    """Through whose eyes greedy returns and probes were seen, where wrappers normalize by what they have seen."""
+    kept = running_statistics(one.row for one in drawn)
+    return (
+        "Wrappers keep running statistics: evaluations see through the training's, probes do not."
+        if kept
+        else ""
     )
 
 

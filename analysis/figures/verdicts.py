@@ -63,7 +63,7 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
         HEADS + height + FOOT,
         f"{data.env_id}: {lowered(some.metric.title)}, each row minus {_baseline(primary)} (n = {_n(primary)})",
         parts.counts_text(data),
-        _caption(here, some, max(left_out, 0)),
+        f"{_caption(here, some, max(left_out, 0))} {parts.eyes_text(data.drawn)}".rstrip(),
     )
     left = NAME
     axes = page.axes(left, HEADS, FOREST, height)

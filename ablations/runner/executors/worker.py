@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -52,6 +53,9 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     from ablations.runner.random_policy import random_policy
 
     torch.set_num_threads(1)
+    multiprocessing.set_start_method(
+        None, force=True
+    )  # an environment may set it, as in a program of its own
     heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
     try:
         if task["kind"] == "random_policy":

@@ -112,6 +112,15 @@ def test_things_that_a_wrapper_of_gymnasium_could_not_unpack_are_told_in_the_sam
         env.step(0)
 
 
+@pytest.mark.parametrize(("inner", "outer"), [(5, 3), (3, 5)])
+def test_of_two_time_limits_the_shorter_one_truncates(inner: int, outer: int) -> None:
+    env = CheckedEnv(
+        TimeLimit(TimeLimit(Answering((np.zeros(4, np.float32), 0.0, False, False, {})), inner), outer)
+    )
+    env.reset(0)
+    assert [env.step(0).truncated for _ in range(3)] == [False, False, True]
+
+
 def test_an_error_of_the_environments_own_keeps_its_words() -> None:
     class Own(toys.Walk):
         def step(self, action: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -213,3 +215,11 @@ def test_what_no_seed_decides_is_told(
 def test_one_that_raises_repeats_if_it_always_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its runs tell what it raises."""
     assert found("nowhere/NoSuch-v0", monkeypatch)[0].repeats
+
+
+def test_processes_that_are_started_later_hash_texts_alike() -> None:
+    """Whatever goes through a set of texts meets them in one order."""
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    asks = "import ablations, subprocess, sys; subprocess.run([sys.executable, '-c', 'print(hash(str(3)))'])"
+    told = {subprocess.check_output([sys.executable, "-c", asks], env=without) for _ in range(2)}
+    assert len(told) == 1

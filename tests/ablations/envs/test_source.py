@@ -30,7 +30,14 @@ class Holds(toys.Walk):
         self.env = env
 
 
-@pytest.mark.parametrize("inner", ["plant", 3, None, Simulator()], ids=type)
+class Remote:
+    """Of another machine: it can be asked for anything, and not now."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConnectionError(name)
+
+
+@pytest.mark.parametrize("inner", ["plant", 3, None, Simulator(), Remote()], ids=type)
 def test_what_an_environment_calls_its_env_may_be_none(inner: Any) -> None:
     env = NormalizeObservation(Holds(inner))
     assert [type(layer) for layer in layers(env)] == [NormalizeObservation, Holds]

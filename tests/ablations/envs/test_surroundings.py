@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import gymnasium
@@ -22,6 +23,8 @@ class Meddles(toys.Walk):
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         torch.set_num_threads(3)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if leave:
             raise SystemExit(4)
 
@@ -30,7 +33,8 @@ gymnasium.register("tests/Meddles-v0", lambda **args: Meddles(**args))
 
 
 def surroundings() -> tuple[Any, ...]:
-    return np.geterr(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    heard = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return np.geterr(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads(), heard
 
 
 def test_what_an_environment_sets_for_all_does_not_last() -> None:

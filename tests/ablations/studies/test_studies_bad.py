@@ -80,6 +80,13 @@ TOP = [
         envs=["m:a-v0", "m:A-v0"],
         allow_modules=["m"],
     ),
+    bad(
+        "ids of two modules that register one",
+        "envs",
+        "imported last",
+        envs=["m:a-v0", "n:a-v0"],
+        allow_modules=["m", "n"],
+    ),
     bad("an env of a package", "envs", "written module:Name-v0", envs=["MiniGrid-Empty-5x5-v0"]),
     bad("no seed", "seeds", "1 to", seeds=0),
     bad("seeds below none", "seeds", "got -1", seeds=-1),
@@ -670,6 +677,30 @@ def test_a_space_of_somebodys_own_is_refused_like_any_other():
     told = refusal("tests/Mission-v0")
     assert "observation space Dict(" in told
     assert "register it with a wrapper of yours that makes a Box of it, in a module" in told
+
+
+def test_what_is_no_environment_is_refused_in_gymnasiums_words():
+    made: dict[str, Any] = {
+        "tests/Vector-v0": gymnasium.make_vec("CartPole-v1", num_envs=2),
+        "tests/Object-v0": object(),
+    }
+    for env_id, other in made.items():
+        gymnasium.register(env_id, lambda other=other, **args: other)
+        assert "must inherit from the gymnasium.Env class" in refusal(env_id)
+
+
+def test_an_environment_that_has_no_spaces_yet_is_refused_by_what_it_has():
+    class Later(gymnasium.Env[Any, Any]):
+        """Makes its spaces at the first reset."""
+
+        observation_space = action_space = None  # type: ignore[assignment]
+
+    gymnasium.register("tests/Later-v0", lambda **args: Later(**args))
+    study = load.from_document(document(envs=["tests/Later-v0"]))
+    with pytest.raises(BadInput) as raised:
+        load.check_environments(study)
+    told = [problem.message for problem in raised.value.problems]
+    assert ["space None; only" in text for text in told] == [True, True]
 
 
 def test_arguments_that_an_environment_lacks_are_told_in_its_own_words():

@@ -45,7 +45,7 @@ def test_probes_that_hold_no_finite_number_are_stored_all_the_same(tmp_path: Pat
 
 
 def test_through_whose_statistics_numbers_were_seen_is_said_where_they_stand(tmp_path: Path):
-    folder = make_study(tmp_path / "s", [row("dqn")], seeds=2, look=see)
+    folder = make_study(tmp_path / "s", [row("dqn"), row("double")], seeds=2, look=see)
     kept = ["NormalizeObservation.obs_rms", "NormalizeReward.return_rms"]
     plain = evidence(folder)
     assert "running statistics" not in " ".join(missing_facts(plain.scores))
@@ -59,9 +59,11 @@ def test_through_whose_statistics_numbers_were_seen_is_said_where_they_stand(tmp
     with drawing():
         for one, expected in ((plain, False), (found, True)):
             here = environment_bands(one.results, one.scores[0])
-            page = diagnostics.draw(here, recorded(one.scores[0].summaries, INSIDE))
-            texts = " ".join(text.get_text() for text in page.figure.texts)
-            assert ("keep running statistics" in " ".join(texts.split())) == expected
+            inside = diagnostics.draw(here, recorded(one.scores[0].summaries, INSIDE))
+            for page in (inside, draw(here, one.comparisons)):
+                assert page is not None
+                texts = " ".join(text.get_text() for text in page.figure.texts)
+                assert ("keep running statistics" in " ".join(texts.split())) == expected
 
 
 def test_a_panel_without_a_curve_says_why(tmp_path: Path):

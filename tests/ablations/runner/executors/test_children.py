@@ -17,6 +17,8 @@ import multiprocessing, os, subprocess
 import gymnasium
 import numpy as np
 
+multiprocessing.set_start_method("fork")  # an error where somebody has set it before
+
 def serve(pipe):
     while (asked := pipe.recv()) is not None:
         pipe.send(asked * 2.0)
@@ -28,7 +30,7 @@ class Remote(gymnasium.Env):
 
     def __init__(self):
         self.pipe, theirs = multiprocessing.Pipe()
-        child = multiprocessing.get_context("fork").Process(target=serve, args=(theirs,), daemon=DAEMON)
+        child = multiprocessing.Process(target=serve, args=(theirs,), daemon=DAEMON)
         child.start()
         sleeper = subprocess.Popen(["sleep", "60"])  # one for each of forty instances: no interpreter's start
         with open("children", "a") as file:
@@ -94,6 +96,17 @@ def test_an_environment_may_have_processes_and_none_outlives_its_worker(
     assert_answered(answer, 0)
     seconds_until(lambda: not alive(tmp_path), promised(3))
     assert not alive(tmp_path)
+
+
+def test_a_thread_that_an_environment_leaves_behind_keeps_no_command_from_ending(tmp_path: Path) -> None:
+    study(tmp_path, True)
+    module = tmp_path / "remotes.py"
+    thread = "threading.Thread(target=threading.Event().wait).start()"
+    waits = module.read_text().replace("self.pipe, theirs", f"{thread}\n        self.pipe, theirs", 1)
+    module.write_text(waits.replace("import multiprocessing,", "import threading, multiprocessing,"))
+    answer = python("-m", "ablations", "run", "tiny.toml", "--jobs", "1", cwd=tmp_path)
+    assert_answered(answer, 0)
+    assert "2 of 2 runs are valid" in answer.stdout + answer.stderr
 
 
 def test_a_killed_driver_leaves_none_of_them(tmp_path: Path) -> None:
