@@ -65,6 +65,8 @@ class Opening:
     """What the study found in one environment."""
 
     env_id: str
+    counts: str
+    """How many rows differ."""
     about: str
     """By what is judged, how many rows differ, and how sure that is."""
     sentences: tuple[tuple[str, str], ...]
@@ -96,7 +98,9 @@ def openings(found: Evidence) -> list[Opening]:
         effects = [one for one in found.effects if (one.env_id, one.metric) == (env_id, here[0].metric.name)]
         decided = [one for one in here if one.judged.is_decided]
         said = _by_effect(effects) if effects else _by_slot(decided[:MOST_ROWS], rows)
-        made.append(Opening(env_id, _about(here, found), tuple(said), _undecided(here, rows)))
+        counts = _counts(here, found)
+        about = _about(here, found, counts)
+        made.append(Opening(env_id, counts, about, tuple(said), _undecided(here, rows)))
     return made
 
 
@@ -112,7 +116,7 @@ def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[C
     return sorted(lines, key=lambda line: order.index(line.outcome))
 
 
-def _about(here: Sequence[RowComparison], found: Evidence) -> str:
+def _about(here: Sequence[RowComparison], found: Evidence, counts: str) -> str:
     """By what is judged, how many rows differ, and how sure that is."""
     metric, names = here[0].metric, {row.label: row_name(row) for row in found.rows}
     said, title = said_of(metric.name), lowered(metric.title)
@@ -121,7 +125,7 @@ def _about(here: Sequence[RowComparison], found: Evidence) -> str:
         longest = max(here, key=lambda one: one.n)
         mean = number_text(metric.name, longest.means[1])
         text += f": {mean} for {names[longest.against]} over {longest.n} seed{'s' if longest.n > 1 else ''}"
-    return " ".join([f"{text}.", _counts(here, found), _certainty(here)]).rstrip()
+    return " ".join([f"{text}.", counts, _certainty(here)]).rstrip()
 
 
 def _counts(here: Sequence[RowComparison], found: Evidence) -> str:

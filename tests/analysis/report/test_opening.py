@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.findings.evidence import Evidence, collect
-from analysis.loading import read
+from analysis.findings.evidence import Evidence
+from analysis.report import render
 from analysis.report.opening import claim_lines, openings
 from tests.analysis.findings.test_evidence import FACTS, rise
-from tests.analysis.made_up import cell, make_study, row
+from tests.analysis.made_up import cell, evidence, make_study, row
 
 ROWS = ("dqn", "no-replay", "double", "dueling", "naive")
 
@@ -21,9 +21,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """Without replay the return is lower by 150, without target and replay higher by 100; the rest is alike."""
     by = {"no-replay": -150.0, "naive": 100.0}
     folder = tmp_path_factory.mktemp("opening") / "s"
-    return collect(
-        read(make_study(folder, [row(name) for name in ROWS], seeds=10, play=rise(by), facts=FACTS))
-    )
+    return evidence(make_study(folder, [row(name) for name in ROWS], seeds=10, play=rise(by), facts=FACTS))
 
 
 def test_each_slot_has_a_sentence_with_difference_interval_and_seeds(found: Evidence):
@@ -40,7 +38,7 @@ def test_each_slot_has_a_sentence_with_difference_interval_and_seeds(found: Evid
 def test_what_turns_a_mean_negative_takes_no_share_of_it(tmp_path: Path):
     rows = [row("dqn"), row("no-replay")]
     play = rise({"no-replay": -400.0})
-    (opening,) = openings(collect(read(make_study(tmp_path / "s", rows, seeds=10, play=play, facts=FACTS))))
+    (opening,) = openings(evidence(make_study(tmp_path / "s", rows, seeds=10, play=play, facts=FACTS)))
     ((_, sentence),) = opening.sentences
     assert sentence == "No replay lowers the mean return: -400.0 [-400.7, -399.2] from 315.8, 10 seeds."
 
@@ -85,7 +83,7 @@ def test_a_claim_is_a_line_of_the_steps_that_tell_and_each_step_has_a_sentence(f
 
 def undecided(folder: Path, names: tuple[str, ...], seeds: int) -> str:
     rows = [row(name) for name in names]
-    (opening,) = openings(collect(read(make_study(folder, rows, seeds=seeds, play=rise({}), facts=FACTS))))
+    (opening,) = openings(evidence(make_study(folder, rows, seeds=seeds, play=rise({}), facts=FACTS)))
     assert opening.sentences == ()
     return opening.undecided
 
@@ -105,7 +103,7 @@ def test_few_seeds_leave_one_line_on_everything(tmp_path: Path):
 def test_a_factorial_has_a_sentence_for_each_factor(tmp_path: Path):
     rows = [cell(replay=replay, target=t) for replay in ("uniform", "consecutive") for t in ("hard", "none")]
     play = rise({"consecutive+hard": -150.0, "consecutive+none": -150.0})
-    (opening,) = openings(collect(read(make_study(tmp_path / "s", rows, seeds=10, play=play, facts=FACTS))))
+    (opening,) = openings(evidence(make_study(tmp_path / "s", rows, seeds=10, play=play, facts=FACTS)))
     said = dict(opening.sentences)
     assert said["Replay"] == "Uniform instead of consecutive raises the mean return by 150.7 [150.0, 151.4]."
     assert (
@@ -113,3 +111,18 @@ def test_a_factorial_has_a_sentence_for_each_factor(tmp_path: Path):
         == "Hard instead of none changes it by less than the margin (-0.081 [-0.52, 0.37])."
     )
     assert said["Together"] == "None of 1 interactions differs from 0."
+
+
+def test_several_environments_are_counted_before_any_is_told(tmp_path: Path):
+    rows, envs = [row("dqn"), row("no-replay")], ["CartPole-v1", "Other-v0"]
+    play = rise({"no-replay": -150.0})
+    made = evidence(make_study(tmp_path / "s", rows, seeds=6, envs=envs, play=play, facts=FACTS))
+    counted = "Of 1 variant 1 differs from the baseline."
+    assert [opening.counts for opening in openings(made)] == [counted, counted]
+    text = render(made, "0" * 64).decode("utf-8")
+    lines = [
+        f'<li><a href="#answer-{place}">{env_id}</a>: {counted}</li>' for place, env_id in enumerate(envs, 1)
+    ]
+    heads = [f'<h3 id="answer-{place}">{env_id}</h3>' for place, env_id in enumerate(envs, 1)]
+    places = [text.index(one) for one in (*lines, *heads)]
+    assert places == sorted(places)
