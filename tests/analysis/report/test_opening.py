@@ -59,7 +59,7 @@ def test_the_first_line_counts_rows_and_gives_the_baselines_mean(found: Evidence
         r"Of 4 variants 2 differ from the baseline and 2 stay within the margin of .+ "
         r"\(5 % of the way from random play to solved\)\. That any difference is false has a chance of at most "
         r'5 %, and so has that any "within the margin" is\.',
-        opening.about,
+        f"{opening.judged} {opening.counts} {opening.certainty}",
     )
 
 
@@ -124,5 +124,6 @@ def test_several_environments_are_counted_before_any_is_told(tmp_path: Path):
         f'<li><a href="#answer-{place}">{env_id}</a>: {counted}</li>' for place, env_id in enumerate(envs, 1)
     ]
     heads = [f'<h3 id="answer-{place}">{env_id}</h3>' for place, env_id in enumerate(envs, 1)]
+    assert text.count(counted) == len(lines)
     places = [text.index(one) for one in (*lines, *heads)]
     assert places == sorted(places)
