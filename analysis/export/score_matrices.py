@@ -20,6 +20,7 @@ from analysis.findings.measured import measured
 from analysis.loading import Results, Row
 from analysis.metrics import METRICS, Metric
 from analysis.statistics.aggregates import normalized
+from analysis.tables.spelling import seeds_text
 
 SCORES = ("final_return", "auc")
 """One file for each."""
@@ -88,7 +89,7 @@ def _matrices(
         lost = sorted(anywhere.difference(seeds))
         if lost:
             notes.append(
-                f"{name}, {prefix}, {label}: {_seeds(lost)} left out, without a score in each of {', '.join(envs)}"
+                f"{name}, {prefix}, {label}: {seeds_text(lost)} left out, without a score in each of {', '.join(envs)}"
             )
         counts[label] = len(seeds)
         if seeds:
@@ -119,7 +120,3 @@ def _scales(results: Results) -> tuple[dict[str, Scale], list[str]]:
 
 def _names(names: list[str]) -> np.ndarray[Any, Any]:
     return np.array(names, dtype=f"<U{max(map(len, names), default=1)}")
-
-
-def _seeds(seeds: list[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

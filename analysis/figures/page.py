@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
-from fontTools.subset import Options
+from fontTools import subset
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -88,16 +88,23 @@ def drawing(fonts: Sequence[str] = (FAMILY,)) -> Iterator[None]:
         yield
 
 
+class _LettersAlone(subset.Options):  # type: ignore[misc]
+    """How a font is cut for a PDF: without its rules of layout, which take longer to cut than a figure to draw."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.drop_tables += LAYOUT_TABLES
+
+
 @contextmanager
 def _letters_alone() -> Iterator[None]:
-    """Fonts in a PDF without their rules of layout: to cut these takes longer than to draw."""
-    dropped: list[str] = Options._drop_tables_default
-    before = dropped[:]
-    dropped += LAYOUT_TABLES
+    """Matplotlib asks for these options by their name, and has no setting for them."""
+    before = subset.Options
+    subset.Options = _LettersAlone
     try:
         yield
     finally:
-        dropped[:] = before
+        subset.Options = before
 
 
 class Page:

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 
 from analysis.figures import parts, style, units
 from analysis.figures.layout import base_slots
-from analysis.figures.lettering import fitted, wrapped
-from analysis.figures.page import HEADER, SMALL, WIDTH, Page
+from analysis.figures.lettering import fitted, width_of, wrapped
+from analysis.figures.page import HEADER, MARGIN, SMALL, WIDTH, Page
 from analysis.figures.style import ALERT, BLACK, GRAY, PALE
 from analysis.findings.against_baseline import RowComparison
 from analysis.findings.bands import EnvironmentBands, RowBands
@@ -36,7 +36,9 @@ MOST_ROWS = 60
 LINE, GROUP = 0.185, 0.07
 """Inches per row, and between two groups."""
 NAME = 1.62
-FOREST = 1.95
+"""Inches that names have at most."""
+FOREST, CELL = 1.6, 0.68
+"""Inches that the forest has at least, and that a secondary metric's column has at most."""
 COUNT, WORD = 0.28, 0.9
 """Inches of the columns at the right of the forest: n, and the verdict in a word."""
 GAP = 0.06
@@ -65,17 +67,20 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
         parts.counts_text(data),
         f"{_caption(here, some, max(left_out, 0))} {parts.eyes_text(data.drawn)}".rstrip(),
     )
-    left = NAME
-    axes = page.axes(left, HEADS, FOREST, height)
+    beside, _ = telling_columns(here)
+    names = min(NAME, max(width_of(row_name(drawn.row), SMALL) for drawn in lines) + 0.06 + MARGIN)
+    room = WIDTH - 0.06 - names - COUNT - WORD - 2 * GAP
+    cells = min(CELL * len(beside), room - FOREST)
+    axes = page.axes(names, HEADS, room - cells, height)
     _set_axes(axes, some, [primary[drawn.row.label] for drawn in lines], height)
     for drawn in lines:
         one, top = primary[drawn.row.label], tops[drawn.row.label]
         color = _color(data, drawn)
-        page.text(NAME - 0.06, HEADER + HEADS + top + 0.035, row_name(drawn.row), size=SMALL, align="right")
+        page.text(names - 0.06, HEADER + HEADS + top + 0.035, row_name(drawn.row), size=SMALL, align="right")
         _draw_line(axes, one, top, color, _why_empty(drawn, data.reference(drawn.row)))
     for slot, members in groups:
         _draw_group(axes, slot, [tops[drawn.row.label] for drawn in members])
-    left += FOREST + GAP
+    left = names + room - cells + GAP
     for title, width, align in (("n", COUNT, "right"), ("verdict", WORD, "left")):
         place = left + (width - 0.06 if align == "right" else 0.04)
         page.text(place, HEADER + HEADS - 0.07, title, size=SMALL, align=align)
@@ -86,7 +91,7 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
             text, size = fitted(text, width, SMALL, weight)
             page.text(place, top, text, size=size, align=align, weight=weight)
         left += width
-    _draw_cells(page, left + GAP, telling_columns(here)[0], here, tops)
+    _draw_cells(page, left + GAP, cells / max(len(beside), 1), beside, here, tops)
     return page
 
 
@@ -128,7 +133,9 @@ def _set_axes(axes: Axes, some: RowComparison, shown: Sequence[RowComparison], h
     unit = units.number(axes.xaxis, *axes.get_xlim(), 4)
     towards = {True: "right is better", False: "left is better", None: "neither way is better"}
     what = f"difference in {lowered(some.metric.title)} ({some.metric.unit})"
-    what, size = fitted(unit.of(what) if unit.power else what, 2 * (NAME + FOREST / 2) - 0.1, SMALL)
+    box = axes.get_position()
+    space = WIDTH * min(box.x0 + box.x1, 2 - box.x0 - box.x1) - 0.1
+    what, size = fitted(unit.of(what) if unit.power else what, space, SMALL)
     axes.set_xlabel(f"{what}\n{towards[some.metric.bigger_is_better]}", labelpad=1.5, fontsize=size)
 
 
@@ -180,10 +187,14 @@ def _draw_group(axes: Axes, slot: str, tops: Sequence[float]) -> None:
 
 
 def _draw_cells(
-    page: Page, left: float, metrics: Sequence[str], found: Sequence[RowComparison], tops: dict[str, float]
+    page: Page,
+    left: float,
+    width: float,
+    metrics: Sequence[str],
+    found: Sequence[RowComparison],
+    tops: dict[str, float],
 ) -> None:
     """A column of coloured cells for each of the other headlines: sign and difference."""
-    width = min((WIDTH - 0.06 - left) / max(len(metrics), 1), 0.68)
     cells = {(one.label, one.metric.name): one for one in found}
     words = [word for name in metrics for word in METRICS[name].title.split()]
     head = min((fitted(word, width - 0.02, SMALL - 1)[1] for word in words), default=SMALL - 1)
@@ -229,7 +240,7 @@ def _baseline(primary: dict[str, RowComparison]) -> str:
     some, text = next(iter(primary.values())), baseline_text(primary.values())
     shared = len({(one.against, one.n) for one in primary.values()}) == 1 and np.isfinite(some.means[1])
     sizes = [abs(one.difference.point) for one in primary.values() if one.difference.point]
-    (mean,) = number_texts(some.metric.name, [some.means[1]], min(sizes, default=np.nan))
+    (mean,) = number_texts(some.metric.name, [some.means[1]], max(sizes, default=np.nan))
     return f"{text}'s {mean}" if shared else text
 
 
@@ -239,13 +250,15 @@ def _caption(here: Sequence[RowComparison], some: RowComparison, left_out: int) 
         if np.isfinite(some.margin)
         else "Nothing says what counts as no effect here. "
     )
-    silent = [lowered(METRICS[name].title) for name in telling_columns(here)[1]]
-    more = f" Undecided for every row, and left out: {', '.join(silent)}." if silent else ""
+    telling, silent = telling_columns(here)
+    more = " Cells: differences on secondary metrics, each a family of its own." if telling else ""
+    silent = [lowered(METRICS[name].title) for name in silent]
+    more += f" Undecided for every row, and left out: {', '.join(silent)}." if silent else ""
     more += f" {left_out} further rows stand in tables/verdicts.csv." if left_out else ""
     looks = " A row that is decided gets no more seeds." if some.looks.planned else ""
     return (
         f"Mean of the differences over n common seeds, with intervals that agree with sign-flip tests. {margin}"
         "▲ better, ▼ worse, △ higher, ▽ lower: different from 0 (Holm over all rows); = within the margin; "
         "? undecided (hollow)."
-        f"{looks} Cells: differences on secondary metrics, each a family of its own.{more}"
+        f"{looks}{more}"
     )

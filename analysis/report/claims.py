@@ -1,14 +1,28 @@
-"""Judged claims in sentences: one for each step."""
+"""Judged claims: what tells in short, and a sentence for each step."""
 
 from __future__ import annotations
 
 from analysis.findings.claims import JudgedClaim, JudgedStep, Kinds
 from analysis.metrics import METRICS
 from analysis.statistics.intervals import Interval
+from analysis.statistics.sequential import Judged
 from analysis.tables.spelling import interval_text, lowered, magnitude, signed_text
 
 MOST_PAIRS = 4
 """Pairs of rows that are named; others are counted."""
+
+
+def telling(judged: JudgedClaim) -> str:
+    """The differences on which the outcome rests, in a line: 'Overestimation -4.45 [-8.15, -1.55], n = 7'."""
+    return "; ".join(
+        f"{METRICS[step.step.metric].title} {signed_text(step.step.metric, _ends(step.judged))}, n = {step.judged.n}"
+        for step in judged.steps
+        if step.judged is not None and step.outcome == judged.outcome
+    )
+
+
+def _ends(one: Judged) -> Interval:
+    return Interval(one.difference, one.low, one.high)
 
 
 def reasons(judged: JudgedClaim) -> list[str]:
@@ -39,7 +53,7 @@ def _reason(judged: JudgedStep) -> str:
     of = ", ".join(f"{a} - {b}" for a, b in judged.pairs[:MOST_PAIRS])
     if len(judged.pairs) > MOST_PAIRS:
         of += f" and {len(judged.pairs) - MOST_PAIRS} more pairs"
-    ends = Interval(one.difference, one.low, one.high)
+    ends = _ends(one)
     n = f"({metric.unit}), n = {one.n}"
     if judged.outcome == "undecided":
         difference = signed_text(metric.name, ends)

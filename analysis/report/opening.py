@@ -13,12 +13,13 @@ from analysis.findings.evidence import Evidence
 from analysis.findings.factorial_effects import EstimatedEffect
 from analysis.loading import Row, replaced_slots
 from analysis.metrics import METRICS, Metric
-from analysis.report.claims import reasons
-from analysis.statistics.intervals import Interval
+from analysis.report.claims import reasons, telling
 from analysis.statistics.power import MOST
 from analysis.tables.spelling import (
+    interval_text,
     listed,
     lowered,
+    magnitude,
     number_text,
     percent,
     range_text,
@@ -31,6 +32,8 @@ from analysis.tables.table import by_environment
 MOST_ROWS = 24
 """Rows beyond which nobody reads a sentence on each; the figure and the tables hold them."""
 SEVERAL = "Several at once"
+MOST_NAMED = 6
+"""Undecided rows that are named; more are counted."""
 MOST_INTERACTIONS = 2
 SAID = {
     "auc": "mean return",
@@ -62,8 +65,12 @@ class Opening:
     """What the study found in one environment."""
 
     env_id: str
-    about: str
-    """By what is judged, how many rows differ, and how sure that is."""
+    judged: str
+    """By what is judged."""
+    counts: str
+    """How many rows differ."""
+    certainty: str
+    """How sure that is; '' where nothing is decided."""
     sentences: tuple[tuple[str, str], ...]
     """(slot, what its rows do), in the study's order; of a factorial (slot, its main effects)."""
     undecided: str
@@ -78,7 +85,10 @@ class ClaimLine:
     source: str
     env_id: str
     outcome: str
-    why: str
+    telling: str
+    """The differences on which the outcome rests."""
+    why: tuple[str, ...]
+    """Every step in a sentence."""
 
 
 def openings(found: Evidence) -> list[Opening]:
@@ -90,7 +100,8 @@ def openings(found: Evidence) -> list[Opening]:
         effects = [one for one in found.effects if (one.env_id, one.metric) == (env_id, here[0].metric.name)]
         decided = [one for one in here if one.judged.is_decided]
         said = _by_effect(effects) if effects else _by_slot(decided[:MOST_ROWS], rows)
-        made.append(Opening(env_id, _about(here, found), tuple(said), _undecided(here, rows)))
+        about = _judged(here, found), _counts(here, found), _certainty(here)
+        made.append(Opening(env_id, *about, tuple(said), _undecided(here, rows)))
     return made
 
 
@@ -98,7 +109,7 @@ def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[C
     """Every finding that these runs test, a line for each environment: supported and contradicted ones first."""
     order = ("supported", "contradicted", "undecided")
     lines = [
-        ClaimLine(claim.text, claim.source, one.env_id, one.outcome, " ".join(_telling_first(one)))
+        ClaimLine(claim.text, claim.source, one.env_id, one.outcome, telling(one), tuple(reasons(one)))
         for claim, ones in judged
         for one in ones
         if one.outcome != NOT_TESTED
@@ -106,24 +117,16 @@ def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[C
     return sorted(lines, key=lambda line: order.index(line.outcome))
 
 
-def _telling_first(judged: JudgedClaim) -> list[str]:
-    """The reasons, those first that the outcome rests on."""
-    said = reasons(judged)
-    outcomes = [step.outcome for step in judged.steps]
-    order = sorted(range(len(outcomes)), key=lambda place: outcomes[place] != judged.outcome)
-    return [*(said[place] for place in order), *said[len(outcomes) :]]
-
-
-def _about(here: Sequence[RowComparison], found: Evidence) -> str:
-    """By what is judged, how many rows differ, and how sure that is."""
+def _judged(here: Sequence[RowComparison], found: Evidence) -> str:
+    """'Judged by the mean return (mean of the curve, return per episode): 291 for DQN over 12 seeds.'"""
     metric, names = here[0].metric, {row.label: row_name(row) for row in found.rows}
     said, title = said_of(metric.name), lowered(metric.title)
     text = f"Judged by the {said} ({metric.unit if said == title else f'{title}, {metric.unit}'})"
     if len({one.against for one in here}) == 1:
         longest = max(here, key=lambda one: one.n)
         mean = number_text(metric.name, longest.means[1])
-        text += f": {mean} for {names[longest.against]} over {_seeds(longest.n)}"
-    return " ".join([f"{text}.", _counts(here, found), _certainty(here)]).rstrip()
+        text += f": {mean} for {names[longest.against]} over {longest.n} seed{'s' if longest.n > 1 else ''}"
+    return f"{text}."
 
 
 def _counts(here: Sequence[RowComparison], found: Evidence) -> str:
@@ -177,21 +180,22 @@ def _slot(row: Row, base: Row) -> str:
 
 def _differs(one: RowComparison, name: str) -> str:
     """'No replay costs half of the mean return: -145 [-152, -139] of 291, 12 seeds'."""
-    mean = one.means[1]
-    text = f"{name} {_does(one.metric, one.difference, mean)}: {signed_text(one.metric.name, one.difference)}"
+    mean, point = one.means[1], one.difference.point
+    share = abs(point / mean) if mean > 0 and mean + point >= 0 else np.nan  # of what has no sign
+    text = f"{name} {_does(one.metric, point, share)}: {signed_text(one.metric.name, one.difference)}"
     if np.isfinite(mean):
-        place = "from" if mean <= 0 else "on" if one.difference.point > 0 else "of"
+        place = "from" if np.isnan(share) else "on" if point > 0 else "of"
         text += f" {place} {number_text(one.metric.name, mean)}"
-    return f"{text}, {_seeds(one.n)}" + (", by less than the margin" if one.is_small else "")
+    return f"{text}, {one.n} seeds" + (", by less than the margin" if one.is_small else "")
 
 
-def _does(metric: Metric, difference: Interval, mean: float) -> str:
-    """'costs half of the mean return'; 'adds 10 % to the number of steps until solved (worse)'."""
-    said, up = said_of(metric.name), difference.point > 0
+def _does(metric: Metric, difference: float, share: float = np.nan) -> str:
+    """'costs half of the mean return'; 'adds 10 % to the number of steps until solved (worse)'; 'raises the ...'."""
+    said, up = said_of(metric.name), difference > 0
     better = "" if metric.bigger_is_better is not False else " (worse)" if up else " (better)"
-    if not mean > 0:
+    if np.isnan(share):
         return f"{'raises' if up else 'lowers'} the {said}{better}"
-    size = _size(abs(difference.point / mean))
+    size = _size(share)
     if metric.bigger_is_better and not up:
         return f"costs {size} of the {said}"
     return f"{f'adds {size} to' if up else f'takes {size} off'} the {said}{better}"
@@ -200,10 +204,6 @@ def _does(metric: Metric, difference: Interval, mean: float) -> str:
 def said_of(metric: str) -> str:
     """A metric as a person says it."""
     return SAID.get(metric, lowered(METRICS[metric].title))
-
-
-def _seeds(n: int) -> str:
-    return f"{n} seed{'s' if n != 1 else ''}"
 
 
 def _size(share: float) -> str:
@@ -227,18 +227,22 @@ def _undecided(here: Sequence[RowComparison], rows: Mapping[str, Row]) -> str:
     untested = open_[0].untested
     if untested is not None:
         return f"Undecided whatever the seeds, as nothing is tested here: {untested}."
+    is_short = len(open_) <= MOST_NAMED
+    numbers = [one.seeds.about for one in open_ if one.seeds is not None and one.seeds.about is not None]
     names: dict[str, list[str]] = {}
     for one in sorted(open_, key=lambda one: MOST if one.seeds is None else one.seeds.about or MOST):
-        about = "not known how many" if one.seeds is None else str(one.seeds.about or f"more than {MOST}")
+        if one.seeds is None:
+            about = "not known"
+        elif one.seeds.about is None:
+            about = f"more than {MOST}"
+        else:
+            about = str(one.seeds.about) if is_short else range_text(numbers)
         names.setdefault(about, []).append(row_name(rows[one.label]))
-    texts = [f"{about} for {_some(some)}" for about, some in names.items()]
+    texts = [
+        f"{about} for {listed(some) if is_short else f'{len(some)} of them'}" for about, some in names.items()
+    ]
     have = range_text([one.n for one in open_])
     return f"Undecided at {have} seeds. About so many would settle it: {'; '.join(texts)}."
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names, the first of them where nobody reads so many."""
-    return listed(names) if len(names) <= MOST_ROWS else f"{names[0]} and {len(names) - 1} more"
 
 
 # ---- factorials ----
@@ -251,7 +255,8 @@ def _by_effect(effects: Sequence[EstimatedEffect]) -> Iterator[tuple[str, str]]:
         if one.effect.kind == "main" and np.isfinite(one.number.point):
             factors.setdefault(one.effect.name.partition(": ")[0], []).append(one)
     for slot, ones in factors.items():
-        yield slot_title(slot), "; ".join(map(_effect, ones)) + "."
+        said = "; ".join(map(_effect, ones))
+        yield slot_title(slot), f"{said[:1].upper()}{said[1:]}."
     pairs = [one for one in effects if one.effect.kind == "interaction"]
     if pairs:
         known = sorted((one for one in pairs if one.judged.differs), key=lambda one: -abs(one.number.point))
@@ -267,9 +272,12 @@ def _by_effect(effects: Sequence[EstimatedEffect]) -> Iterator[tuple[str, str]]:
 
 
 def _effect(one: EstimatedEffect) -> str:
-    """'hard instead of none: +57.1 [40.2, 71.0]', 'double instead of max: within the margin'."""
+    """'hard instead of none raises the mean return by 57.1 [40.2, 71.0]', 'double instead of max is undecided (…)'."""
     after, _, before = one.effect.name.partition(": ")[2].partition(" - ")
-    at = f" at {one.at}" if one.at else ""
-    ends = signed_text(one.metric, one.number)
-    word = "" if one.judged.differs else ", within the margin" if one.judged.same else ", undecided"
-    return f"{after} instead of {before}{at} {ends}{word}"
+    change = f"{after} instead of {before}" + (f" at {one.at}" if one.at else "")
+    if one.judged.differs:
+        does = _does(METRICS[one.metric], one.number.point)
+        small = ", by less than the margin" if one.judged.same else ""
+        return f"{change} {does} by {interval_text(one.metric, magnitude(one.number))}{small}"
+    found = "changes it by less than the margin" if one.judged.same else "is undecided"
+    return f"{change} {found} ({signed_text(one.metric, one.number)})"

@@ -86,10 +86,10 @@ def _cell(one: Aggregate | None) -> str:
     if one is None:
         return "-"
     number = one.number
-    text = "n/a" if np.isnan(number.point) else f"{number.point:.2f}"
+    text = "n/a" if np.isnan(number.point) else f"{number.point:z.2f}"
     if np.isfinite(number.low):
-        text += f" [{number.low:.2f}, {number.high:.2f}]"
-    return f"{text} ({one.at_worst:.2f} to {one.at_best:.2f})" if one.failed else text
+        text += f" [{number.low:z.2f}, {number.high:z.2f}]"
+    return f"{text} ({one.at_worst:z.2f} to {one.at_best:z.2f})" if one.failed else text
 
 
 def notes(found: Sequence[Aggregate]) -> list[str]:

@@ -16,8 +16,12 @@ from analysis.tables.table import Table
 
 
 def component_table(study: Mapping[str, Any]) -> Table:
-    """One line per row of the study, a column per slot that varies or is not neutral."""
-    slots = _varied(study)
+    """One line per row of the study, a column per slot in which rows differ."""
+    rows = [read_pieces(study, row["slots"]).slots for row in study["rows"]]
+    shared = {
+        slot: rows[0][slot] for slot in study["slots"] if all(row[slot] == rows[0][slot] for row in rows)
+    }
+    slots = [slot for slot in study["slots"] if slot not in shared]
     seen = [
         "replaces",
         "selects the action",
@@ -26,15 +30,14 @@ def component_table(study: Mapping[str, Any]) -> Table:
         "updates per environment step",
     ]
     columns = ["variant", *slots, *seen]
-    rows = [_cells(study, row, slots) for row in study["rows"]]
-    return Table("Component matrix", columns, rows, columns, _notes(study))
+    body = [_cells(study, row, slots) for row in study["rows"]]
+    return Table("Component matrix", columns, body, columns, _notes(study, shared))
 
 
-def _notes(study: Mapping[str, Any]) -> list[str]:
+def _notes(study: Mapping[str, Any], shared: Slots) -> list[str]:
     """Sentences on what all rows share, what an environment changes, and what is not run for which reason."""
-    varied = _varied(study)
-    shared = [f"{slot} {piece_text(_neutral(study)[slot])}" for slot in study["slots"] if slot not in varied]
-    notes = [f"All rows share {', '.join(shared)}."] if shared else []
+    same = [f"{slot} {piece_text(piece)}" for slot, piece in shared.items()]
+    notes = [f"All rows share {', '.join(same)}."] if same else []
     for environment in study["environments"]:
         found: dict[tuple[str, str], list[str]] = {}
         texts = {}
@@ -71,17 +74,6 @@ def settings_table(study: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, value in sorted(environment.get("settings", {}).items()):
             lines.append((f"{key} on {environment['env_id']}", setting_text(value)))
     return lines
-
-
-def _neutral(study: Mapping[str, Any]) -> Slots:
-    return {slot: without_facts(study["neutral"][slot]) for slot in study["slots"]}
-
-
-def _varied(study: Mapping[str, Any]) -> list[str]:
-    """The slots in which rows differ from the neutral piece or from each other."""
-    neutral = _neutral(study)
-    rows = [read_pieces(study, row["slots"]).slots for row in study["rows"]]
-    return [slot for slot in study["slots"] if any(row[slot] != neutral[slot] for row in rows)]
 
 
 def _cells(study: Mapping[str, Any], row: Mapping[str, Any], slots: Sequence[str]) -> list[str]:

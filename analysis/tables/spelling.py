@@ -129,6 +129,13 @@ def range_text(counts: list[int], to: str = " to ") -> str:
     return str(least) if least == most else f"{least}{to}{most}"
 
 
+def seeds_text(seeds: Sequence[int]) -> str:
+    """'seeds 0 to 4', 'seed 0', or the seeds one by one where they don't follow each other."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
 # ---- rows and pieces ----
 
 

@@ -9,7 +9,7 @@ from analysis.findings.against_baseline import on_metric
 from analysis.findings.evidence import Evidence
 from analysis.findings.tuned import TunedComparison
 from analysis.tables.comparisons import comparison_record, how_decided, level_text, metric_table
-from analysis.tables.spelling import key_text, lowered, metric_heading
+from analysis.tables.spelling import key_text, lowered, metric_heading, seeds_text
 from analysis.tables.summary import facts
 from analysis.tables.table import Page, Table, recorded
 
@@ -60,10 +60,3 @@ def notes(found: Sequence[TunedComparison]) -> list[str]:
         "baseline; Holm over the variants.",
         *how_decided(compared),
     ]
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """'seeds 0 to 4', 'seed 0', or the seeds one by one where they don't follow each other."""
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
+from io import BytesIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
@@ -23,6 +27,8 @@ SIZES = {
     "tiny": (3e-9, 0.0),
     "small": (1.0, -1.7e-3),
     "losses": (-7e6, 0.0),
+    "fractions": (2e-3, 0.0),
+    "hundreds": (2.0, -20.0),
     "far": (2e-4, 3e9),
     "none": (0.0, 4e8),
 }
@@ -179,3 +185,16 @@ def test_a_number_has_the_digits_that_its_interval_needs(point: float, ends: tup
 
 def test_means_are_written_so_that_their_difference_is_seen():
     assert number_texts("auc", (3e9, 3e9 + 4), 4.0) == ["3000000000", "3000000004"]
+
+
+def test_a_pdf_holds_the_letters_of_a_font_and_none_of_its_rules_of_layout():
+    options = subset.Options
+    with drawing():
+        data = Page(1.0, "AV fi", "", "").save(["pdf"])["pdf"]
+    assert subset.Options is options
+    streams = [zlib.decompressobj().decompress(one) for one in data.split(b"stream\n")[1:] if one[:1] == b"x"]
+    fonts_in = [TTFont(BytesIO(one)) for one in streams if one.startswith(b"\0\1\0\0")]
+    assert fonts_in
+    for font in fonts_in:
+        assert "glyf" in font
+        assert not {"GDEF", "GPOS", "GSUB", "kern"} & set(font.keys())

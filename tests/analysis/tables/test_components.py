@@ -63,15 +63,16 @@ def test_it_says_that_no_replay_skips_transitions_or_repeats_them():
     assert column("samples per update", rare, often) == ["1, skips transitions", "1, repeats them"]
 
 
-def test_slots_that_vary_or_are_not_neutral_are_columns_and_the_others_a_sentence():
+def test_slots_that_tell_rows_apart_are_columns_and_the_others_a_sentence():
     trunk = {"kind": "mlp", "hidden": [8]}
     rows = (row("dqn", trunk=trunk), row("double", trunk=trunk))
-    assert list(component_table(study(*rows)).columns)[:4] == ["variant", "trunk", "bootstrap", "replaces"]
+    table = component_table(study(*rows))
+    assert list(table.columns)[:3] == ["variant", "bootstrap", "replaces"]
     assert column("replaces", *rows) == ["nothing", "bootstrap"]
-    (note,) = component_table(study(*rows)).notes
-    assert note.startswith("All rows share head linear, exploration epsilon-greedy (")
+    (note,) = table.notes
+    assert note.startswith("All rows share trunk mlp (hidden [8]), head linear, exploration epsilon-greedy (")
     assert "target hard (period 100)" in note
-    assert "trunk" not in note
+    assert "bootstrap" not in note
 
 
 def test_pieces_of_an_environment_are_named():
