@@ -73,7 +73,7 @@ class Design:
 def designs(scores: EnvironmentScores, aliases: Sequence[Mapping[str, Any]]) -> list[Design]:
     """The factorials of a study, one per point of its sweep. Rows that are no cell stay outside."""
     rows = [summary.row for summary in scores.summaries]
-    slots = [slot for slot in (rows[0].slots if rows else ()) if any(slot in row.cell for row in rows)]
+    slots = list(next((row.cell for row in rows if row.cell), ()))  # in the study's own order
     levels = {(slot, level): row.facts[slot] for row in rows for slot, level in row.cell.items()}
     cells: dict[str, dict[Cell, int]] = {}
     by_label: dict[str, Cell] = {}

@@ -100,7 +100,7 @@ def openings(found: Evidence) -> list[Opening]:
         effects = [one for one in found.effects if (one.env_id, one.metric) == (env_id, here[0].metric.name)]
         decided = [one for one in here if one.judged.is_decided]
         said = _by_effect(effects) if effects else _by_slot(decided[:MOST_ROWS], rows)
-        about = _judged(here, found), _counts(here, found), _certainty(here)
+        about = _judged(here, found), _counts(here, found), _certainty(here, effects)
         made.append(Opening(env_id, *about, tuple(said), _undecided(here, rows)))
     return made
 
@@ -118,14 +118,15 @@ def claim_lines(judged: Sequence[tuple[Claim, Sequence[JudgedClaim]]]) -> list[C
 
 
 def _judged(here: Sequence[RowComparison], found: Evidence) -> str:
-    """'Judged by the mean return (mean of the curve, return per episode): 291 for DQN over 12 seeds.'"""
-    metric, names = here[0].metric, {row.label: row_name(row) for row in found.rows}
+    """'Judged by the mean return (mean of the curve, return per episode): 291 for DQN in 50,000 steps, 12 seeds.'"""
+    metric, rows = here[0].metric, {row.label: row for row in found.results.rows(here[0].env_id)}
     said, title = said_of(metric.name), lowered(metric.title)
     text = f"Judged by the {said} ({metric.unit if said == title else f'{title}, {metric.unit}'})"
     if len({one.against for one in here}) == 1:
         longest = max(here, key=lambda one: one.n)
-        mean = number_text(metric.name, longest.means[1])
-        text += f": {mean} for {names[longest.against]} over {longest.n} seed{'s' if longest.n > 1 else ''}"
+        mean, base = number_text(metric.name, longest.means[1]), rows[longest.against]
+        seeds = f"{longest.n} seed{'s' if longest.n > 1 else ''}"
+        text += f": {mean} for {row_name(base)} in {base.budget:,} steps, {seeds}"
     return f"{text}."
 
 
@@ -152,13 +153,19 @@ def _margin(some: RowComparison, found: Evidence) -> str:
     return number_text(some.metric.name, some.margin) + share
 
 
-def _certainty(here: Sequence[RowComparison]) -> str:
-    """How often one of these verdicts may be wrong."""
-    alpha = percent(here[0].looks.decide["alpha"])
+def _certainty(here: Sequence[RowComparison], effects: Sequence[EstimatedEffect]) -> str:
+    """How often one of these verdicts may be wrong, and what stands in brackets."""
+    error = here[0].looks.decide["alpha"]
+    alpha, level = percent(error), percent(1 - error)
     differ, same = any(one.judged.differs for one in here), any(one.judged.same for one in here)
     which = "difference" if differ else 'verdict "within the margin"'
-    also = ', and so has that any "within the margin" is' if differ and same else ""
-    return f"That any {which} is false has a chance of at most {alpha}{also}." if differ or same else ""
+    also = ', and so it is for any "within the margin"' if differ and same else ""
+    if not differ and not same:
+        return ""
+    text = f"The chance that any {which} is false is at most {alpha}{also}. Brackets: {level} intervals"
+    if effects:
+        text += f"; effects are averages over the other parts, {range_text([one.judged.n for one in effects])} seeds"
+    return f"{text}."
 
 
 def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:

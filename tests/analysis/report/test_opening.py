@@ -55,10 +55,10 @@ def test_what_is_within_the_margin_is_said_to_change_less(found: Evidence):
 def test_the_first_line_counts_rows_and_gives_the_baselines_mean(found: Evidence):
     (opening,) = openings(found)
     assert re.fullmatch(
-        r"Judged by the mean return \(mean of the curve, return per episode\): 315.8 for DQN over 10 seeds\. "
-        r"Of 4 variants 2 differ from the baseline and 2 stay within the margin of .+ "
-        r"\(5 % of the way from random play to solved\)\. That any difference is false has a chance of at most "
-        r'5 %, and so has that any "within the margin" is\.',
+        r"Judged by the mean return \(mean of the curve, return per episode\): 315.8 for DQN in \d,\d+ steps, "
+        r"10 seeds\. Of 4 variants 2 differ from the baseline and 2 stay within the margin of .+ "
+        r"\(5 % of the way from random play to solved\)\. The chance that any difference is false is at most 5 %, "
+        r'and so it is for any "within the margin"\. Brackets: 95 % intervals\.',
         f"{opening.judged} {opening.counts} {opening.certainty}",
     )
 
