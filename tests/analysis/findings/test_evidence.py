@@ -247,10 +247,10 @@ def test_a_factorial_gets_its_effects_and_an_alias_is_no_cell(tmp_path: Path):
     assert float(main["bootstrap: double - max"]["estimate"]) == pytest.approx(10, abs=3)
     assert main["bootstrap: double - max"]["cells"] == "4"
     game = {(line["kind"], line["effect"]): line for line in found if line["game"]}
-    assert {line["game"] for line in game.values()} == {"linear + uniform + hard + double"}
+    assert {line["game"] for line in game.values()} == {"uniform + hard + double + linear"}
     assert game["add-one", "bootstrap: double"]["estimate"] == "0"
     assert float(game["shapley", "bootstrap: double"]["estimate"]) == pytest.approx(5, abs=3)
-    assert "Shapley values, game of linear + uniform + hard + double" in made["effects.md"]
+    assert "Shapley values, game of uniform + hard + double + linear" in made["effects.md"]
 
 
 def test_the_factors_are_the_slots_that_cells_name_in_the_order_of_facts(tmp_path: Path):
