@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from ablations.cli.console import OutputLost, say, say_problems, speak_any_local
 from ablations.cli.parser import parse
 from ablations.errors import BadInput, Problem
 
-OUTPUT_LOST = 1
+FAILED = OUTPUT_LOST = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 WITH_TORCH = 900 * 2**20
@@ -24,12 +25,22 @@ TRAINS = ("plan", "run", "play", "cohort")
 
 
 def command() -> NoReturn:
-    """A process's whole life: threads that environments have left behind do not keep it from ending."""
-    code = main()
-    if all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()):
+    """A process's whole life: what environments have left behind, threads and processes, ends with it."""
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = FAILED
+    started = sys.modules.get("multiprocessing")
+    left = started.active_children() if started else []
+    if not left and all(
+        thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()
+    ):
         sys.exit(code)
+    for process in left:
+        process.kill()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, AttributeError):  # nobody reads any more, or it was closed before
+        with suppress(OSError, ValueError, AttributeError):  # nobody reads any more, or it was closed before
             stream.flush()
     os._exit(code)
 

@@ -25,17 +25,17 @@ class Film:
         self.left_out = 0
 
     def add(self, frame: np.ndarray[Any, Any]) -> None:
-        """Take a frame (height, width, 3) of uint8, or of floats from 0 to 1."""
+        """Take a frame (height, width, 3) of uint8, or of floats, from 0 to 1 or to 255."""
         if len(self.frames) == MOST_FRAMES:
             self.left_out += 1
             return
         if frame.dtype.kind == "f":
-            frame = np.rint(255 * frame).astype(np.uint8)
+            frame = np.rint(frame * (255 if frame.max() <= 1 else 1)).clip(0, 255).astype(np.uint8)
         image = Image.fromarray(frame)
         if image.width > WIDEST:
             size = WIDEST, round(image.height * WIDEST / image.width)
             image = image.resize(size, Image.Resampling.LANCZOS)
-        times = max(1, NARROWEST // image.width)
+        times = max(1, min(NARROWEST // image.width, WIDEST // image.height))
         image = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
         self.frames.append(image.quantize(COLORS, dither=Image.Dither.NONE))
 

@@ -36,11 +36,12 @@ def numbers_of(env: Any) -> Numbers:
 
 
 def put_back(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Put numbers in place of those that have come of what was seen since."""
+    """Put numbers in place of those that have come of what was seen since; what is kept since then alone stays."""
     for name, found in _statistics(env).items():
         for number in NUMBERS:
-            value = numbers[f"{name}.{number}"]
-            setattr(found, number, value.copy() if value.shape else value.item())
+            value = numbers.get(f"{name}.{number}")
+            if value is not None:
+                setattr(found, number, value.copy() if value.shape else value.item())
 
 
 def put(env: Any, numbers: Mapping[str, npt.NDArray[Any]]) -> None:

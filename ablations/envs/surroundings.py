@@ -1,12 +1,13 @@
 """What an environment may do to the process it is made in: nothing that lasts.
 
-Modules and constructors of environments set torch's kind of numbers, its threads, what numpy does about overflows, who
-hears Ctrl-C; or they end the program. A learner's bits must not depend on it. Torch is looked at where it is loaded,
-and not imported.
+Modules and constructors of environments set torch's kind of numbers, its threads, what numpy does about overflows, how
+processes start, who hears Ctrl-C; or they end the program. A learner's bits must not depend on it. Torch is looked at
+where it is loaded, and not imported.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import sys
 import threading
@@ -26,6 +27,9 @@ def kept() -> Iterator[None]:
     on_errors = np.geterr()
     in_main = threading.current_thread() is threading.main_thread()  # no other one may set what hears signals
     heard = {number: signal.getsignal(number) for number in ENDING if in_main}
+    started = multiprocessing.get_start_method(allow_none=True)
+    if in_main:
+        multiprocessing.set_start_method(None, force=True)  # it may be set once, as in a program of its own
     if torch is not None:
         dtype, threads, grads = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
     try:
@@ -34,6 +38,8 @@ def kept() -> Iterator[None]:
         raise RuntimeError(ENDED.format(problem.code)) from problem
     finally:
         np.seterr(**on_errors)
+        if in_main:
+            multiprocessing.set_start_method(started, force=True)
         for number, handler in heard.items():
             if handler is not None:  # None: it was not set from Python, and can't be
                 signal.signal(number, handler)

@@ -80,16 +80,27 @@ class Lines(Progress):
         self.pace: Pace | None = None
         self.text = ""
         self.ended = threading.Event()
+        self.teller: threading.Thread | None = None
 
     def start(self, total_steps: int, text: str) -> None:
-        self.ended.set()  # of an earlier look
-        self.pace, self.text, self.ended = Pace(total_steps), text, threading.Event()
+        self._end()  # of an earlier look
+        self.pace, self.text = Pace(total_steps), text
         self.note(f"{text}: {total_steps:,} lane-steps to do")
-        threading.Thread(target=self._tell, args=(self.pace, self.ended), daemon=True).start()
+        self.teller = threading.Thread(target=self._tell, args=(self.pace,), daemon=True)
+        self.teller.start()
 
-    def _tell(self, pace: Pace, ended: threading.Event) -> None:
-        while not ended.wait(SILENT_SECONDS):
-            self.note(self._line(pace))
+    def _tell(self, pace: Pace) -> None:
+        while not self.ended.wait(SILENT_SECONDS):
+            done = pace.done >= pace.total
+            self.note(f"{self.text}: all steps are done, results are written" if done else self._line(pace))
+
+    def _end(self) -> None:
+        """No line comes of its own any more."""
+        if self.teller is not None:
+            self.ended.set()
+            self.teller.join()
+            self.ended.clear()
+            self.teller = None
 
     def advance(self, steps: int) -> None:
         if self.pace is not None:
@@ -100,7 +111,7 @@ class Lines(Progress):
             print(text, file=self.stream, flush=True)
 
     def finish(self) -> None:
-        self.ended.set()
+        self._end()
         if self.pace is not None:
             self.note(self._line(self.pace))
         self.pace = None

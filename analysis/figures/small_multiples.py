@@ -94,7 +94,7 @@ def _name(data: EnvironmentBands, row: Row) -> tuple[str, list[str]]:
     if row.swept:
         return row.title, [swept_text(key, value) for key, value in row.swept.items()]
     if row.cell:
-        texts = [piece_name(data, row.slots, slot) for slot in row.slots if slot in row.cell]
+        texts = [piece_name(data, row.slots, slot) for slot in row.cell]
         return " + ".join(texts[:2]), [" + ".join(texts[2:])]
     return row.title, []
 

@@ -160,12 +160,11 @@ def _certainty(here: Sequence[RowComparison], effects: Sequence[EstimatedEffect]
     differ, same = any(one.judged.differs for one in here), any(one.judged.same for one in here)
     which = "difference" if differ else 'verdict "within the margin"'
     also = ', and so it is for any "within the margin"' if differ and same else ""
-    if not differ and not same:
-        return ""
-    text = f"The chance that any {which} is false is at most {alpha}{also}. Brackets: {level} intervals"
+    said = [f"The chance that any {which} is false is at most {alpha}{also}."] if differ or same else []
     if effects:
-        text += f"; effects are averages over the other parts, {range_text([one.judged.n for one in effects])} seeds"
-    return f"{text}."
+        n = range_text([one.judged.n for one in effects])
+        said.append(f"Effects are averages over the other parts, {n} seeds.")
+    return " ".join([*said, f"Brackets: {level} intervals."] if said else [])
 
 
 def _by_slot(decided: Sequence[RowComparison], rows: Mapping[str, Row]) -> Iterator[tuple[str, str]]:

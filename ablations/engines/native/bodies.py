@@ -72,7 +72,7 @@ def greedy(bootstrap: Any, _: Function) -> Function:
         select = evaluate = networks[facts.selects](batch.next_obs).contiguous()  # (L, B, A)
         if facts.selects != facts.evaluates:
             evaluate = networks[facts.evaluates](batch.next_obs).contiguous()
-        reward, discount = _numbers(batch, select.dtype)
+        reward, discount = _numbers(batch, select.shape[:2], select.dtype)
         y = empty(reward.shape, select.dtype)
         function_of("greedy", y.dtype)(
             y.numel(), select.shape[-1], select.data_ptr(), evaluate.data_ptr(), reward.data_ptr(),
@@ -91,7 +91,10 @@ def munchausen(bootstrap: Any, _: Function) -> Function:
     def target(batch: Batch, q: Values, q_target: Values) -> Tensor:
         values = q_target(torch.cat((batch.obs, batch.next_obs), dim=1)).contiguous()  # (L, 2 B, A)
         (lanes, samples), actions = batch.action.shape, values.shape[-1]
-        action, (reward, discount) = batch.action.contiguous(), _numbers(batch, values.dtype)
+        action, (reward, discount) = (
+            batch.action.contiguous(),
+            _numbers(batch, batch.action.shape, values.dtype),
+        )
         y = empty((lanes, samples), values.dtype)
         done = function_of("munchausen", y.dtype)(
             by, lanes, samples, actions, values.data_ptr(), action.data_ptr(), reward.data_ptr(),
@@ -104,9 +107,12 @@ def munchausen(bootstrap: Any, _: Function) -> Function:
     return target
 
 
-def _numbers(batch: Batch, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Rewards and discounts (L, B), contiguous, of the type of the values beside them."""
-    reward, discount = batch.reward.contiguous(), batch.discount.contiguous()
+def _numbers(batch: Batch, shape: torch.Size, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Rewards and discounts (L, B), contiguous, of the values' type; one that stands for several is repeated."""
+    reward, discount = (
+        (part if part.shape == shape else part.expand(shape)).contiguous()
+        for part in (batch.reward, batch.discount)
+    )
     if not reward.dtype == discount.dtype == dtype:
         raise TypeError(f"rewards of {reward.dtype} and discounts of {discount.dtype} for values of {dtype}")
     return reward, discount

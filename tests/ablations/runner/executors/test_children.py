@@ -98,15 +98,20 @@ def test_an_environment_may_have_processes_and_none_outlives_its_worker(
     assert not alive(tmp_path)
 
 
-def test_a_thread_that_an_environment_leaves_behind_keeps_no_command_from_ending(tmp_path: Path) -> None:
-    study(tmp_path, True)
+@pytest.mark.parametrize(("command", "said"), [("run", "2 of 2 runs are valid"), ("plan", "2 to do")])
+def test_what_an_environment_leaves_behind_keeps_no_command_from_ending_and_ends_with_it(
+    command: str, said: str, tmp_path: Path
+) -> None:
+    study(tmp_path, False)
     module = tmp_path / "remotes.py"
     thread = "threading.Thread(target=threading.Event().wait).start()"
     waits = module.read_text().replace("self.pipe, theirs", f"{thread}\n        self.pipe, theirs", 1)
     module.write_text(waits.replace("import multiprocessing,", "import threading, multiprocessing,"))
-    answer = python("-m", "ablations", "run", "tiny.toml", "--jobs", "1", cwd=tmp_path)
+    answer = python("-m", "ablations", command, "tiny.toml", "--jobs", "1", cwd=tmp_path)
     assert_answered(answer, 0)
-    assert "2 of 2 runs are valid" in answer.stdout + answer.stderr
+    assert said in answer.stdout + answer.stderr
+    seconds_until(lambda: not alive(tmp_path), promised(3))
+    assert not alive(tmp_path)
 
 
 def test_a_killed_driver_leaves_none_of_them(tmp_path: Path) -> None:
