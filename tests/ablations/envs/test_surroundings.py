@@ -24,7 +24,9 @@ class Meddles(toys.Walk):
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         torch.set_num_threads(3)
-        multiprocessing.set_start_method("spawn")  # once in a process: the second such environment is made, too
+        multiprocessing.set_start_method(
+            "spawn"
+        )  # once in a process: the second such environment is made, too
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if leave:
@@ -37,7 +39,14 @@ gymnasium.register("tests/Meddles-v0", lambda **args: Meddles(**args))
 def surroundings() -> tuple[Any, ...]:
     heard = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     start = multiprocessing.get_start_method(allow_none=True)
-    return np.geterr(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads(), heard, start
+    return (
+        np.geterr(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+        heard,
+        start,
+    )
 
 
 def test_what_an_environment_sets_for_all_does_not_last() -> None:
