@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TextIO
 
 QUICK_SECONDS, SILENT_SECONDS = 3.0, 9.0
@@ -32,22 +33,38 @@ class Progress:
 @contextmanager
 def announced(progress: Progress, text: str) -> Iterator[None]:
     """Say what is being done, and that it still is, unless it is done at once."""
-    done = threading.Event()
+    started = time.monotonic()
 
-    def say() -> None:
-        started, pause = time.monotonic(), QUICK_SECONDS
-        while not done.wait(pause):
-            seconds = time.monotonic() - started
-            progress.note(text if pause == QUICK_SECONDS else f"{text}, for {span(seconds)} so far")
-            pause = SILENT_SECONDS
+    def texts() -> Iterator[str]:
+        yield text
+        while True:
+            yield f"{text}, for {span(time.monotonic() - started)} so far"
 
-    thread = threading.Thread(target=say, daemon=True)
-    thread.start()
+    said = texts()
+    ticker = Ticker(lambda: progress.note(next(said)), QUICK_SECONDS)
     try:
         yield
     finally:
-        done.set()
-        thread.join()
+        ticker.stop()
+
+
+class Ticker:
+    """Says something after a first pause, and then again and again, until it is stopped."""
+
+    def __init__(self, say: Callable[[], None], first: float) -> None:
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(say, first), daemon=True)
+        self.thread.start()
+
+    def _run(self, say: Callable[[], None], pause: float) -> None:
+        while not self.stopped.wait(pause):
+            say()
+            pause = SILENT_SECONDS
+
+    def stop(self) -> None:
+        """Nothing is said any more once this returns."""
+        self.stopped.set()
+        self.thread.join()
 
 
 class Pace:
@@ -79,28 +96,22 @@ class Lines(Progress):
         self.stream = stream
         self.pace: Pace | None = None
         self.text = ""
-        self.ended = threading.Event()
-        self.teller: threading.Thread | None = None
+        self.ticker: Ticker | None = None
 
     def start(self, total_steps: int, text: str) -> None:
-        self._end()  # of an earlier look
+        self._stop_ticker()  # of an earlier look
         self.pace, self.text = Pace(total_steps), text
         self.note(f"{text}: {total_steps:,} lane-steps to do")
-        self.teller = threading.Thread(target=self._tell, args=(self.pace,), daemon=True)
-        self.teller.start()
+        self.ticker = Ticker(partial(self._tell, self.pace), SILENT_SECONDS)
 
     def _tell(self, pace: Pace) -> None:
-        while not self.ended.wait(SILENT_SECONDS):
-            done = pace.done >= pace.total
-            self.note(f"{self.text}: all steps are done, results are written" if done else self._line(pace))
+        done = pace.done >= pace.total
+        self.note(f"{self.text}: all steps are done, results are written" if done else self._line(pace))
 
-    def _end(self) -> None:
-        """No line comes of its own any more."""
-        if self.teller is not None:
-            self.ended.set()
-            self.teller.join()
-            self.ended.clear()
-            self.teller = None
+    def _stop_ticker(self) -> None:
+        if self.ticker is not None:
+            self.ticker.stop()
+            self.ticker = None
 
     def advance(self, steps: int) -> None:
         if self.pace is not None:
@@ -111,7 +122,7 @@ class Lines(Progress):
             print(text, file=self.stream, flush=True)
 
     def finish(self) -> None:
-        self._end()
+        self._stop_ticker()
         if self.pace is not None:
             self.note(self._line(self.pace))
         self.pace = None

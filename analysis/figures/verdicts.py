@@ -61,13 +61,13 @@ def draw(data: EnvironmentBands, found: Sequence[RowComparison]) -> Page | None:
     groups = _groups(data, lines)
     tops, height = _places(groups)
     some = next(iter(primary.values()))
+    beside, silent = telling_columns(here)
     page = Page(
         HEADS + height + FOOT,
         f"{data.env_id}: {lowered(some.metric.title)}, each row minus {_baseline(primary)} (n = {_n(primary)})",
         parts.counts_text(data),
-        f"{_caption(here, some, max(left_out, 0))} {parts.eyes_text(data.drawn)}".rstrip(),
+        f"{_caption(some, beside, silent, max(left_out, 0))} {parts.eyes_text(data.drawn)}".rstrip(),
     )
-    beside, _ = telling_columns(here)
     names = min(NAME, max(width_of(row_name(drawn.row), SMALL) for drawn in lines) + 0.06 + MARGIN)
     room = WIDTH - 0.06 - names - COUNT - WORD - 2 * GAP
     cells = min(CELL * len(beside), room - FOREST)
@@ -244,16 +244,15 @@ def _baseline(primary: dict[str, RowComparison]) -> str:
     return f"{text}'s {mean}" if shared else text
 
 
-def _caption(here: Sequence[RowComparison], some: RowComparison, left_out: int) -> str:
+def _caption(some: RowComparison, beside: Sequence[str], silent: Sequence[str], left_out: int) -> str:
     margin = (
         f"Band: what counts as no effect, {number_text(some.metric.name, some.margin)} on either side. "
         if np.isfinite(some.margin)
         else "Nothing says what counts as no effect here. "
     )
-    telling, silent = telling_columns(here)
-    more = " Cells: differences on secondary metrics, each a family of its own." if telling else ""
-    silent = [lowered(METRICS[name].title) for name in silent]
-    more += f" Undecided for every row, and left out: {', '.join(silent)}." if silent else ""
+    more = " Cells: differences on secondary metrics, each a family of its own." if beside else ""
+    titles = [lowered(METRICS[name].title) for name in silent]
+    more += f" Undecided for every row, and left out: {', '.join(titles)}." if titles else ""
     more += f" {left_out} further rows stand in tables/verdicts.csv." if left_out else ""
     looks = " A row that is decided gets no more seeds." if some.looks.planned else ""
     return (

@@ -91,10 +91,8 @@ def munchausen(bootstrap: Any, _: Function) -> Function:
     def target(batch: Batch, q: Values, q_target: Values) -> Tensor:
         values = q_target(torch.cat((batch.obs, batch.next_obs), dim=1)).contiguous()  # (L, 2 B, A)
         (lanes, samples), actions = batch.action.shape, values.shape[-1]
-        action, (reward, discount) = (
-            batch.action.contiguous(),
-            _numbers(batch, batch.action.shape, values.dtype),
-        )
+        action = batch.action.contiguous()
+        reward, discount = _numbers(batch, action.shape, values.dtype)
         y = empty((lanes, samples), values.dtype)
         done = function_of("munchausen", y.dtype)(
             by, lanes, samples, actions, values.data_ptr(), action.data_ptr(), reward.data_ptr(),

@@ -55,7 +55,7 @@ def carry_out(task: dict[str, Any], report: Callable[[int], None]) -> tuple[str,
     torch.set_num_threads(1)
     multiprocessing.set_start_method(
         None, force=True
-    )  # an environment may set it, as in a program of its own
+    )  # what starts by default is as in a program of one's own
     heartbeat = at_most_every(BEAT_SECONDS, lambda: report(0))
     try:
         if task["kind"] == "random_policy":
